@@ -1,0 +1,125 @@
+"""Train a small model, register it in a local MLflow registry, and write customers to score.
+
+The data is made up in the manner of a bank's telephone campaign: will the customer take the offer?
+"""
+
+import argparse
+import json
+import logging
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+
+import mlflow
+import numpy as np
+import pandas as pd
+from mlflow.models import infer_signature
+from sklearn.compose import make_column_transformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+MODEL_NAME = "bank-marketing"
+JOBS = ["admin", "blue-collar", "management", "retired", "services", "student", "technician", "unknown"]
+MARITAL = ["divorced", "married", "single"]
+CONTACT = ["cellular", "telephone"]
+NUMBERS = ["age", "balance", "campaign", "duration"]
+TEXTS = ["job", "marital", "contact"]
+
+
+def make_customers(count: int, seed: int) -> tuple[pd.DataFrame, np.ndarray[Any, Any]]:
+    """Return customers, and whether each took the offer."""
+    rng = np.random.default_rng(seed)
+    customers = pd.DataFrame(
+        {
+            "customerId": [f"C{number:07d}" for number in range(count)],
+            "age": rng.integers(18, 90, count).astype(float),
+            "job": rng.choice(JOBS, count),
+            "marital": rng.choice(MARITAL, count),
+            "balance": np.round(rng.normal(1500, 3000, count), 2),
+            "contact": rng.choice(CONTACT, count),
+            "campaign": rng.poisson(2, count).astype(float) + 1,
+            "duration": np.round(rng.gamma(2, 130, count)),
+        }
+    )
+    interest = (
+        (customers["duration"] - 400) / 250
+        + (customers["job"].isin(["student", "retired"])) * 1.2
+        - customers["campaign"] * 0.15
+        + customers["balance"] / 9000
+    )
+    took = rng.random(count) < 1 / (1 + np.exp(-interest))
+    return customers, took.astype(int)
+
+
+def write_inputs(folder: Path, count: int) -> None:
+    """Write two files of customers and their schema."""
+    folder.mkdir(parents=True, exist_ok=True)
+    customers, _ = make_customers(count, seed=2)
+    half = count // 2
+    customers[:half].to_csv(folder / "customers-1.csv", index=False)
+    customers[half:].to_csv(folder / "customers-2.csv", index=False)
+    types = {"customerId": "CATEGORICAL"} | dict.fromkeys(NUMBERS, "NUMERIC") | dict.fromkeys(TEXTS, "CATEGORICAL")
+    schema = {
+        "version": "1.0",
+        "rowId": "customerId",
+        "dataFormat": "CSV",
+        "dataFileContainsHeader": True,
+        "attributes": [{"attributeName": name, "attributeType": types[name]} for name in customers.columns],
+    }
+    (folder / ".schema").write_text(json.dumps(schema, indent=1))
+
+
+def register_model(folder: Path) -> str:
+    """Train, log and register the model with the alias ``champion``; return its URI."""
+    customers, took = make_customers(5000, seed=1)
+    features = customers.drop(columns="customerId")
+    model = make_pipeline(
+        make_column_transformer(
+            (StandardScaler(), NUMBERS), (OneHotEncoder(handle_unknown="ignore"), TEXTS), remainder="drop"
+        ),
+        LogisticRegression(),
+    ).fit(features, took)
+    mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
+    name = "batchscore-demo"
+    experiment = mlflow.get_experiment_by_name(name)
+    experiment_id = (
+        experiment.experiment_id
+        if experiment
+        else mlflow.create_experiment(name, artifact_location=(folder / "artifacts").as_uri())
+    )
+    with mlflow.start_run(experiment_id=experiment_id):
+        info = mlflow.sklearn.log_model(
+            model,
+            name="model",
+            signature=infer_signature(features, took),
+            serialization_format="cloudpickle",
+            pip_requirements=["scikit-learn"],
+        )
+    version = mlflow.register_model(info.model_uri, MODEL_NAME)
+    client = mlflow.MlflowClient()
+    client.set_registered_model_alias(MODEL_NAME, "champion", version.version)
+    client.set_model_version_tag(MODEL_NAME, version.version, "score_threshold", "0.4")
+    return f"models:/{MODEL_NAME}@champion"
+
+
+def main() -> None:
+    """Make the demo's model and inputs below a folder."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=Path("demo"))
+    parser.add_argument("--records", type=int, default=20_000)
+    options = parser.parse_args()
+    folder = options.folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    write_inputs(folder / "input", options.records)
+    print(f"registered {register_model(folder)}; wrote {options.records} customers to {folder / 'input'}")
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")  # MLflow's hints are for those who train in earnest
+    logging.getLogger("mlflow").setLevel(logging.ERROR)
+    main()

@@ -1,0 +1,165 @@
+r"""A byte range of an input -> blocks of whole records (pure, on iterators of bytes).
+
+Records end at ``\n``; a record belongs to the range in which its first byte lies. Memory: two chunks and one
+block, whatever the length of a record, the range or the input.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from batchscore.errors import InputError
+
+CHUNK_BYTES = 8 * 1024 * 1024
+TAIL_BYTES = 64 * 1024
+MAX_RECORD_BYTES = 100 * 1024
+"""Amazon ML's limit of 100 KB a record, without its line end."""
+
+COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
+_MAGIC_NUMBERS = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\x28\xb5\x2f\xfd": "zstd"}
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+
+
+@dataclass(frozen=True)
+class Block:
+    r"""Consecutive records: ``data`` begins at byte ``offset`` of the (decompressed) input.
+
+    Every record ends in ``\n`` except perhaps the last one of an input. A record over MAX_RECORD_BYTES may be cut
+    one byte past the limit; then it is the last of its block.
+    """
+
+    offset: int
+    data: bytes
+
+
+def compression_of(uri: str) -> str | None:
+    """Return the compression that an input's name tells, as pyarrow calls it."""
+    return next((name for ending, name in COMPRESSIONS.items() if uri.lower().endswith(ending)), None)
+
+
+def read_ranges(read: Callable[[int, int], bytes], start: int, stop: int, size: int) -> Iterator[bytes]:
+    """Yield the bytes of [start, stop) and a tail, read ahead by one chunk, then more only when asked for.
+
+    The tail nearly always holds the end of the record that straddles ``stop``.
+    """
+    planned = min(stop + TAIL_BYTES, size)
+    yield from read_ahead(_pieces(read, start, planned, CHUNK_BYTES))
+    yield from _pieces(read, planned, size, TAIL_BYTES)
+
+
+def _pieces(read: Callable[[int, int], bytes], start: int, stop: int, length: int) -> Iterator[bytes]:
+    for offset in range(start, stop, length):
+        yield read(offset, min(offset + length, stop))
+
+
+def read_ahead(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the same chunks, each one fetched by a thread while the one before is being used."""
+    with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as pool:
+        following = pool.submit(next, chunks, None)
+        while (chunk := following.result()) is not None:
+            following = pool.submit(next, chunks, None)
+            yield chunk
+
+
+def decompressed(chunks: Iterator[bytes], compression: str, uri: str) -> Iterator[bytes]:
+    """Yield the decompressed bytes of a whole compressed input, read ahead by one chunk.
+
+    Raises InputError if the input is not of that compression, damaged or cut short.
+    """
+    stream = pa.CompressedInputStream(pa.PythonFile(_ChunkFile(chunks), mode="r"), compression)
+
+    def pieces() -> Iterator[bytes]:
+        try:
+            while piece := stream.read(CHUNK_BYTES):
+                yield piece
+        except pa.ArrowException as error:
+            raise _damaged(uri, compression) from error
+        except OSError as error:
+            # Arrow reports damage as a plain OSError; a reader's own error passes as it is.
+            raise _damaged(uri, compression) from error
+
+    return read_ahead(pieces())
+
+
+def _damaged(uri: str, compression: str) -> InputError:
+    return InputError(f"input {uri}: expected a whole {compression} stream, got a damaged or truncated one")
+
+
+class _ChunkFile(io.RawIOBase):
+    """The chunks as a file, for pyarrow."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        while not self._rest and (chunk := next(self._chunks, None)) is not None:
+            self._rest = chunk
+        taken, self._rest = self._rest[:size], self._rest[size:]
+        return taken
+
+
+def check_content(uri: str, head: bytes, compression: str | None) -> None:
+    """Refuse inputs whose first bytes show that they are no text of the kind their name tells.
+
+    Raises InputError.
+    """
+    if compression is not None:
+        return
+    if head.startswith(_UTF16_MARKS):
+        raise InputError(f"input {uri}: expected an encoding that extends ASCII, got UTF-16; convert it to UTF-8")
+    found = next((name for magic, name in _MAGIC_NUMBERS.items() if head.startswith(magic)), None)
+    if found:
+        raise InputError(f"input {uri}: expected plain text, got {found} data; name it with its ending")
+
+
+def read_blocks(chunks: Iterator[bytes], origin: int, start: int, stop: int | None) -> Iterator[Block]:
+    """Yield the records whose first byte lies in [start, stop) as blocks of whole records.
+
+    ``chunks`` begin at byte ``origin``: at ``start - 1`` for a range inside an input (whether a record begins at
+    ``start`` shows in the byte before), else at ``start``. ``stop`` None means the end of the input.
+    """
+    pending, offset = b"", origin
+    skipping = origin < start  # dropping the end of a record that another range, or a cut, has dealt with
+    for chunk in chunks:
+        pending = pending + chunk if pending else chunk
+        if skipping:
+            end = pending.find(b"\n")
+            offset += len(pending) if end < 0 else end + 1
+            pending = b"" if end < 0 else pending[end + 1 :]
+            skipping = end < 0
+            if stop is not None and offset >= stop:
+                return
+            if skipping:
+                continue
+        end, last = _cut(pending, offset, stop)
+        if end:
+            yield Block(offset, pending[:end])
+            pending, offset = pending[end:], offset + end
+        if last:
+            return
+        if len(pending) > MAX_RECORD_BYTES:
+            yield Block(offset, pending[: MAX_RECORD_BYTES + 1] + b"\n")
+            offset += len(pending)
+            pending, skipping = b"", True
+            if stop is not None and offset >= stop:
+                return
+    if pending:
+        yield Block(offset, pending)
+
+
+def _cut(pending: bytes, offset: int, stop: int | None) -> tuple[int, bool]:
+    """Return how many bytes of ``pending`` are whole records of the range, and whether they are its last."""
+    if stop is not None and offset + len(pending) >= stop:
+        end = pending.find(b"\n", max(stop - 1 - offset, 0))
+        if end >= 0:
+            return end + 1, True
+    return pending.rfind(b"\n") + 1, False

@@ -1,0 +1,164 @@
+"""The command line: run, verify, describe, list."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from batchscore import __version__, locations
+from batchscore.config import JobConfig, OutputConfig, S3Settings, load_config, load_output_config
+from batchscore.errors import BatchScoreError, ConfigError, InputError
+from batchscore.outputs import Outputs
+from batchscore.record import STATUSES, BatchPrediction
+from batchscore.storage import storage_for
+
+_RECORD_NAMES_END = ".json"
+_EXTENDED_MANIFEST_END = ".manifest.json"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code; see docs/operating.md for the codes."""
+    parser = _parser()
+    options, rest = parser.parse_known_args(arguments)
+    overrides = [*getattr(options, "overrides", []), *rest]
+    unknown = [argument for argument in overrides if argument.startswith("-")]
+    if unknown:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    options.overrides = overrides
+    _log_to_stderr()
+    try:
+        code: int = options.command(options)
+    except BatchScoreError as error:
+        print(f"batchscore: {type(error).__name__}: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("batchscore: stopped; run the same id again to go on", file=sys.stderr)
+        return 130
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="batchscore", description="Score CSV with an MLflow model on Spark.")
+    parser.add_argument("--version", action="version", version=f"batchscore {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, function: Any, text: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(command=function)
+        command.add_argument("--config", metavar="FILE", help="a YAML file, local or s3://")
+        return command
+
+    run = add("run", _run, "score the inputs of a configuration")
+    run.add_argument("--dry-run", action="store_true", help="only verify")
+    verify = add("verify", _verify, "check a configuration, its model and its inputs, and print the plan")
+    for command in (run, verify):
+        command.add_argument("--full", action="store_true", help="verify: read the inputs whole, not a sample")
+        command.add_argument("--json", action="store_true", help="verify: print JSON")
+    describe = add("describe", _describe, "print the record of a batch prediction")
+    describe.add_argument("id", metavar="ID")
+    listing = add("list", _list, "print the records of all batch predictions of an output")
+    listing.add_argument("--status", choices=STATUSES)
+    for command in (describe, listing):
+        command.add_argument("--json", action="store_true", help="print JSON")
+    for command in (run, verify, describe, listing):
+        command.add_argument("overrides", nargs="*", metavar="key=value", help="a key of the configuration")
+    return parser
+
+
+def _log_to_stderr() -> None:
+    logger = logging.getLogger("batchscore")
+    logger.setLevel(logging.INFO)
+    if not logger.handlers:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        logger.addHandler(handler)
+        logger.propagate = False
+
+
+def _config_text(path: str | None) -> str:
+    """Return the configuration's text; one on S3 is read with the usual AWS settings."""
+    if path is None:
+        return ""
+    try:
+        uri = locations.canonical_uri(path)
+        return storage_for(uri, S3Settings()).read(uri).decode()
+    except (InputError, ValueError) as error:
+        raise ConfigError(f"configuration {path}: {error}") from error
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.dry_run:
+        return _verify(options)
+    config = load_config(_config_text(options.config), options.overrides)
+    from batchscore.job import run_job
+
+    print(json.dumps(run_job(config)), flush=True)
+    return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    config: JobConfig = load_config(_config_text(options.config), options.overrides)
+    from batchscore.review_text import describe_plan, render_review
+    from batchscore.verify import review_job
+
+    with tempfile.TemporaryDirectory(prefix="batchscore-") as folder:
+        review = review_job(config, Path(folder), options.full)
+    print(json.dumps(describe_plan(review)) if options.json else render_review(review))
+    return review.exit_code
+
+
+def _describe(options: argparse.Namespace) -> int:
+    config = load_output_config(_config_text(options.config), options.overrides)
+    outputs = Outputs(config.output, options.id, "parts")
+    record = _read_record(outputs.record, config)
+    if options.json:
+        print(json.dumps(record.to_dict()))
+    else:
+        for name, value in record.to_dict().items():
+            print(f"{name:<28} {value}")
+    return 0
+
+
+def _read_record(uri: str, config: OutputConfig) -> BatchPrediction:
+    return BatchPrediction.from_json(storage_for(uri, config.s3).read(uri), uri)
+
+
+def _list(options: argparse.Namespace) -> int:
+    config = load_output_config(_config_text(options.config), options.overrides)
+    folder = Outputs(config.output, "", "parts").folder + "/"
+    records = [
+        _read_record(item.uri, config)
+        for item in storage_for(folder, config.s3).list(folder)
+        if _is_record(item.uri.removeprefix(folder))
+    ]
+    chosen = [record for record in records if options.status in (None, record.Status)]
+    if options.json:
+        print(json.dumps([record.to_dict() for record in chosen]))
+        return 0
+    from batchscore.review_text import table
+
+    titles = [
+        "BatchPredictionId",
+        "Status",
+        "CreatedAt",
+        "TotalRecordCount",
+        "InvalidRecordCount",
+        "MLModelId",
+    ]
+    rows = [[record.to_dict().get(title, "") for title in titles] for record in chosen]
+    print("\n".join(table(titles, rows)))
+    return 0
+
+
+def _is_record(name: str) -> bool:
+    return "/" not in name and name.endswith(_RECORD_NAMES_END) and not name.endswith(_EXTENDED_MANIFEST_END)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,103 @@
+"""The errors that end a job: one class per exit code.
+
+Messages read ``<what> <which>: expected <x>, got <y>`` and carry neither a record's content nor a secret.
+"""
+
+from __future__ import annotations
+
+
+class BatchScoreError(Exception):
+    """Base of every error that a job ends with on purpose."""
+
+    exit_code = 1
+
+
+class ConfigError(BatchScoreError):
+    """The configuration is wrong. Correct the keys that the message names and run again."""
+
+    exit_code = 2
+
+
+class IdempotentParameterMismatchError(ConfigError):
+    """The id already belongs to a job with other parameters. Choose another id; nothing was touched."""
+
+
+class InputError(BatchScoreError):
+    """An input is missing, unreadable, changed or does not fit the model. Mend the named file and run again."""
+
+    exit_code = 3
+
+
+class ObjectMissingError(InputError):
+    """The named object does not exist."""
+
+
+class ObjectChangedError(InputError):
+    """An input was replaced after it was planned. Run again with a new id."""
+
+
+class TransientReadError(InputError):
+    """Reading failed in a way that may pass (throttling, a broken connection). Spark tries the task again."""
+
+
+class ModelError(BatchScoreError):
+    """The model cannot be resolved, loaded or used. Correct the model or its version in the registry."""
+
+    exit_code = 4
+
+
+class ScoringError(BatchScoreError):
+    """Scoring did not finish. Read the log, mend the cause, and run again with the same id to go on."""
+
+    exit_code = 5
+
+
+class TooManyInvalidRecordsError(ScoringError):
+    """More records are invalid than the limits allow. Read the rejected files, or raise the limit."""
+
+
+class CommitError(BatchScoreError):
+    """The output cannot be written. Check the rights and the space there and run again with the same id."""
+
+    exit_code = 6
+
+
+class ObjectExistsError(CommitError):
+    """A create-only write found the object in place."""
+
+
+class AlreadyCommittedError(CommitError):
+    """Another run of the same id committed first. Its result stands; there is nothing to do."""
+
+    exit_code = 7
+
+
+ERRORS_BY_NAME: dict[str, type[BatchScoreError]] = {
+    error.__name__: error
+    for error in (
+        ConfigError,
+        IdempotentParameterMismatchError,
+        InputError,
+        ObjectMissingError,
+        ObjectChangedError,
+        ModelError,
+        ScoringError,
+        TooManyInvalidRecordsError,
+        CommitError,
+        AlreadyCommittedError,
+    )
+}
+
+
+def describe_without_content(error: BaseException) -> str:
+    """Return the type of a foreign exception and where it was raised, but not its message.
+
+    Messages of models, pandas and MLflow can print the rows they were given.
+    """
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    if frame is None:
+        return type(error).__name__
+    code = frame.tb_frame.f_code
+    return f"{type(error).__name__} in {code.co_name} ({code.co_filename.rsplit('/', 1)[-1]}:{frame.tb_lineno})"

@@ -1,0 +1,216 @@
+"""One adapter for each library: a model's files -> probabilities or values.
+
+A library's own interface is used where it has one, since MLflow's pyfunc returns labels.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from batchscore.config import ModelType
+from batchscore.errors import ModelError
+from batchscore.model import ModelVersion
+
+ModelInput = pd.DataFrame | npt.NDArray[Any]
+# flavor -> (module, key of the version in MLmodel)
+_LIBRARIES = {
+    "sklearn": ("sklearn", "sklearn_version"),
+    "lightgbm": ("lightgbm", "lgb_version"),
+    "xgboost": ("xgboost", "xgb_version"),
+    "catboost": ("catboost", "cb_version"),
+}
+
+
+@dataclass(frozen=True)
+class PredictorSettings:
+    """What a configuration says of the model."""
+
+    model_type: ModelType | None = None
+    positive_label: str | None = None
+    prediction_column: str | None = None
+    allow_version_mismatch: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RawModel:
+    """What an adapter finds: (n,) or (n, classes) values, and the labels where the library knows them."""
+
+    model_type: ModelType
+    classes: tuple[str, ...]
+    predict: Callable[[Any], Any]
+
+
+def flavor_of(model: ModelVersion) -> str:
+    """Return the MLflow flavor by which a model is used."""
+    return next((flavor for flavor in _LIBRARIES if flavor in model.flavors), "python_function")
+
+
+def check_version(flavor: str, model: ModelVersion, allowed: Sequence[str]) -> None:
+    """Hold the installed library's major version to the one of training; raises ModelError."""
+    module, key = _LIBRARIES[flavor]
+    trained = str(model.flavors[flavor].get(key, ""))
+    installed = library_version(module)
+    if installed is None:
+        raise ModelError(f"model {model.pinned_uri}: expected {module} {trained} to be installed, got none")
+    if trained and trained.split(".")[0] != installed.split(".")[0] and flavor not in allowed:
+        raise ModelError(
+            f"model {model.pinned_uri}: expected {module} {trained} as in training, got {installed}; "
+            f"allow_version_mismatch: [{flavor}] allows it"
+        )
+
+
+def library_version(module: str) -> str | None:
+    """Return the version of an importable library, None where it is not installed."""
+    try:
+        return str(importlib.import_module(module).__version__)
+    except ImportError:
+        return None
+
+
+def load_native(flavor: str, folder: Path) -> RawModel:
+    """Load a model by its library's own interface; raises ModelError."""
+    loaded = importlib.import_module(f"mlflow.{flavor}").load_model(str(folder))
+    boosters = {"lightgbm": _lightgbm_booster, "xgboost": _xgboost_booster}
+    if flavor in boosters and type(loaded).__name__ == "Booster":
+        return boosters[flavor](loaded)
+    return _estimator(loaded, flavor)
+
+
+def _estimator(estimator: Any, flavor: str) -> RawModel:
+    """Adapt anything with scikit-learn's interface."""
+    _set_one_thread(estimator)
+    arguments = {"thread_count": 1} if flavor == "catboost" else {}
+    prepare = _categories_of(getattr(estimator, "booster_", None)) if flavor == "lightgbm" else _unchanged
+    name = type(estimator).__name__
+    if _is_regressor(estimator):
+        return RawModel("regression", (), lambda frame: estimator.predict(prepare(frame), **arguments))
+    if not hasattr(estimator, "predict_proba"):
+        hint = (
+            "; wrap it in sklearn.calibration.CalibratedClassifierCV" if hasattr(estimator, "decision_function") else ""
+        )
+        raise ModelError(f"expected a classifier with predict_proba or a regressor, got {name}{hint}")
+    classes = np.asarray(estimator.classes_)
+    if classes.ndim != 1 or len(classes) < 2:
+        raise ModelError(f"expected a classifier of one target with two classes or more, got {name}")
+    return RawModel(
+        "binary" if len(classes) == 2 else "multiclass",
+        tuple(str(label) for label in classes.tolist()),
+        lambda frame: estimator.predict_proba(prepare(frame), **arguments),
+    )
+
+
+def _is_regressor(estimator: Any) -> bool:
+    from sklearn.base import is_regressor
+
+    if type(estimator).__name__.startswith("CatBoost"):
+        return not hasattr(estimator, "predict_proba")
+    return bool(is_regressor(estimator))
+
+
+def _set_one_thread(estimator: Any) -> None:
+    """Spark runs one task per core; a model's own threads would fight over them."""
+    try:
+        parameters = estimator.get_params(deep=True)
+    except (AttributeError, TypeError):
+        return
+    jobs = {name: 1 for name in parameters if name.rsplit("__", 1)[-1] == "n_jobs"}
+    if jobs:
+        estimator.set_params(**jobs)
+
+
+def _unchanged(frame: ModelInput) -> ModelInput:
+    return frame
+
+
+def _categories_of(booster: Any) -> Callable[[ModelInput], ModelInput]:
+    """LightGBM models trained on pandas categories want categories again; it maps them to the trained ones."""
+    if not getattr(booster, "pandas_categorical", None):
+        return _unchanged
+
+    def with_categories(frame: ModelInput) -> ModelInput:
+        if not isinstance(frame, pd.DataFrame):
+            return frame
+        return frame.astype(dict.fromkeys(frame.select_dtypes(object).columns, "category"))
+
+    return with_categories
+
+
+def _lightgbm_booster(booster: Any) -> RawModel:
+    head = booster.model_to_string(num_iteration=1).partition("\nfeature_names=")[0]
+    objective = head.partition("\nobjective=")[2].split()
+    prepare = _categories_of(booster)
+    model_type, classes = _classes_of_objective(
+        objective[0] if objective else "none", booster.num_model_per_iteration()
+    )
+    return RawModel(model_type, classes, lambda frame: booster.predict(prepare(frame), num_threads=1))
+
+
+def _xgboost_booster(booster: Any) -> RawModel:
+    import xgboost
+
+    booster.set_param({"nthread": 1})
+    learner = json.loads(booster.save_config())["learner"]
+    count = max(int(learner["learner_model_param"]["num_class"]), 1)
+    model_type, classes = _classes_of_objective(learner["objective"]["name"], count)
+    names = booster.feature_names
+    return RawModel(
+        model_type,
+        classes,
+        lambda frame: booster.predict(
+            xgboost.DMatrix(frame, feature_names=None if isinstance(frame, pd.DataFrame) else names, nthread=1)
+        ),
+    )
+
+
+_BINARY_OBJECTIVES = {"binary", "cross_entropy", "binary:logistic"}
+_MULTICLASS_OBJECTIVES = {"multiclass", "multiclassova", "multi:softprob"}
+_WITHOUT_PROBABILITIES = {"binary:logitraw", "binary:hinge", "multi:softmax"}
+
+
+def _classes_of_objective(objective: str, count: int) -> tuple[ModelType, tuple[str, ...]]:
+    if objective in _WITHOUT_PROBABILITIES:
+        raise ModelError(f"expected an objective with probabilities, got {objective}")
+    if objective in _BINARY_OBJECTIVES:
+        return "binary", ("0", "1")
+    if objective in _MULTICLASS_OBJECTIVES:
+        return "multiclass", tuple(str(number) for number in range(count))
+    return "regression", ()
+
+
+def load_pyfunc(folder: Path, model: ModelVersion, settings: PredictorSettings) -> RawModel:
+    """Load any other model by what it answers; raises ModelError."""
+    import mlflow.pyfunc
+
+    loaded = mlflow.pyfunc.load_model(str(folder))
+    column = settings.prediction_column
+    width = 1 if column else model.output_width
+    if column and model.output_names and column not in model.output_names:
+        raise ModelError(f"expected an output column {column}, got {', '.join(model.output_names)}")
+    model_type = settings.model_type
+    if model_type is None:
+        if width is None:
+            raise ModelError("expected a signature with outputs or a model_type in the configuration, got neither")
+        model_type = "regression" if width == 1 else "multiclass"
+    classes: tuple[str, ...] = ("0", "1") if model_type == "binary" else ()
+    if model_type == "multiclass":
+        if width is None or width < 2:
+            raise ModelError("expected a signature with an output column for each class, got none")
+        classes = model.output_names or tuple(str(number) for number in range(width))
+
+    def predict(frame: ModelInput) -> Any:
+        values = loaded.predict(frame)
+        if column:
+            values = values[column]
+        values = np.asarray(values)
+        return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
+
+    return RawModel(model_type, classes, predict)

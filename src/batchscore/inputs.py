@@ -1,0 +1,154 @@
+"""What lies at the inputs: listings, schema files, headers. Reads, but decides nothing that plan.py could."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from fnmatch import fnmatchcase
+
+from batchscore import blocks, locations
+from batchscore.blocks import Block
+from batchscore.config import JobConfig
+from batchscore.errors import BatchScoreError, InputError, ObjectMissingError
+from batchscore.plan import InputFile, JobSpec
+from batchscore.schema import Schema, bind, extra_columns, parse_schema
+from batchscore.scoring import take_header
+from batchscore.storage import StoredObject, storage_for
+
+_SCHEMA_ENDING = ".schema"
+_THREADS = 16
+
+
+def list_inputs(config: JobConfig) -> tuple[list[StoredObject], list[tuple[str, str]]]:
+    """Return the inputs in the order configured, each prefix in key order, and what is skipped with the reason.
+
+    Raises InputError if an input cannot be listed or nothing is left to score.
+    """
+    sources: list[StoredObject] = []
+    skipped: list[tuple[str, str]] = []
+    for entry in config.input:
+        for source in _list_entry(entry, config):
+            reason = _skip_reason(source, entry, config)
+            if reason:
+                skipped.append((source.uri, reason))
+            else:
+                sources.append(source)
+    if not sources:
+        raise InputError(f"input {', '.join(config.input)}: expected files to score, got {len(skipped)} skipped ones")
+    return sources, skipped
+
+
+def _list_entry(entry: str, config: JobConfig) -> Iterator[StoredObject]:
+    storage = storage_for(entry, config.s3)
+    if entry.endswith("/"):
+        yield from storage.list(entry)
+    else:
+        yield storage.stat(entry)
+
+
+def _skip_reason(source: StoredObject, entry: str, config: JobConfig) -> str | None:
+    name = source.uri.removeprefix(entry) or locations.base_name(source.uri)
+    if source.uri.endswith("/") and source.size_in_bytes == 0:
+        return "folder marker"
+    if source.uri.endswith(_SCHEMA_ENDING):
+        return "schema"
+    matched = [
+        pattern
+        for pattern in config.exclude
+        if fnmatchcase(name, pattern) or fnmatchcase(locations.base_name(source.uri), pattern)
+    ]
+    return f"excluded by {matched[0]}" if matched else None
+
+
+def find_schema(config: JobConfig) -> tuple[Schema | None, str, str | None]:
+    """Return the schema, its digest and where it was found: the one configured, or the one beside the inputs.
+
+    Beside a file it is ``<file>.schema``, for a prefix ``<prefix>/.schema``. Raises InputError if the one configured is
+    missing, one is malformed, or the inputs have different ones.
+    """
+    candidates = [config.schema_uri] if config.schema_uri else [_beside(entry) for entry in config.input]
+    found: dict[str, bytes] = {}
+    for uri in candidates:
+        try:
+            found[uri] = storage_for(uri, config.s3).read(uri)
+        except ObjectMissingError:
+            if config.schema_uri:
+                raise
+    if not found:
+        return None, "", None
+    if len(set(found.values())) > 1:
+        raise InputError(f"schema: expected one for all inputs, got different ones: {', '.join(found)}")
+    uri, content = next(iter(found.items()))
+    return parse_schema(content, uri), hashlib.sha256(content).hexdigest(), uri
+
+
+def _beside(entry: str) -> str:
+    return f"{entry}{_SCHEMA_ENDING}"
+
+
+def read_header(source: InputFile, spec: JobSpec) -> list[str] | None:
+    """Return the header record of an input, None where it has none: no records, or a job without headers.
+
+    Raises InputError if the input begins with something else than text.
+    """
+    block = next(first_blocks(source, spec, blocks.TAIL_BYTES), None)
+    return take_header(block, source, spec)[0] if block else None
+
+
+def first_blocks(source: InputFile, spec: JobSpec, sample_bytes: int | None) -> Iterator[Block]:
+    """Yield the records of the first ``sample_bytes`` (decompressed) of an input as blocks, or all of them."""
+    storage = storage_for(source.source.uri, spec.config.s3)
+    size = source.source.size_in_bytes
+
+    def read(start: int, stop: int) -> bytes:
+        return storage.read_range(source.source, start, stop)
+
+    stop = size if sample_bytes is None else min(sample_bytes, size)
+    if source.compression:
+        chunks = blocks.read_ranges(read, 0, stop, size)
+        chunks = blocks.decompressed(chunks, source.compression, source.source.uri) if size else iter(())
+        yield from blocks.read_blocks(chunks, 0, 0, sample_bytes)
+    else:
+        yield from blocks.read_blocks(blocks.read_ranges(read, 0, stop, size), 0, 0, stop)
+
+
+def check_headers(
+    inputs: Sequence[InputFile], spec: JobSpec
+) -> tuple[dict[str, tuple[str, ...]], dict[str, list[str]], list[BatchScoreError]]:
+    """Read the headers of inputs, many at a time, and hold each against the columns of the job.
+
+    Returns the headers, the columns of each that are not read, and the faults.
+    """
+    headers: dict[str, tuple[str, ...]] = {}
+    extra: dict[str, list[str]] = {}
+    faults: list[BatchScoreError] = []
+    if not inputs or not spec.columns.has_header:
+        return headers, extra, faults
+
+    def check(source: InputFile) -> tuple[InputFile, list[str] | None, BatchScoreError | None]:
+        try:
+            header = read_header(source, spec)
+            if header is not None:
+                bind(spec.columns, header, source.source.uri)
+        except BatchScoreError as error:
+            return source, None, error
+        return source, header, None
+
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="headers") as pool:
+        for source, header, fault in pool.map(check, inputs):
+            if fault:
+                faults.append(fault)
+            elif header is not None:
+                headers[source.source.uri] = tuple(header)
+                if ignored := extra_columns(spec.columns, header):
+                    extra[source.source.uri] = ignored
+    return headers, extra, faults
+
+
+def raise_together(faults: Sequence[BatchScoreError]) -> None:
+    """Raise one InputError that tells all faults, if there are any."""
+    if len(faults) == 1:
+        raise faults[0]
+    if faults:
+        raise InputError("\n  ".join([f"{len(faults)} faults in the inputs:", *map(str, faults)])) from faults[0]

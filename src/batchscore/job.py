@@ -1,0 +1,290 @@
+"""The main flow of a job, top to bottom."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import shutil
+import signal
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from batchscore import record
+from batchscore.config import JobConfig
+from batchscore.errors import (
+    AlreadyCommittedError,
+    BatchScoreError,
+    ObjectExistsError,
+    ScoringError,
+    describe_without_content,
+)
+from batchscore.joining import plan_joins
+from batchscore.manifest import (
+    PartFile,
+    WrittenFile,
+    check_limits,
+    check_parts,
+    classic_manifest,
+    committed_counts,
+    count,
+    extended_manifest,
+)
+from batchscore.model import pack_model
+from batchscore.outputs import Outputs, new_id
+from batchscore.plan import Plan
+from batchscore.planning import LoadedModel, load_model, make_plan
+from batchscore.progress import progress_report
+from batchscore.record import BatchPrediction
+from batchscore.scoring import StageClock
+from batchscore.session import start_spark
+from batchscore.storage import Storage, read_if_present, storage_for
+from batchscore.summary import software_versions, summary
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+log = logging.getLogger(__name__)
+
+_LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
+
+
+def run_job(config: JobConfig, spark: SparkSession | None = None) -> dict[str, Any]:
+    """Run a batch prediction and return its summary: Amazon's record, counts, seconds and rates.
+
+    With the id of a finished job and the same parameters, the finished result is reported again; with that of an
+    unfinished one, the job goes on from the parts it has. ``spark`` is a session to use and leave running; without
+    one the job starts and stops its own. Raises BatchScoreError.
+    """
+    config = config.model_copy(update={"id": config.id or new_id()})
+    with _log_file() as log_path, _temporary_folder() as folder, _signals_as_errors():
+        return _Job(config, folder, log_path, spark).run()
+
+
+class _Job:
+    """One run: what its steps share."""
+
+    def __init__(self, config: JobConfig, folder: Path, log_path: Path, spark: SparkSession | None) -> None:
+        self.config = config
+        self.given_spark = spark
+        self.folder = folder
+        self.log_path = log_path
+        self.storage: Storage = storage_for(config.output, config.s3)
+        self.outputs = Outputs(config.output, str(config.id), config.layout)
+        self.clock = StageClock()
+
+    def run(self) -> dict[str, Any]:
+        with self.clock("total"), _BackgroundSpark(self.config, self.given_spark) as spark:
+            if not self._is_finished():
+                spark.start()
+            with self.clock("load_model"):
+                model = load_model(self.config, self.folder / "model")
+            with self.clock("plan"):
+                plan = make_plan(self.config, model)
+            prediction, existed = self._create_record(plan)
+            if existed and self._is_finished():
+                return self._report_again(plan, prediction)
+            try:
+                prediction = self._write_record(record.in_progress(prediction, _now()))
+                with self.clock("start_spark"):
+                    session = spark.session()
+                parts = self._score(session, plan, model, existed)
+                joined = self._join(session, plan, parts)
+                with self.clock("commit"):
+                    self._commit(plan, parts, joined)
+            except BaseException as error:
+                self._write_failure(prediction, error)
+                raise
+        return self._complete(plan, prediction, parts)
+
+    def _is_finished(self) -> bool:
+        return read_if_present(self.storage, self.outputs.extended_manifest) is not None
+
+    def _create_record(self, plan: Plan) -> tuple[BatchPrediction, bool]:
+        """Bind the id to this job, or find it bound to the same one before."""
+        new = record.pending(plan.spec, _now())
+        try:
+            self.storage.put_new(self.outputs.record, new.to_json())
+        except ObjectExistsError:
+            content = self.storage.read(self.outputs.record)
+            existing = BatchPrediction.from_json(content, self.outputs.record)
+            record.check_same_parameters(existing, new.parameters)
+            return existing, True
+        return new, False
+
+    def _report_again(self, plan: Plan, existing: BatchPrediction) -> dict[str, Any]:
+        """Report a finished job; do what a driver that died right after its commit left undone."""
+        log.info("job %s is finished: its result stands", existing.BatchPredictionId)
+        if existing.Status != "COMPLETED":
+            content = self.storage.read(self.outputs.extended_manifest)
+            counts, compute = committed_counts(content, self.outputs.extended_manifest)
+            self.storage.put(self.outputs.manifest, io.BytesIO(classic_manifest(plan)))
+            self._remove_work()
+            self._write_log()
+            existing = self._write_record(record.completed(existing, counts, compute, self.outputs.log, _now()))
+        return existing.to_dict() | {"manifest": self.outputs.manifest, "reported_again": True}
+
+    def _score(self, spark: SparkSession, plan: Plan, model: LoadedModel, resuming: bool) -> list[PartFile]:
+        from batchscore.tasks import score
+
+        archive = pack_model(model.folder)
+        with self.clock("score"), progress_report(plan) as report:
+            parts = check_parts(plan, score(spark, plan, archive, resuming, report))
+        reused = sum(part.reused for part in parts)
+        if resuming:
+            log.info("%d of %d parts were there already", reused, len(parts))
+        check_limits(plan.spec, count(parts))
+        return parts
+
+    def _join(self, spark: SparkSession, plan: Plan, parts: Sequence[PartFile]) -> dict[int, WrittenFile]:
+        joins = plan_joins(plan, parts)
+        if not joins:
+            return {}
+        from batchscore.tasks import join
+
+        with self.clock("join"):
+            return join(spark, plan.spec, joins)
+
+    def _commit(self, plan: Plan, parts: Sequence[PartFile], joined: Mapping[int, WrittenFile]) -> None:
+        content = extended_manifest(plan, parts, joined, software_versions(plan), uuid.uuid4().hex)
+        commit_manifest(self.storage, self.outputs.extended_manifest, content)
+        self.storage.put(self.outputs.manifest, io.BytesIO(classic_manifest(plan)))
+
+    def _write_record(self, new: BatchPrediction) -> BatchPrediction:
+        self.storage.put(self.outputs.record, io.BytesIO(new.to_json()))
+        return new
+
+    def _write_log(self) -> None:
+        with self.log_path.open("rb") as content:
+            self.storage.put(self.outputs.log, content)
+
+    def _write_failure(self, prediction: BatchPrediction, error: BaseException) -> None:
+        """Leave a FAILED record and a log; another driver's commit is not touched."""
+        message = str(error) if isinstance(error, BatchScoreError) else describe_without_content(error)
+        log.error("job %s failed: %s", prediction.BatchPredictionId, message)
+        if isinstance(error, AlreadyCommittedError):
+            return
+        try:
+            if not self._is_finished():
+                self._write_log()
+                self._write_record(record.failed(prediction, message, self.outputs.log, _now()))
+        except BatchScoreError as second:
+            log.error("record %s: expected to write FAILED, got: %s", self.outputs.record, second)  # noqa: TRY400
+
+    def _complete(self, plan: Plan, prediction: BatchPrediction, parts: Sequence[PartFile]) -> dict[str, Any]:
+        counts = count(parts)
+        compute = sum(part.compute_milliseconds for part in parts)
+        self._remove_work()
+        done = record.completed(prediction, counts, compute, self.outputs.log, _now())
+        log.info("job %s completed: %s", plan.spec.id, done.Message)
+        self._write_log()
+        self._write_record(done)
+        return done.to_dict() | summary(plan, parts, self.clock.seconds, self.outputs)
+
+    def _remove_work(self) -> None:
+        """Remove receipts and joined parts: the commit is known to stand, so nothing needs them."""
+        with ThreadPoolExecutor(16, thread_name_prefix="remove") as pool:
+            uris = [item.uri for item in self.storage.list(self.outputs.work)]
+            list(pool.map(self.storage.delete, uris))
+
+
+def commit_manifest(storage: Storage, uri: str, content: bytes) -> None:
+    """Write the extended manifest create-only: before it nothing is there, after it everything.
+
+    Our own bytes in place mean that a write which seemed to fail has landed. Raises AlreadyCommittedError if another
+    driver's are there.
+    """
+    try:
+        storage.put_new(uri, content)
+    except ObjectExistsError as error:
+        if storage.read(uri) != content:
+            raise AlreadyCommittedError(
+                f"manifest {uri}: expected none, got that of another run with this id; its result stands"
+            ) from error
+
+
+def _now() -> int:
+    return int(time.time())
+
+
+class _BackgroundSpark:
+    """A session that starts while the driver imports mlflow and reads the registry."""
+
+    def __init__(self, config: JobConfig, given: SparkSession | None) -> None:
+        self._config = config
+        self._given = given
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="start-spark")
+        self._starting: Future[SparkSession] | None = None
+
+    def start(self) -> None:
+        """Begin to start, if that has not been done."""
+        if self._starting is None and self._given is None:
+            self._starting = self._pool.submit(start_spark, self._config, str(self._config.id))
+
+    def session(self) -> SparkSession:
+        """Return the session, when it has started."""
+        if self._given is not None:
+            return self._given
+        self.start()
+        assert self._starting is not None
+        return self._starting.result()
+
+    def __enter__(self) -> _BackgroundSpark:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop what was started; a session that was given stays."""
+        self._pool.shutdown()
+        if self._starting is not None and self._starting.exception() is None:
+            self._starting.result().stop()
+
+
+@contextmanager
+def _log_file() -> Iterator[Path]:
+    """Log to a file as well, which becomes the job's log."""
+    descriptor, name = tempfile.mkstemp(prefix="batchscore-", suffix=".log")
+    os.close(descriptor)
+    handler = logging.FileHandler(name, encoding="utf-8")
+    handler.setFormatter(logging.Formatter(_LOG_FORMAT))
+    logger = logging.getLogger("batchscore")
+    logger.addHandler(handler)
+    try:
+        yield Path(name)
+    finally:
+        logger.removeHandler(handler)
+        handler.close()
+        Path(name).unlink()
+
+
+@contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="batchscore-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _signals_as_errors() -> Iterator[None]:
+    """Let SIGTERM, YARN's and EMR's cancel, end the job as an error does: FAILED, and to be gone on with."""
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        raise ScoringError(f"job: expected to finish, got {signal.Signals(number).name}; run it again to go on")
+
+    try:
+        before = signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # not in the main thread: the host program handles signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,144 @@
+"""Files of this machine, or of a file system that every machine of the cluster mounts."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from batchscore import locations
+from batchscore.errors import (
+    CommitError,
+    InputError,
+    ObjectChangedError,
+    ObjectExistsError,
+    ObjectMissingError,
+)
+from batchscore.storage import StoredObject
+
+if TYPE_CHECKING:
+    pass
+
+
+@contextmanager
+def _local_errors(what: str, uri: str, wrong: type[InputError | CommitError]) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        if wrong is CommitError:
+            raise CommitError(f"{what} {uri}: expected a folder to write to, got none") from error
+        raise ObjectMissingError(f"{what} {uri}: expected a file, got none") from error
+    except OSError as error:
+        raise wrong(f"{what} {uri}: expected access, got {error.strerror or type(error).__name__}") from error
+
+
+def _local_etag(status: os.stat_result) -> str:
+    return f"{status.st_mtime_ns:x}-{status.st_size:x}"
+
+
+class LocalStorage:
+    """Files of this machine, or of a file system that every machine of the cluster mounts."""
+
+    def list(self, prefix: str) -> Iterator[StoredObject]:
+        """See Storage.list; a missing folder has no files."""
+        with _local_errors("input", prefix, InputError):
+            for path in sorted(self._walk(locations.local_path(prefix).rstrip("/"))):
+                status = Path(path).stat()
+                yield StoredObject(f"file://{path}", status.st_size, _local_etag(status))
+
+    def _walk(self, folder: str) -> Iterator[str]:
+        if not Path(folder).is_dir():
+            return
+        for root, _, names in os.walk(folder, onerror=_raise):
+            for name in names:
+                yield f"{root}/{name}"
+
+    def stat(self, uri: str) -> StoredObject:
+        """See Storage.stat."""
+        with _local_errors("file", uri, InputError):
+            path = Path(locations.local_path(uri))
+            status = path.stat()
+            if path.is_dir():
+                raise ObjectMissingError(f"file {uri}: expected a file, got a folder (a prefix ends in /)")
+            return StoredObject(uri, status.st_size, _local_etag(status))
+
+    def read(self, uri: str) -> bytes:
+        """See Storage.read."""
+        with _local_errors("file", uri, InputError):
+            return Path(locations.local_path(uri)).read_bytes()
+
+    def read_range(self, source: StoredObject, start: int, stop: int) -> bytes:
+        """See Storage.read_range."""
+        with (
+            _local_errors("input", source.uri, InputError),
+            Path(locations.local_path(source.uri)).open("rb") as file,
+        ):
+            etag = _local_etag(os.fstat(file.fileno()))
+            if etag != source.etag:
+                raise _changed(source, etag)
+            file.seek(start)
+            return file.read(stop - start)
+
+    def put(self, uri: str, content: IO[bytes]) -> str:
+        """See Storage.put: written beside its place and moved there."""
+        path = Path(locations.local_path(uri))
+        with _local_errors("output", uri, CommitError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".tmp", delete=False) as file:
+                try:
+                    digest = hashlib.md5(usedforsecurity=False)
+                    while chunk := content.read(1 << 20):
+                        digest.update(chunk)
+                        file.write(chunk)
+                    file.close()
+                    os.chmod(file.name, 0o666 & ~_umask())  # noqa: PTH101 - a NamedTemporaryFile has no Path
+                    os.replace(file.name, path)  # noqa: PTH105 - likewise
+                except BaseException:
+                    Path(file.name).unlink(missing_ok=True)
+                    raise
+            return digest.hexdigest()
+
+    def put_new(self, uri: str, content: bytes) -> str:
+        """See Storage.put_new: a hard link is atomic, so no reader ever sees half a file."""
+        path = Path(locations.local_path(uri))
+        with _local_errors("output", uri, CommitError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".tmp") as file:
+                file.write(content)
+                file.flush()
+                os.chmod(file.name, 0o666 & ~_umask())  # noqa: PTH101 - a NamedTemporaryFile has no Path
+                try:
+                    os.link(file.name, path)
+                except FileExistsError:
+                    raise ObjectExistsError(f"output {uri}: expected no object, got one") from None
+        return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+    def delete(self, uri: str) -> None:
+        """See Storage.delete; folders left empty go too, as on S3."""
+        path = Path(locations.local_path(uri))
+        with _local_errors("output", uri, CommitError):
+            path.unlink(missing_ok=True)
+            for parent in list(path.parents)[:-1]:
+                if any(parent.iterdir()):
+                    break
+                parent.rmdir()
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+@lru_cache(maxsize=1)
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _changed(source: StoredObject, etag: str) -> ObjectChangedError:
+    return ObjectChangedError(f"input {source.uri}: expected etag {source.etag} as planned, got {etag}")

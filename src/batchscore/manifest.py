@@ -1,0 +1,211 @@
+"""The parts of a job and its manifests (pure)."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from batchscore.errors import InputError, ScoringError, TooManyInvalidRecordsError
+from batchscore.plan import JobSpec, Plan
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class WrittenFile:
+    """An object that a job wrote; ``etag`` is the store's, ``sha256`` ours."""
+
+    uri: str
+    file_size_in_bytes: int
+    sha256: str
+    etag: str
+
+
+@dataclass(frozen=True)
+class PartFile:
+    """The record of a finished split: what its task wrote, counted and spent.
+
+    ``seconds`` are wall-clock by stage; ``compute_milliseconds`` is CPU time.
+    """
+
+    split_index: int
+    file: WrittenFile
+    record_count: int
+    invalid_record_count: int
+    invalid_values: Mapping[str, int]
+    invalid_reasons: Mapping[str, int]
+    rejected: WrittenFile | None
+    compute_milliseconds: int = 0
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    reused: bool = False
+
+    def to_json(self) -> str:
+        """Return the record as one line."""
+        return json.dumps(asdict(self), separators=(",", ":"))
+
+    @classmethod
+    def from_dict(cls, raw: dict[str, Any]) -> PartFile:
+        """Read a record back; raises TypeError or KeyError if it is none."""
+        rejected = raw.pop("rejected")
+        return cls(file=WrittenFile(**raw.pop("file")), rejected=WrittenFile(**rejected) if rejected else None, **raw)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The totals of a job."""
+
+    record_count: int
+    invalid_record_count: int
+    invalid_reasons: Mapping[str, int]
+    invalid_values: Mapping[str, int]
+
+
+def check_parts(plan: Plan, parts: Sequence[PartFile]) -> list[PartFile]:
+    """Return the parts in order if every split was answered exactly once; raises ScoringError."""
+    answers = Counter(part.split_index for part in parts)
+    wrong = [split.index for split in plan.splits if answers[split.index] != 1]
+    if wrong or len(parts) != len(plan.splits):
+        raise ScoringError(
+            f"job {plan.spec.id}: expected one part for each of {len(plan.splits)} splits, got {len(parts)} parts; "
+            f"splits not answered once: {wrong[:10]}"
+        )
+    return sorted(parts, key=lambda part: part.split_index)
+
+
+def count(parts: Sequence[PartFile]) -> Counts:
+    """Add up the counts of parts."""
+    reasons, values = Counter[str](), Counter[str]()
+    for part in parts:
+        reasons.update(part.invalid_reasons)
+        values.update(part.invalid_values)
+    return Counts(
+        record_count=sum(part.record_count for part in parts),
+        invalid_record_count=sum(part.invalid_record_count for part in parts),
+        invalid_reasons=dict(sorted(reasons.items())),
+        invalid_values=dict(sorted(values.items())),
+    )
+
+
+def check_limits(spec: JobSpec, counts: Counts) -> None:
+    """Hold a job to its limits of invalid records; raises TooManyInvalidRecordsError."""
+    config = spec.config
+    reasons = ", ".join(f"{reason} {number}" for reason, number in counts.invalid_reasons.items())
+    if config.max_invalid_records is not None and counts.invalid_record_count > config.max_invalid_records:
+        raise TooManyInvalidRecordsError(
+            f"job {spec.id}: expected at most {config.max_invalid_records} invalid records, got "
+            f"{counts.invalid_record_count} ({reasons}); see the rejected files, or raise max_invalid_records"
+        )
+    allowed = config.max_invalid_fraction
+    if allowed is not None and counts.invalid_record_count > allowed * counts.record_count:
+        raise TooManyInvalidRecordsError(
+            f"job {spec.id}: expected at most a fraction {allowed} of invalid records, got "
+            f"{counts.invalid_record_count} of {counts.record_count} ({reasons})"
+        )
+
+
+def classic_manifest(plan: Plan) -> bytes:
+    """Return Amazon's manifest: the URI of each input and of its result."""
+    outputs = plan.spec.outputs
+    entries = {item.source.uri: outputs.result(item.name) for item in plan.inputs}
+    return json.dumps(entries, separators=(",", ":")).encode()
+
+
+def extended_manifest(
+    plan: Plan,
+    parts: Sequence[PartFile],
+    joined: Mapping[int, WrittenFile],
+    software: Mapping[str, str],
+    commit_id: str,
+) -> bytes:
+    """Return the extended manifest.
+
+    ``joined`` are the results of the inputs, by index, whose parts were joined into one object. ``commit_id`` tells
+    this driver's commit from another's.
+    """
+    spec, model = plan.spec, plan.spec.model
+    counts = count(parts)
+    by_input: dict[int, list[PartFile]] = {}
+    for part in parts:
+        by_input.setdefault(plan.splits[part.split_index].input_index, []).append(part)
+    manifest = {
+        "format_version": FORMAT_VERSION,
+        "id": spec.id,
+        "commit_id": commit_id,
+        "model": {
+            "name": model.name,
+            "version": model.version,
+            "alias": model.alias,
+            "asked_uri": model.asked_uri,
+            "pinned_uri": model.pinned_uri,
+            "model_id": model.model_id,
+            "sha256": model.digest,
+            "type": spec.model_type,
+            "classes": list(spec.classes),
+            "positive_label": spec.positive_label,
+        },
+        "threshold": spec.threshold if spec.model_type == "binary" else None,
+        "schema_sha256": spec.parameters["schema"],
+        "parameters": spec.parameters,
+        "layout": spec.config.layout,
+        "invalid_records": spec.config.invalid_records,
+        "precision": spec.config.precision,
+        "columns": list(spec.result_format.header),
+        "software": dict(software),
+        "record_count": counts.record_count,
+        "invalid_record_count": counts.invalid_record_count,
+        "invalid_reasons": counts.invalid_reasons,
+        "invalid_values": counts.invalid_values,
+        "compute_milliseconds": sum(part.compute_milliseconds for part in parts),
+        "inputs": [
+            {
+                "uri": item.source.uri,
+                "file_size_in_bytes": item.source.size_in_bytes,
+                "etag": item.source.etag,
+                "result": spec.outputs.result(item.name),
+                "parts": _part_entries(plan, by_input[index], joined.get(index)),
+                "rejected": [asdict(part.rejected) for part in by_input[index] if part.rejected],
+            }
+            for index, item in enumerate(plan.inputs)
+        ],
+        "skipped": [{"uri": uri, "reason": reason} for uri, reason in plan.skipped],
+    }
+    return json.dumps(manifest, indent=1).encode()
+
+
+def committed_counts(content: bytes, uri: str) -> tuple[Counts, int]:
+    """Return the totals and the CPU milliseconds that an extended manifest tells; raises InputError."""
+    try:
+        raw = json.loads(content)
+        if raw["format_version"] != FORMAT_VERSION:
+            raise InputError(f"manifest {uri}: expected format {FORMAT_VERSION}, got {raw['format_version']}")
+        counts = Counts(raw["record_count"], raw["invalid_record_count"], raw["invalid_reasons"], raw["invalid_values"])
+        return counts, int(raw["compute_milliseconds"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"manifest {uri}: expected an extended manifest, got something else") from error
+
+
+def _part_entries(plan: Plan, parts: Sequence[PartFile], joined: WrittenFile | None) -> list[dict[str, Any]]:
+    if joined is not None:
+        counts = count(parts)
+        first, last = plan.splits[parts[0].split_index], plan.splits[parts[-1].split_index]
+        return [_part_entry(joined, first.start, last.stop, counts.record_count, counts.invalid_record_count)]
+    splits = [plan.splits[part.split_index] for part in parts]
+    return [
+        _part_entry(part.file, split.start, split.stop, part.record_count, part.invalid_record_count)
+        for part, split in zip(parts, splits, strict=True)
+    ]
+
+
+def _part_entry(file: WrittenFile, start: int, stop: int, records: int, invalid: int) -> dict[str, Any]:
+    return {
+        "uri": file.uri,
+        "byte_range": [start, stop],
+        "record_count": records,
+        "invalid_record_count": invalid,
+        "file_size_in_bytes": file.file_size_in_bytes,
+        "sha256": file.sha256,
+        "etag": file.etag,
+    }

@@ -1,0 +1,198 @@
+"""What a job will do, decided before it starts (pure): inputs, splits, tasks, and the digest of it all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os.path
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from batchscore import __version__
+from batchscore.blocks import compression_of
+from batchscore.config import JobConfig, ModelType
+from batchscore.errors import ConfigError
+from batchscore.lines import TextFormat
+from batchscore.model import ModelVersion
+from batchscore.outputs import Outputs, encode_name
+from batchscore.predictions import ResultFormat
+from batchscore.schema import Columns
+from batchscore.storage import StoredObject
+
+# What opening an object costs, in bytes that could have been scored meanwhile: packs many small files into a task.
+OPEN_COST_BYTES = 256 * 1024
+# Keys that change neither a result nor its place.
+_NOT_PARAMETERS = {"id", "spark", "tracking_uri", "registry_uri"}
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """An input as it was planned.
+
+    ``name`` is its place below the result folder. ``header`` is its header record where the driver has read it, which
+    it does for inputs of several splits.
+    """
+
+    source: StoredObject
+    name: str
+    compression: str | None
+    split_count: int
+    header: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Split:
+    """A byte range of an input: the records whose first byte lies in [start, stop)."""
+
+    index: int
+    input_index: int
+    number: int
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """What every task must know."""
+
+    id: str
+    config: JobConfig
+    model: ModelVersion
+    model_type: ModelType
+    classes: tuple[str, ...]
+    positive_label: str | None
+    threshold: float
+    columns: Columns
+    parameters: dict[str, str]
+
+    @property
+    def outputs(self) -> Outputs:
+        """Where the job writes."""
+        return Outputs(self.config.output, self.id, self.config.layout)
+
+    @property
+    def text_format(self) -> TextFormat:
+        """How the inputs are spelt."""
+        return TextFormat(self.config.delimiter, self.config.encoding)
+
+    @property
+    def result_format(self) -> ResultFormat:
+        """How the results are written."""
+        return ResultFormat(
+            model_type=self.model_type,
+            classes=self.classes if self.model_type == "multiclass" else (),
+            threshold=self.threshold,
+            precision=self.config.precision,
+            has_tag=self.columns.row_id is not None,
+            has_label=self.columns.target is not None,
+            keep_tag=self.config.invalid_records == "keep_tag",
+        )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A job, whole. ``skipped`` are the objects below the inputs that are not scored, with the reason."""
+
+    spec: JobSpec
+    inputs: tuple[InputFile, ...]
+    splits: tuple[Split, ...]
+    skipped: tuple[tuple[str, str], ...]
+
+    @property
+    def size_in_bytes(self) -> int:
+        """The size of all inputs."""
+        return sum(item.source.size_in_bytes for item in self.inputs)
+
+    def part_uri(self, split: Split) -> str:
+        """Return the URI of a split's part."""
+        item = self.inputs[split.input_index]
+        return self.spec.outputs.part(item.name, split.number, item.split_count)
+
+
+def naming_root(entries: Sequence[str]) -> str:
+    """Return the folder that inputs are named from: the longest that all configured inputs lie in."""
+    folders = [entry if entry.endswith("/") else entry.rpartition("/")[0] + "/" for entry in entries]
+    common = os.path.commonpath(folders)
+    return common[: common.rfind("/") + 1]
+
+
+def check_inputs(sources: Sequence[StoredObject], output: str) -> None:
+    """Refuse an input that is listed twice, and results of batchscore as inputs; raises ConfigError."""
+    twice = [uri for uri, count in Counter(source.uri for source in sources).items() if count > 1]
+    if twice:
+        raise ConfigError(f"key input: expected each file once, got twice: {', '.join(twice[:5])}")
+    written = Outputs(output, "", "parts").folder + "/"
+    inside = [source.uri for source in sources if source.uri.startswith(written)]
+    if inside:
+        raise ConfigError(f"key output: expected results outside of the inputs, got them below {written}")
+
+
+def split_count(source: StoredObject, split_bytes: int) -> int:
+    """Return how many splits an input gives; a compressed one gives one."""
+    if compression_of(source.uri):
+        return 1
+    return max(1, -(-source.size_in_bytes // split_bytes))
+
+
+def make_inputs(
+    sources: Sequence[StoredObject], root: str, split_bytes: int, headers: dict[str, tuple[str, ...]]
+) -> tuple[InputFile, ...]:
+    """Return the inputs with their names below the result folder."""
+    return tuple(
+        InputFile(
+            source=source,
+            name=encode_name(source.uri.removeprefix(root)),
+            compression=compression_of(source.uri),
+            split_count=split_count(source, split_bytes),
+            header=headers.get(source.uri),
+        )
+        for source in sources
+    )
+
+
+def make_splits(inputs: Sequence[InputFile], split_bytes: int) -> tuple[Split, ...]:
+    """Cut the inputs into byte ranges; the cuts depend on the inputs and ``split_bytes`` alone."""
+    splits: list[Split] = []
+    for input_index, item in enumerate(inputs):
+        for number in range(item.split_count):
+            last = number == item.split_count - 1
+            start = number * split_bytes
+            stop = item.source.size_in_bytes if last else start + split_bytes
+            splits.append(Split(len(splits), input_index, number, start, stop))
+    return tuple(splits)
+
+
+def pack_tasks(splits: Iterable[Split], task_bytes: int) -> list[list[Split]]:
+    """Put neighbouring splits together until a task has about ``task_bytes`` of work."""
+    tasks: list[list[Split]] = []
+    filled = task_bytes
+    for split in splits:
+        weight = split.stop - split.start + OPEN_COST_BYTES
+        if filled + weight > task_bytes:
+            tasks.append([])
+            filled = 0
+        tasks[-1].append(split)
+        filled += weight
+    return tasks
+
+
+def digest_of(value: Any) -> str:
+    """Return the SHA-256 of a JSON value."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def parameters_of(
+    config: JobConfig, model: ModelVersion, sources: Sequence[StoredObject], schema_digest: str
+) -> dict[str, str]:
+    """Return what binds an id to its job, in groups, so that a mismatch can be named."""
+    settings = config.model_dump(mode="json", exclude=_NOT_PARAMETERS)
+    return {
+        "batchscore": __version__,
+        "configuration": digest_of(settings),
+        "model": f"{model.pinned_uri} sha256:{model.digest}",
+        "inputs": digest_of([[source.uri, source.size_in_bytes, source.etag] for source in sources]),
+        "schema": schema_digest,
+    }

@@ -1,0 +1,106 @@
+"""From a configuration to a plan: resolve the model, find the inputs, hold one against the other."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from batchscore.config import JobConfig
+from batchscore.flavors import PredictorSettings
+from batchscore.inputs import check_headers, find_schema, list_inputs, raise_together
+from batchscore.model import ModelVersion, resolve_model, threshold_in_force
+from batchscore.outputs import new_id
+from batchscore.plan import (
+    JobSpec,
+    Plan,
+    check_inputs,
+    make_inputs,
+    make_splits,
+    naming_root,
+    parameters_of,
+)
+from batchscore.predictor import Predictor, load_predictor
+from batchscore.schema import resolve_columns
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model version with its files in ``folder``, loaded on the driver."""
+
+    version: ModelVersion
+    folder: Path
+    predictor: Predictor
+    threshold: float
+
+
+def load_model(config: JobConfig, folder: Path) -> LoadedModel:
+    """Resolve, download and load the model of a configuration; raises ModelError."""
+    version = resolve_model(config, folder)
+    settings = PredictorSettings(
+        None if config.model_type == "auto" else config.model_type,
+        config.positive_label,
+        config.prediction_column,
+        config.allow_version_mismatch,
+    )
+    predictor = load_predictor(folder, version, settings)
+    log.info("model %s is %s, a %s model", config.model, version.pinned_uri, predictor.model_type)
+    return LoadedModel(version, folder, predictor, threshold_in_force(config.threshold, version))
+
+
+def make_plan(config: JobConfig, model: LoadedModel) -> Plan:
+    """Return the plan of a job; raises ConfigError, InputError or ModelError."""
+    plan = plan_without_headers(config, model)
+    extra: Mapping[str, list[str]] = {}
+    if plan.spec.columns.has_header:
+        # A one-split input's header is checked by the task that reads it: no request for it here.
+        several = [item for item in plan.inputs if item.split_count > 1]
+        headers, extra, faults = check_headers(several, plan.spec)
+        raise_together(faults)
+        plan = _with_headers(plan, headers)
+    _log_plan(plan, extra)
+    return plan
+
+
+def plan_without_headers(config: JobConfig, model: LoadedModel) -> Plan:
+    """Return the plan as far as listings and schema tell."""
+    version = model.version
+    sources, skipped = list_inputs(config)
+    check_inputs(sources, config.output)
+    schema, schema_digest, _ = find_schema(config)
+    columns = resolve_columns(version.pinned_uri, version.signature, schema, config.has_header)
+    spec = JobSpec(
+        id=config.id or new_id(),
+        config=config,
+        model=version,
+        model_type=model.predictor.model_type,
+        classes=model.predictor.classes,
+        positive_label=model.predictor.positive_label,
+        threshold=model.threshold,
+        columns=columns,
+        parameters=parameters_of(config, version, sources, schema_digest),
+    )
+    inputs = make_inputs(sources, naming_root(config.input), config.split_bytes, {})
+    return Plan(spec, inputs, make_splits(inputs, config.split_bytes), tuple(skipped))
+
+
+def _with_headers(plan: Plan, headers: Mapping[str, tuple[str, ...]]) -> Plan:
+    inputs = tuple(replace(item, header=headers.get(item.source.uri)) for item in plan.inputs)
+    return replace(plan, inputs=inputs)
+
+
+def _log_plan(plan: Plan, extra: Mapping[str, list[str]]) -> None:
+    log.info(
+        "plan: %d inputs of %d bytes in %d splits, %d skipped",
+        len(plan.inputs),
+        plan.size_in_bytes,
+        len(plan.splits),
+        len(plan.skipped),
+    )
+    for uri, reason in plan.skipped:
+        log.info("skipped %s: %s", uri, reason)
+    for uri, names in extra.items():
+        log.info("columns of %s that are not read: %s", uri, ", ".join(names))

@@ -1,0 +1,190 @@
+"""Predictions -> Amazon ML's CSV text (pure, vectorised)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from batchscore.config import ModelType
+
+FloatArray = npt.NDArray[np.float64]
+Precision = Literal["amazon", "full"]
+
+_DIGITS = 7  # one before the point, six after
+# Beyond these exponents a power of ten is no longer exact enough to tell how the seventh digit rounds.
+_PLAIN_EXPONENTS = 200
+_UNSURE = 1e-6  # how near to a tie the eighth digit may be before Python's exact formatting decides
+
+
+@dataclass(frozen=True)
+class ResultFormat:
+    """How the results of a job are written.
+
+    ``classes`` are the names of a multiclass model's columns, in the model's order. ``keep_tag`` writes tag and label
+    of an invalid record with empty predictions, where otherwise its line is blank.
+    """
+
+    model_type: ModelType
+    classes: tuple[str, ...]
+    threshold: float
+    precision: Precision
+    has_tag: bool
+    has_label: bool
+    keep_tag: bool
+
+    @property
+    def prediction_names(self) -> tuple[str, ...]:
+        """The names of the prediction columns."""
+        if self.model_type == "multiclass":
+            return self.classes
+        return ("bestAnswer", "score") if self.model_type == "binary" else ("score",)
+
+    @property
+    def header(self) -> tuple[str, ...]:
+        """The names of all columns."""
+        return (
+            *(("tag",) if self.has_tag else ()),
+            *(("trueLabel",) if self.has_label else ()),
+            *self.prediction_names,
+        )
+
+
+def header_line(result: ResultFormat) -> bytes:
+    """Return the header record."""
+    cells = quoted(pa.array(result.header, pa.string())).to_pylist()
+    return (",".join(cells) + "\n").encode()
+
+
+def format_scientific(values: FloatArray) -> pa.StringArray:
+    """Format finite numbers as Java's ``DecimalFormat("0.######E0")`` does, half to even on the exact value.
+
+    The same as ``m, e = f"{x:.6E}".split("E"); m.rstrip("0").rstrip(".") + "E" + str(int(e))`` for each.
+    """
+    if len(values) == 0:
+        return pa.array([], pa.string())
+    negative = np.signbit(values)
+    mantissas, exponents, unsure = _decimal_parts(np.abs(values))
+    texts = _scientific_text(negative, mantissas, exponents)
+    if unsure.any():
+        exact = [_format_exactly(value) for value in values[unsure].tolist()]
+        texts = pc.replace_with_mask(texts, pa.array(unsure), pa.array(exact, pa.string()))
+    return texts
+
+
+def _format_exactly(value: float) -> str:
+    mantissa, exponent = f"{value:.6E}".split("E")
+    return f"{mantissa.rstrip('0').rstrip('.')}E{int(exponent)}"
+
+
+def _decimal_parts(
+    values: FloatArray,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Return seven-digit mantissas, exponents, and where double arithmetic cannot tell how to round."""
+    nonzero = values > 0
+    safe = np.where(nonzero, values, 1.0)
+    exponents = np.floor(np.log10(safe)).astype(np.int64)
+    plain = np.abs(exponents) <= _PLAIN_EXPONENTS
+    exponents = np.where(plain, exponents, 0)
+    scaled = np.where(plain, safe, 1.0) * np.power(10.0, (_DIGITS - 1) - exponents)
+    # log10 may miss by one next to a power of ten: there the mantissa has a digit too few or too many
+    rounded = np.rint(scaled)
+    unsure = np.abs(np.abs(scaled - rounded) - 0.5) < _UNSURE
+    unsure |= (scaled < 10 ** (_DIGITS - 1)) | (rounded >= 10**_DIGITS) | ~plain
+    mantissas = np.where(nonzero & ~unsure, rounded, 0).astype(np.int64)
+    return mantissas, np.where(nonzero, exponents, 0), unsure & nonzero
+
+
+def _scientific_text(
+    negative: npt.NDArray[np.bool_], mantissas: npt.NDArray[np.int64], exponents: npt.NDArray[np.int64]
+) -> pa.StringArray:
+    """Lay every number out in a row of fixed width and keep the characters that it needs."""
+    # columns: sign, digit, point, six digits, E, sign of the exponent, three digits of the exponent
+    characters = np.empty((len(mantissas), 14), np.uint8)
+    kept = np.ones(characters.shape, bool)
+    characters[:, [0, 2, 9, 10]] = np.frombuffer(b"-.E-", np.uint8)
+    kept[:, 0] = negative
+    rest = mantissas
+    following = np.zeros(len(mantissas), bool)
+    for column in (8, 7, 6, 5, 4, 3, 1):
+        rest, digit = np.divmod(rest, 10)
+        characters[:, column] = digit + ord("0")
+        following = following | (digit > 0)
+        kept[:, column] = following
+    kept[:, 2] = kept[:, 3]
+    kept[:, 1] = True
+    kept[:, 10] = exponents < 0
+    rest = np.abs(exponents)
+    kept[:, 11] = rest >= 100
+    kept[:, 12] = rest >= 10
+    for column in (13, 12, 11):
+        rest, digit = np.divmod(rest, 10)
+        characters[:, column] = digit + ord("0")
+    ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(kept.sum(axis=1))]).astype(np.int32)
+    return pa.StringArray.from_buffers(len(mantissas), pa.py_buffer(ends), pa.py_buffer(characters[kept]))
+
+
+def format_numbers(values: FloatArray, precision: Precision) -> pa.StringArray:
+    """Format finite numbers with at most six decimals, or in full: the shortest text that reads back the same."""
+    if precision == "amazon":
+        return format_scientific(values)
+    return pa.array(values).cast(pa.string())
+
+
+def quoted(texts: pa.StringArray) -> pa.StringArray:
+    """Quote the texts that need it (RFC 4180)."""
+    special = pc.match_substring_regex(texts, '[",\r\n]')
+    if not pc.any(special, min_count=0).as_py():
+        return texts
+    doubled = pc.replace_substring(texts, '"', '""')
+    return pc.if_else(special, pc.binary_join_element_wise('"', doubled, '"', ""), texts)
+
+
+def format_predictions(
+    result: ResultFormat,
+    record_count: int,
+    lines: npt.NDArray[np.int64],
+    predictions: FloatArray,
+    tags: pa.StringArray | None,
+    labels: pa.StringArray | None,
+) -> bytes:
+    """Return one line of text for each of ``record_count`` records, in order.
+
+    ``predictions`` has a row for each place of ``lines``, of shape (n,), or (n, classes) for multiclass; the other
+    records are invalid. ``tags`` and ``labels`` have a text for every record.
+    """
+    scored = _prediction_cells(result, predictions)
+    if len(lines) < record_count:
+        places = np.full(record_count, -1, np.int64)
+        places[lines] = np.arange(len(lines))
+        absent = places < 0
+        scored = [cells.take(pa.array(places, mask=absent)).fill_null("") for cells in scored]
+    echoed = [quoted(texts) for texts in (tags, labels) if texts is not None]
+    text = pc.binary_join_element_wise(*echoed, *scored, ",")
+    if len(lines) < record_count and not result.keep_tag:
+        text = pc.if_else(pa.array(absent), "", text)
+    return _joined_lines(text)
+
+
+def _prediction_cells(result: ResultFormat, predictions: FloatArray) -> list[pa.StringArray]:
+    if result.model_type == "multiclass":
+        return [format_numbers(column, result.precision) for column in np.ascontiguousarray(predictions.T)]
+    scores = format_numbers(predictions, result.precision)
+    if result.model_type == "regression":
+        return [scores]
+    return [pc.if_else(pa.array(predictions >= result.threshold), "1", "0"), scores]
+
+
+def _joined_lines(texts: pa.StringArray) -> bytes:
+    ended = pc.binary_join_element_wise(texts, "", "\n")
+    if isinstance(ended, pa.ChunkedArray):
+        ended = ended.combine_chunks()
+    _, offsets, data = ended.buffers()
+    if data is None:
+        return b""
+    ends = np.frombuffer(offsets, np.int32)[ended.offset : ended.offset + len(ended) + 1]
+    return bytes(memoryview(data)[int(ends[0]) : int(ends[-1])])

@@ -1,0 +1,179 @@
+"""A model's files -> probabilities or values for a frame of records; one adapter for each library.
+
+Probabilities, not labels: a library's own interface is used where it has one, since MLflow's pyfunc returns labels.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from batchscore.config import ModelType
+from batchscore.errors import ModelError, TooManyInvalidRecordsError, describe_without_content
+from batchscore.flavors import (
+    ModelInput,
+    PredictorSettings,
+    RawModel,
+    check_version,
+    flavor_of,
+    load_native,
+    load_pyfunc,
+)
+from batchscore.model import ModelVersion
+
+FloatArray = npt.NDArray[np.float64]
+
+_SUM_TOLERANCE = 1e-3
+_RANGE_TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A loaded model.
+
+    ``predict`` takes n records and returns float64 of shape (n,): P(label 1) or the value; or (n, classes) for
+    multiclass. ``classes`` are the labels in the model's order, none for regression; ``positive_label`` is the one
+    that ``1`` stands for.
+    """
+
+    model_type: ModelType
+    classes: tuple[str, ...]
+    positive_label: str | None
+    predict: Callable[[ModelInput], FloatArray] = field(repr=False)
+
+
+def load_predictor(folder: Path, model: ModelVersion, settings: PredictorSettings) -> Predictor:
+    """Load a model's files, single-threaded, for probabilities or values; raises ModelError."""
+    flavor = flavor_of(model)
+    if flavor != "python_function":
+        check_version(flavor, model, settings.allow_version_mismatch)
+    try:
+        with warnings.catch_warnings():
+            # Hints for whoever trained the model; what matters here is checked above.
+            warnings.simplefilter("ignore")
+            raw = load_pyfunc(folder, model, settings) if flavor == "python_function" else load_native(flavor, folder)
+    except ModelError as error:
+        raise ModelError(f"model {model.pinned_uri}: {error}") from error.__cause__
+    except Exception as error:
+        raise ModelError(
+            f"model {model.pinned_uri}: expected to load it as {flavor}, got {describe_without_content(error)}"
+        ) from error
+    return _settled(raw, model, settings)
+
+
+def _settled(raw: RawModel, model: ModelVersion, settings: PredictorSettings) -> Predictor:
+    """Hold what the model is against what the configuration says."""
+    if settings.model_type not in (None, raw.model_type):
+        raise ModelError(
+            f"model {model.pinned_uri}: expected {settings.model_type} as model_type says, got {raw.model_type}"
+        )
+    if raw.model_type != "binary":
+        if settings.positive_label is not None:
+            raise ModelError(
+                f"model {model.pinned_uri}: expected a binary model for positive_label, got {raw.model_type}"
+            )
+        return Predictor(raw.model_type, raw.classes, None, _checked(raw.predict, len(raw.classes) or 1))
+    positive = settings.positive_label or raw.classes[1]
+    if positive not in raw.classes:
+        raise ModelError(
+            f"model {model.pinned_uri}: expected a positive_label of {' or '.join(raw.classes)}, got {positive}"
+        )
+    place = raw.classes.index(positive)
+
+    def positive_probability(frame: ModelInput) -> Any:
+        values = np.asarray(raw.predict(frame))
+        if values.ndim == 2:
+            return values[:, place]
+        return values if place == 1 else 1.0 - values
+
+    return Predictor("binary", raw.classes, positive, _checked(positive_probability, 1))
+
+
+class WrongOutputError(Exception):
+    """The model answered with something else than numbers of the right shape: no record is to blame."""
+
+
+def _checked(predict: Callable[[ModelInput], Any], width: int) -> Callable[[ModelInput], FloatArray]:
+    def checked(frame: ModelInput) -> FloatArray:
+        values = np.asarray(predict(frame))
+        if values.dtype.kind not in "fiub":
+            raise WrongOutputError(f"expected numbers, got {values.dtype}")
+        shape = (len(frame),) if width == 1 else (len(frame), width)
+        if values.shape != shape:
+            raise WrongOutputError(f"expected predictions of shape {shape}, got {values.shape}")
+        return values.astype(np.float64, copy=False)
+
+    return checked
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A record for which the model has no valid prediction."""
+
+    row: int
+    reason: str
+
+
+def predict_records(
+    predictor: Predictor, records: ModelInput, max_failures: int | None
+) -> tuple[FloatArray, list[Failure]]:
+    """Predict; where the model raises, halve the records until the bad ones stand alone.
+
+    Returns predictions for all records (NaN for failed ones) and the failures in order. Raises
+    TooManyInvalidRecordsError after ``max_failures``, ModelError if the model answers with the wrong kind or shape.
+    """
+    width = len(predictor.classes) if predictor.model_type == "multiclass" else 0
+    predictions = np.full((len(records), width) if width else len(records), np.nan)
+    failures: list[Failure] = []
+    pending = [(0, len(records))] if len(records) else []
+    while pending:
+        start, stop = pending.pop()
+        try:
+            predictions[start:stop] = predictor.predict(_rows(records, start, stop))
+        except WrongOutputError as error:
+            raise ModelError(f"model: {error}") from error
+        except MemoryError:
+            raise
+        except Exception as error:
+            if stop - start > 1:
+                middle = (start + stop) // 2
+                pending += [(middle, stop), (start, middle)]
+                continue
+            failures.append(Failure(start, "model_error"))
+            if max_failures is not None and len(failures) > max_failures:
+                raise TooManyInvalidRecordsError(
+                    f"model: expected at most {max_failures} invalid records, got more; the last one failed with "
+                    f"{describe_without_content(error)}"
+                ) from error
+    raised = {failure.row for failure in failures}
+    failures += [
+        Failure(row, reason) for row, reason in _bad_predictions(predictor.model_type, predictions) if row not in raised
+    ]
+    return predictions, sorted(failures, key=lambda failure: failure.row)
+
+
+def _rows(records: ModelInput, start: int, stop: int) -> ModelInput:
+    if (start, stop) == (0, len(records)):
+        return records
+    return records.iloc[start:stop] if isinstance(records, pd.DataFrame) else records[start:stop]
+
+
+def _bad_predictions(model_type: ModelType, predictions: FloatArray) -> list[tuple[int, str]]:
+    """Return the rows whose prediction is not finite, or no probability where one is due."""
+    finite = np.isfinite(predictions) if predictions.ndim == 1 else np.isfinite(predictions).all(axis=1)
+    bad = [(int(row), "non_finite_score") for row in np.flatnonzero(~finite)]
+    if model_type == "regression":
+        return bad
+    table = predictions.reshape(len(predictions), -1)
+    with np.errstate(invalid="ignore"):
+        proper = ((table >= -_RANGE_TOLERANCE) & (table <= 1 + _RANGE_TOLERANCE)).all(axis=1)
+        if model_type == "multiclass":
+            proper &= np.abs(table.sum(axis=1) - 1) <= _SUM_TOLERANCE
+    return bad + [(int(row), "not_a_probability") for row in np.flatnonzero(finite & ~proper)]

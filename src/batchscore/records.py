@@ -1,0 +1,127 @@
+"""A block of records -> typed columns and the invalid records with their reasons (pure).
+
+Nearly all records are clean, and pyarrow parses those together. Lines on which pyarrow's reading and the
+contract's could differ (a lone carriage return, quotes out of place, a wrong encoding) are found first with numpy,
+read one by one with the reference parser ``split_record``, and put back as clean text or left out as invalid. So
+what becomes of a record never depends on its neighbours.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+
+from batchscore.blocks import Block
+from batchscore.lines import (
+    IntArray,
+    TextFormat,
+    clean_lines,
+    line_starts,
+)
+from batchscore.schema import Binding, Columns
+from batchscore.values import read_csv_lines, typed_columns
+
+Stage = Literal["parse", "schema", "model"]
+
+RAW_BYTES_KEPT = 1024
+
+
+@dataclass(frozen=True)
+class InvalidRecord:
+    """A record that gets no prediction; ``line`` counts from 0 within its block."""
+
+    line: int
+    offset: int
+    stage: Stage
+    reason: str
+    attribute: str | None
+    raw: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class ParsedBlock:
+    """The records of a block.
+
+    ``lines`` are the places within the block, counted from 0, of the valid records, in order; ``inputs`` holds their
+    model columns. ``tags`` and ``labels`` have one text per record of the block, empty where it could not be
+    parsed, and are None where the job has no rowId or target. ``invalid_values`` counts invalid values by column,
+    those included that reach the model as missing.
+    """
+
+    offset: int
+    line_starts: IntArray
+    lines: IntArray
+    inputs: pa.Table
+    tags: pa.StringArray | None
+    labels: pa.StringArray | None
+    invalid: list[InvalidRecord]
+    invalid_values: Counter[str]
+    data: bytes = field(repr=False)
+
+    @property
+    def record_count(self) -> int:
+        """The number of records, valid and invalid."""
+        return len(self.line_starts) - 1
+
+    def reject(self, line: int, stage: Stage, reason: str, attribute: str | None = None) -> InvalidRecord:
+        """Return the invalid record for the record at ``line``."""
+        return _invalid(self.data, self.offset, self.line_starts, line, stage, reason, attribute)
+
+
+def parse_block(block: Block, binding: Binding, columns: Columns, text: TextFormat) -> ParsedBlock:
+    """Read the records of a block into the types of ``columns``."""
+    data = block.data if block.data.endswith(b"\n") else block.data + b"\n"
+    starts = line_starts(data)
+    record_count = len(starts) - 1
+    clean, lines, malformed = clean_lines(data, starts, text)
+    arrays, lines, miscounted = read_csv_lines(clean, lines, binding, columns, text)
+    typed, faults, invalid_values = typed_columns(arrays, binding, columns.inputs)
+    invalid = [
+        _invalid(data, block.offset, starts, line, "parse", reason, None)
+        for line, reason in sorted(malformed | miscounted)
+    ] + [
+        _invalid(data, block.offset, starts, int(lines[row]), "schema", reason, attribute)
+        for row, (attribute, reason) in sorted(faults.items())
+    ]
+    inputs = pa.table(typed, names=[column.name for column in columns.inputs])
+    valid = np.ones(len(lines), bool)
+    valid[list(faults)] = False
+    return ParsedBlock(
+        offset=block.offset,
+        line_starts=starts,
+        lines=lines[valid],
+        inputs=inputs.filter(pa.array(valid)) if faults else inputs,
+        tags=_texts_at(arrays, binding.row_id_position, lines, record_count),
+        labels=_texts_at(arrays, binding.target_position, lines, record_count),
+        invalid=invalid,
+        invalid_values=invalid_values,
+        data=data,
+    )
+
+
+def _texts_at(
+    arrays: dict[int, pa.Array], position: int | None, lines: IntArray, record_count: int
+) -> pa.StringArray | None:
+    return None if position is None else _spread(arrays[position], lines, record_count)
+
+
+def _invalid(
+    data: bytes, offset: int, starts: IntArray, line: int, stage: Stage, reason: str, attribute: str | None
+) -> InvalidRecord:
+    start, end = int(starts[line]), int(starts[line + 1])
+    raw = data[start : min(end, start + RAW_BYTES_KEPT + 2)].rstrip(b"\r\n")[:RAW_BYTES_KEPT]
+    return InvalidRecord(line, offset + start, stage, reason, attribute, raw)
+
+
+def _spread(texts: pa.StringArray, lines: IntArray, record_count: int) -> pa.StringArray:
+    """Put the texts of the parsed records at their places among all records, with empty texts between."""
+    if len(lines) == record_count:
+        return texts
+    places = np.full(record_count, -1, np.int64)
+    places[lines] = np.arange(len(lines))
+    return texts.take(pa.array(places, mask=places < 0)).fill_null("")

@@ -1,0 +1,123 @@
+"""A review in words: for people, and as JSON for machines (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from batchscore.plan import JobSpec, pack_tasks
+from batchscore.verify import Review
+
+
+def describe_plan(review: Review) -> dict[str, Any]:
+    """Return the plan and what was found, for machines."""
+    plan = review.plan
+    answer: dict[str, Any] = {
+        "ready": review.exit_code == 0,
+        "faults": [asdict(fault) for fault in review.faults],
+    }
+    if plan is None:
+        return answer
+    spec = plan.spec
+    return answer | {
+        "id": spec.id,
+        "model": {
+            "asked": spec.model.asked_uri,
+            "pinned": spec.model.pinned_uri,
+            "sha256": spec.model.digest,
+        },
+        "model_type": spec.model_type,
+        "classes": list(spec.classes),
+        "positive_label": spec.positive_label,
+        "threshold": spec.threshold if spec.model_type == "binary" else None,
+        "result_columns": list(spec.result_format.header),
+        "columns": _column_rows(spec),
+        "inputs": [asdict(sample) | {"estimated_records": sample.estimated_records} for sample in review.samples],
+        "input_count": len(plan.inputs),
+        "size_in_bytes": plan.size_in_bytes,
+        "skipped": [{"uri": uri, "reason": reason} for uri, reason in plan.skipped],
+        "estimated_records": sum(sample.estimated_records for sample in review.samples),
+        "split_count": len(plan.splits),
+        "task_count": len(pack_tasks(plan.splits, spec.config.split_bytes)),
+        "manifest": spec.outputs.manifest,
+        "extended_manifest": spec.outputs.extended_manifest,
+        "results": [spec.outputs.result(item.name) for item in plan.inputs],
+    }
+
+
+def _column_rows(spec: JobSpec) -> list[dict[str, Any]]:
+    origin = "signature" if spec.model.signature is not None else "schema"
+    place = "header" if spec.columns.has_header and not spec.columns.by_position else "position"
+    rows = [
+        {
+            "name": column.name,
+            "type": column.type,
+            "required": column.required,
+            "from": origin,
+            "found_by": place,
+        }
+        for column in spec.columns.inputs
+    ]
+    for name, role in ((spec.columns.row_id, "rowId"), (spec.columns.target, "target")):
+        if name:
+            rows.append({"name": name, "type": role, "required": role == "rowId", "from": "schema", "found_by": place})
+    return rows
+
+
+def render_review(review: Review) -> str:
+    """Return the plan and what was found, for people."""
+    facts = describe_plan(review)
+    lines: list[str] = []
+    if review.plan is not None:
+        lines += _plan_lines(facts)
+    fatal = [fault for fault in review.faults if fault.fatal]
+    if review.faults:
+        rows = [["error" if fault.fatal else "warning", fault.where, fault.what] for fault in review.faults]
+        lines += ["", *table(["", "where", "what is wrong"], rows)]
+    lines += ["", "not ready" if fatal else "ready"]
+    return "\n".join(lines)
+
+
+def _plan_lines(facts: dict[str, Any]) -> list[str]:
+    model = facts["model"]
+    shown: list[tuple[str, Any]] = [
+        ("id", facts["id"]),
+        ("model", f"{model['asked']} = {model['pinned']}"),
+        ("model files", f"sha256 {model['sha256'][:16]}..."),
+        ("type", facts["model_type"] + (f" ({', '.join(facts['classes'])})" if facts["classes"] else "")),
+    ]
+    if facts["threshold"] is not None:
+        shown.append(("threshold", f"{facts['threshold']} for label {facts['positive_label']}"))
+    shown += [
+        ("inputs", f"{facts['input_count']} files, {facts['size_in_bytes']} bytes"),
+        ("skipped", "; ".join(f"{item['uri']} ({item['reason']})" for item in facts["skipped"]) or "none"),
+        ("records", f"about {facts['estimated_records']}"),
+        ("splits", f"{facts['split_count']} in {facts['task_count']} tasks"),
+        ("result columns", ",".join(facts["result_columns"])),
+        ("manifest", facts["manifest"]),
+    ]
+    lines = [f"{name:<15} {value}" for name, value in shown]
+    rows = [
+        [row["name"], row["type"], "yes" if row["required"] else "no", row["from"], row["found_by"]]
+        for row in facts["columns"]
+    ]
+    lines += ["", *table(["column", "type", "required", "type from", "found by"], rows)]
+    samples = [
+        [
+            item["uri"],
+            item["size_in_bytes"],
+            item["estimated_records"],
+            ", ".join(item["extra_columns"]) or "none",
+        ]
+        for item in facts["inputs"]
+    ]
+    return [*lines, "", *table(["input", "bytes", "records", "columns not read"], samples)] if samples else lines
+
+
+def table(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
+    """Return the lines of a plain text table."""
+    texts = [[str(cell) for cell in row] for row in [titles, *rows]]
+    widths = [max(len(row[place]) for row in texts) for place in range(len(titles))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in texts]
+    return [lines[0], "  ".join("-" * width for width in widths), *lines[1:]]

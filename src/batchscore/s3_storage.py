@@ -1,0 +1,221 @@
+"""Objects of S3, or of a server that speaks its protocol; the only module that knows boto3.
+
+Every request carries the expected bucket owner, every read the requester-pays flag, and every write the encryption
+asked for. botocore retries whole requests; only the body of a read is retried here, as in s3transfer, since botocore
+does not.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import IO, TYPE_CHECKING, Any
+
+from batchscore import locations
+from batchscore.config import S3Settings
+from batchscore.errors import (
+    CommitError,
+    InputError,
+    ObjectChangedError,
+    ObjectExistsError,
+    ObjectMissingError,
+    TransientReadError,
+)
+from batchscore.storage import StoredObject
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_BODY_ATTEMPTS = 5
+_CONFLICT_ATTEMPTS = 5
+_SINGLE_PUT_BYTES = 64 * 1024 * 1024
+_UPLOAD_PART_BYTES = 16 * 1024 * 1024
+
+
+@lru_cache(maxsize=4)
+def _client(endpoint: str | None, region: str | None) -> S3Client:
+    """One client per process: making one costs 0.1 s, and clients are safe to share between threads."""
+    import boto3
+    from botocore.config import Config
+
+    config = Config(
+        retries={"mode": "standard", "total_max_attempts": 10},
+        connect_timeout=10,
+        read_timeout=60,
+        tcp_keepalive=True,
+        max_pool_connections=16,
+        user_agent_extra="batchscore",
+    )
+    return boto3.client("s3", endpoint_url=endpoint, region_name=region, config=config)
+
+
+def _error_code(error: Exception) -> str:
+    response: dict[str, Any] = getattr(error, "response", {})
+    return str(response.get("Error", {}).get("Code", type(error).__name__))
+
+
+_MISSING = {"404", "NoSuchKey", "NoSuchBucket", "NotFound"}
+_DENIED = {
+    "403",
+    "401",
+    "AccessDenied",
+    "Forbidden",
+    "InvalidAccessKeyId",
+    "SignatureDoesNotMatch",
+    "ExpiredToken",
+}
+_PRECONDITION = {"412", "PreconditionFailed"}
+
+
+@contextmanager
+def _read_errors(uri: str) -> Iterator[None]:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        code = _error_code(error)
+        if code in _MISSING:
+            raise ObjectMissingError(f"object {uri}: expected an object, got none ({code})") from error
+        if code in _DENIED or code == "NoCredentialsError":
+            raise InputError(f"object {uri}: expected permission to read, got {code}") from error
+        if code in _PRECONDITION:
+            raise ObjectChangedError(f"input {uri}: expected the object as planned, got another version") from error
+        raise TransientReadError(f"object {uri}: expected an answer, got {code}") from error
+
+
+@contextmanager
+def _write_errors(uri: str) -> Iterator[None]:
+    from boto3.exceptions import Boto3Error
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except (ClientError, BotoCoreError, Boto3Error) as error:
+        raise CommitError(f"output {uri}: expected permission to write, got {_error_code(error)}") from error
+
+
+@dataclass(frozen=True)
+class S3Storage:
+    """Objects of S3 or of a server that speaks its protocol."""
+
+    settings: S3Settings
+
+    @property
+    def _s3(self) -> S3Client:
+        return _client(self.settings.endpoint, self.settings.region)
+
+    def _owner(self) -> dict[str, Any]:
+        owner = self.settings.expected_bucket_owner
+        return {"ExpectedBucketOwner": owner} if owner else {}
+
+    def _for_reading(self) -> dict[str, Any]:
+        return self._owner() | ({"RequestPayer": "requester"} if self.settings.requester_pays else {})
+
+    def _for_writing(self) -> dict[str, Any]:
+        key = self.settings.kms_key_id
+        encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key} if key else {}
+        return self._owner() | encryption
+
+    def list(self, prefix: str) -> Iterator[StoredObject]:
+        """See Storage.list."""
+        bucket, key = locations.split_s3_uri(prefix)
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key, **self._for_reading())
+        with _read_errors(prefix):
+            for page in pages:
+                for item in page.get("Contents", []):
+                    yield StoredObject(f"s3://{bucket}/{item['Key']}", item["Size"], item["ETag"].strip('"'))
+
+    def stat(self, uri: str) -> StoredObject:
+        """See Storage.stat."""
+        bucket, key = locations.split_s3_uri(uri)
+        with _read_errors(uri):
+            head = self._s3.head_object(Bucket=bucket, Key=key, **self._for_reading())
+        return StoredObject(uri, head["ContentLength"], head["ETag"].strip('"'))
+
+    def read(self, uri: str) -> bytes:
+        """See Storage.read."""
+        return self._read(uri)
+
+    def read_range(self, source: StoredObject, start: int, stop: int) -> bytes:
+        """See Storage.read_range: pinned by If-Match."""
+        if stop <= start:
+            return b""
+        return self._read(source.uri, Range=f"bytes={start}-{stop - 1}", IfMatch=f'"{source.etag}"')
+
+    def _read(self, uri: str, **arguments: Any) -> bytes:
+        from botocore.exceptions import (
+            ConnectionError as BotoConnectionError,
+        )
+        from botocore.exceptions import (
+            HTTPClientError,
+            IncompleteReadError,
+        )
+
+        bucket, key = locations.split_s3_uri(uri)
+        for attempt in range(1, _BODY_ATTEMPTS + 1):
+            try:
+                with _read_errors(uri):
+                    answer = self._s3.get_object(Bucket=bucket, Key=key, **arguments, **self._for_reading())
+                return answer["Body"].read()
+            except (HTTPClientError, BotoConnectionError, IncompleteReadError, OSError) as error:
+                if attempt == _BODY_ATTEMPTS:
+                    raise TransientReadError(
+                        f"object {uri}: expected a whole body, got {type(error).__name__} {attempt} times"
+                    ) from error
+        raise AssertionError("unreachable")
+
+    def put(self, uri: str, content: IO[bytes]) -> str:
+        """See Storage.put: one PUT, or a multipart upload of a few parts at once for what is large or a stream."""
+        from boto3.s3.transfer import TransferConfig
+
+        bucket, key = locations.split_s3_uri(uri)
+        size = content.seek(0, os.SEEK_END) if content.seekable() else None
+        if size is not None:
+            content.seek(0)
+        with _write_errors(uri):
+            if size is not None and size <= _SINGLE_PUT_BYTES:
+                answer = self._s3.put_object(Bucket=bucket, Key=key, Body=content, **self._for_writing())
+                return answer["ETag"].strip('"')
+            self._s3.upload_fileobj(
+                content,
+                bucket,
+                key,
+                ExtraArgs=self._for_writing(),
+                Config=TransferConfig(
+                    multipart_threshold=_UPLOAD_PART_BYTES,
+                    multipart_chunksize=_UPLOAD_PART_BYTES,
+                    max_concurrency=2,
+                ),
+            )
+            head = self._s3.head_object(Bucket=bucket, Key=key, **self._owner())
+            return head["ETag"].strip('"')
+
+    def put_new(self, uri: str, content: bytes) -> str:
+        """See Storage.put_new: If-None-Match; 409 means that another writer is at it, so ask again."""
+        from botocore.exceptions import ClientError
+
+        bucket, key = locations.split_s3_uri(uri)
+        for attempt in range(1, _CONFLICT_ATTEMPTS + 1):
+            try:
+                with _write_errors(uri):
+                    answer = self._s3.put_object(
+                        Bucket=bucket, Key=key, Body=content, IfNoneMatch="*", **self._for_writing()
+                    )
+                return answer["ETag"].strip('"')
+            except CommitError as error:
+                code = _error_code(error.__cause__) if isinstance(error.__cause__, ClientError) else ""
+                if code in _PRECONDITION:
+                    raise ObjectExistsError(f"output {uri}: expected no object, got one") from error
+                if code not in {"409", "ConditionalRequestConflict"} or attempt == _CONFLICT_ATTEMPTS:
+                    raise
+        raise AssertionError("unreachable")
+
+    def delete(self, uri: str) -> None:
+        """See Storage.delete."""
+        bucket, key = locations.split_s3_uri(uri)
+        with _write_errors(uri):
+            self._s3.delete_object(Bucket=bucket, Key=key, **self._owner())

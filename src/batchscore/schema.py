@@ -1,0 +1,281 @@
+"""Amazon ML's ``.schema`` file, and the columns of a job: schema x model signature x header (pure)."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from batchscore.errors import InputError, ModelError
+
+AttributeType = Literal["BINARY", "CATEGORICAL", "NUMERIC", "TEXT"]
+ColumnType = Literal["double", "float", "long", "integer", "boolean", "string"]
+
+MAX_NAME_CHARACTERS = 64
+ATTRIBUTE_TYPES = ("BINARY", "CATEGORICAL", "NUMERIC", "TEXT")
+
+_KEYS = {
+    "version",
+    "rowId",
+    "rowWeight",
+    "targetAttributeName",
+    "dataFormat",
+    "dataFileContainsHeader",
+    "attributes",
+    "excludedAttributeNames",
+}
+# The spelling of the API documentation -> the one of the Developer Guide.
+_OLDER_KEYS = {
+    "recordAnnotationFieldName": "rowId",
+    "recordWeightFieldName": "rowWeight",
+    "targetFieldName": "targetAttributeName",
+    "excludedVariableNames": "excludedAttributeNames",
+}
+_OLDER_ATTRIBUTE_KEYS = {"fieldName": "attributeName", "fieldType": "attributeType"}
+
+# Which types of a model's signature can be read from an attribute of a type.
+_COMPATIBLE: dict[AttributeType, set[ColumnType]] = {
+    "BINARY": {"boolean", "double", "float", "long", "integer", "string"},
+    "CATEGORICAL": {"boolean", "double", "float", "long", "integer", "string"},
+    "NUMERIC": {"double", "float", "long", "integer"},
+    "TEXT": {"string"},
+}
+# What a model without a signature is given.
+_TYPE_OF_ATTRIBUTE: dict[AttributeType, ColumnType] = {
+    "BINARY": "double",
+    "CATEGORICAL": "string",
+    "NUMERIC": "double",
+    "TEXT": "string",
+}
+
+
+@dataclass(frozen=True)
+class Schema:
+    """A schema file. Attributes are the columns of the data, in order."""
+
+    attributes: tuple[tuple[str, AttributeType], ...]
+    row_id: str | None
+    row_weight: str | None
+    target: str | None
+    has_header: bool
+    excluded: frozenset[str]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The attributes' names, in the order of the columns."""
+        return tuple(name for name, _ in self.attributes)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One input of the model.
+
+    ``binary_words`` reads ``yes``/``no`` and their kin as 1 and 0. ``empty_is_missing`` gives the model a missing
+    value for an empty cell of text: so for a text column that the signature calls optional, since such a model
+    saw missing values in training; elsewhere an empty text is a value.
+    """
+
+    name: str
+    type: ColumnType
+    required: bool = False
+    binary_words: bool = False
+    empty_is_missing: bool = False
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What a job reads from each record, before the columns' places in a file are known.
+
+    ``names`` are all columns of a file in order, or None where only its header tells. ``by_position`` binds the
+    inputs to the columns in order whatever they are called: for models whose signature has no names.
+    """
+
+    inputs: tuple[Column, ...]
+    row_id: str | None
+    target: str | None
+    names: tuple[str, ...] | None
+    has_header: bool
+    by_position: bool = False
+
+
+@dataclass(frozen=True)
+class Binding:
+    """The place of each column in the records of one file."""
+
+    column_count: int
+    positions: tuple[int, ...]
+    row_id_position: int | None
+    target_position: int | None
+
+
+def parse_schema(content: bytes, uri: str) -> Schema:
+    """Return the schema of a schema file; raises InputError with every fault at once."""
+    try:
+        raw = json.loads(content)
+    except ValueError:
+        raise InputError(f"schema {uri}: expected JSON, got something else") from None
+    if not isinstance(raw, dict):
+        raise InputError(f"schema {uri}: expected a JSON object, got {type(raw).__name__}")
+    fields = {_OLDER_KEYS.get(key, key): value for key, value in raw.items()}
+    faults = [f"key {key}: expected a known key" for key in fields if key not in _KEYS]
+    attributes, attribute_faults = _parse_attributes(fields.get("attributes"))
+    faults += attribute_faults
+    names = {name for name, _ in attributes}
+    for key in ("rowId", "rowWeight", "targetAttributeName"):
+        faults += _attribute_reference_faults(key, fields.get(key), names)
+    excluded = fields.get("excludedAttributeNames") or []
+    if not isinstance(excluded, list):
+        faults.append("excludedAttributeNames: expected a list")
+        excluded = []
+    for name in excluded:
+        faults += _attribute_reference_faults("excludedAttributeNames", name, names)
+    if fields.get("version", "1.0") != "1.0":
+        faults.append('version: expected "1.0"')
+    if fields.get("dataFormat", "CSV") != "CSV":
+        faults.append('dataFormat: expected "CSV"')
+    if not isinstance(fields.get("dataFileContainsHeader", False), bool):
+        faults.append("dataFileContainsHeader: expected true or false")
+    if faults:
+        raise InputError(f"schema {uri}: " + "; ".join(faults))
+    return Schema(
+        attributes=tuple(attributes),
+        row_id=fields.get("rowId") or None,
+        row_weight=fields.get("rowWeight") or None,
+        target=fields.get("targetAttributeName") or None,
+        has_header=fields.get("dataFileContainsHeader", False),
+        excluded=frozenset(excluded),
+    )
+
+
+def _parse_attributes(raw: Any) -> tuple[list[tuple[str, AttributeType]], list[str]]:
+    if not isinstance(raw, list) or not raw:
+        return [], ["attributes: expected a list of attributes"]
+    attributes: list[tuple[str, AttributeType]] = []
+    faults = []
+    for number, item in enumerate(raw, 1):
+        fields = {_OLDER_ATTRIBUTE_KEYS.get(key, key): value for key, value in dict(item).items()}
+        name, kind = fields.get("attributeName"), str(fields.get("attributeType")).upper()
+        if not isinstance(name, str) or not name:
+            faults.append(f"attribute {number}: expected an attributeName")
+        elif len(name) > MAX_NAME_CHARACTERS:
+            faults.append(f"attribute {number}: expected a name of at most {MAX_NAME_CHARACTERS} characters")
+        elif kind not in ATTRIBUTE_TYPES:
+            faults.append(f"attribute {name}: expected a type of {', '.join(ATTRIBUTE_TYPES)}, got {kind}")
+        else:
+            attributes.append((name, kind))  # type: ignore[arg-type] # checked against ATTRIBUTE_TYPES above
+    faults += [f"attribute {name}: expected once, got twice" for name in _duplicates(name for name, _ in attributes)]
+    return attributes, faults
+
+
+def _attribute_reference_faults(key: str, name: Any, names: set[str]) -> list[str]:
+    return [f"{key}: expected the name of an attribute, got {name}"] if name and name not in names else []
+
+
+def _duplicates(names: Iterable[str]) -> list[str]:
+    return [name for name, count in Counter(names).items() if count > 1]
+
+
+def resolve_columns(
+    model_uri: str,
+    signature: Sequence[Column] | int | None,
+    schema: Schema | None,
+    has_header: bool | None,
+) -> Columns:
+    """Return the columns of a job from the model's signature and the schema file, if there is one.
+
+    ``signature`` is the named inputs, or only their number where they have no names, or None without a signature.
+    ``has_header`` is the configuration's word, which goes before the schema's. Raises ModelError or InputError with
+    every difference at once.
+    """
+    header = has_header if has_header is not None else schema.has_header if schema else True
+    if schema is None:
+        return _columns_without_schema(model_uri, signature, header)
+    special = {schema.row_id, schema.row_weight, schema.target} | schema.excluded
+    features = [(name, kind) for name, kind in schema.attributes if name not in special]
+    if signature is None:
+        inputs = tuple(Column(name, _TYPE_OF_ATTRIBUTE[kind], binary_words=kind == "BINARY") for name, kind in features)
+    elif isinstance(signature, int):
+        if len(features) != signature:
+            raise InputError(
+                f"schema of {model_uri}: expected {signature} attributes beside rowId, target and excluded ones, "
+                f"got {len(features)}"
+            )
+        inputs = tuple(Column(name, "double", binary_words=kind == "BINARY") for name, kind in features)
+    else:
+        inputs = _typed_inputs(model_uri, signature, schema)
+    return Columns(inputs, schema.row_id, schema.target, schema.names, header)
+
+
+def _columns_without_schema(model_uri: str, signature: Sequence[Column] | int | None, header: bool) -> Columns:
+    if signature is None:
+        raise ModelError(
+            f"model {model_uri}: expected a signature or a schema file, got neither; add a signature with "
+            "mlflow.models.set_signature(model_uri, mlflow.models.infer_signature(X, y)) and register the model again"
+        )
+    if isinstance(signature, int):
+        inputs = tuple(Column(f"column {number}", "double") for number in range(1, signature + 1))
+        return Columns(inputs, None, None, None, header, by_position=True)
+    names = None if header else tuple(column.name for column in signature)
+    return Columns(tuple(signature), None, None, names, header)
+
+
+def _typed_inputs(model_uri: str, signature: Sequence[Column], schema: Schema) -> tuple[Column, ...]:
+    kinds = dict(schema.attributes)
+    roles = {schema.row_id: "the rowId", schema.target: "the target"}
+    roles |= dict.fromkeys(schema.excluded, "an excluded attribute")
+    faults, inputs = [], []
+    for column in signature:
+        kind = kinds.get(column.name)
+        if kind is None:
+            faults.append(f"input {column.name}: expected an attribute of the schema, got none")
+        elif column.name in roles:
+            faults.append(f"input {column.name}: expected a model input, got {roles[column.name]}")
+        elif column.type not in _COMPATIBLE[kind]:
+            faults.append(f"input {column.name}: expected {column.type}, got {kind}")
+        else:
+            words = kind == "BINARY" and column.type != "string"
+            inputs.append(Column(column.name, column.type, column.required, words, column.empty_is_missing))
+    if faults:
+        raise InputError(f"schema against the signature of {model_uri}: " + "; ".join(faults))
+    return tuple(inputs)
+
+
+def bind(columns: Columns, header: Sequence[str] | None, uri: str) -> Binding:
+    """Return where the columns stand in the records of one file.
+
+    ``header`` is the file's header record, None for a file without one. Raises InputError with every difference.
+    """
+    if header is None:
+        return _bind_names(columns, columns.names or tuple(column.name for column in columns.inputs), uri)
+    duplicates = _duplicates(header)
+    if duplicates:
+        raise InputError(f"header of {uri}: expected each column once, got twice: {', '.join(duplicates)}")
+    if columns.by_position:
+        if len(header) != len(columns.inputs):
+            raise InputError(f"header of {uri}: expected {len(columns.inputs)} columns, got {len(header)}")
+        return Binding(len(header), tuple(range(len(header))), None, None)
+    return _bind_names(columns, header, uri)
+
+
+def _bind_names(columns: Columns, names: Sequence[str], uri: str) -> Binding:
+    places = {name: place for place, name in enumerate(names)}
+    wanted = [column.name for column in columns.inputs] + ([columns.row_id] if columns.row_id else [])
+    missing = [name for name in wanted if name not in places]
+    if missing:
+        raise InputError(f"header of {uri}: expected columns that are not there: {', '.join(missing)}")
+    return Binding(
+        column_count=len(names),
+        positions=tuple(places[column.name] for column in columns.inputs),
+        row_id_position=places[columns.row_id] if columns.row_id else None,
+        target_position=places.get(columns.target) if columns.target else None,
+    )
+
+
+def extra_columns(columns: Columns, header: Sequence[str]) -> list[str]:
+    """Return the columns of a header that the job does not read."""
+    if columns.by_position:
+        return []
+    used = {column.name for column in columns.inputs} | {columns.row_id, columns.target}
+    return [name for name in header if name not in used]

@@ -1,0 +1,101 @@
+"""One Spark action: a task for each number, watched while it runs."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from pyspark.sql.functions import col
+from pyspark.sql.pandas.functions import pandas_udf
+
+from batchscore.errors import (
+    BatchScoreError,
+    ScoringError,
+    describe_without_content,
+)
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+_WATCH_SECONDS = 0.2
+
+
+def run_tasks(
+    spark: SparkSession,
+    count: int,
+    work: Callable[[int], str],
+    group: str,
+    description: str,
+    watch: Callable[[], None],
+) -> list[str]:
+    """Run ``work`` for 0..count-1, one Spark task each, and return the answers of the tasks that succeeded.
+
+    ``watch`` is called while they run; what it raises cancels them. Raises ScoringError if Spark gives up.
+    """
+    if count == 0:
+        return []
+
+    # An iterator pandas UDF means the same on PySpark 3.5 to 4.3.
+    def answers(ids: Iterator[pd.Series]) -> Iterator[pd.Series]:
+        for batch in ids:
+            yield pd.Series([_without_content(work, int(number)) for number in batch])
+
+    answers.__annotations__ = {"ids": Iterator[pd.Series], "return": Iterator[pd.Series]}
+    # Not deterministic, so that Spark never runs it twice for one row.
+    udf = pandas_udf(answers, "string").asNondeterministic()  # type: ignore[call-overload] # typed by annotations
+    rows = spark.range(0, count, 1, numPartitions=count).select(udf(col("id")).alias("answer"))
+    context = spark.sparkContext
+
+    def collect() -> list[str]:
+        context.setJobGroup(group, description, interruptOnCancel=True)
+        return [row["answer"] for row in rows.collect()]
+
+    with ThreadPoolExecutor(1, thread_name_prefix="spark-action") as pool:
+        action = pool.submit(collect)
+        try:
+            _watch(action, watch)
+            return action.result()
+        except BaseException as error:
+            context.cancelJobGroup(group)
+            if isinstance(error, Exception) and not isinstance(error, BatchScoreError):
+                raise _spark_failure(error) from error
+            raise
+
+
+def _watch(action: Future[list[str]], watch: Callable[[], None]) -> None:
+    while not action.done():
+        watch()
+        time.sleep(_WATCH_SECONDS)
+    watch()
+
+
+def _spark_failure(error: Exception) -> ScoringError:
+    """Say why Spark gave up: the last line that a worker's own message holds, which carries no content."""
+    text = str(error)
+    marked = [line for line in text.splitlines() if _WORKER_MARK in line]
+    reason = marked[-1].partition(_WORKER_MARK)[2].strip() if marked else type(error).__name__
+    return ScoringError(f"Spark: expected every task to finish, got: {reason}; the log names the executors' errors")
+
+
+_WORKER_MARK = "batchscore worker:"
+
+
+class WorkerError(RuntimeError):
+    """An error of a task that Spark may try again; the message carries no content."""
+
+
+def _without_content(work: Callable[[int], str], number: int) -> str:
+    """Run a task's work so that no foreign message, which could print records, reaches Spark's logs."""
+    try:
+        return work(number)
+    except BatchScoreError as error:
+        reason = f"{type(error).__name__}: {error}"
+    except Exception as error:
+        frames = traceback.extract_tb(error.__traceback__)[-3:]
+        trail = " <- ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames))
+        reason = f"{describe_without_content(error)} ({trail})"
+    raise WorkerError(f"{_WORKER_MARK} {reason}")

@@ -1,0 +1,74 @@
+"""Reading and writing of objects, local or on S3, behind one interface."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Protocol
+
+from batchscore import locations
+from batchscore.config import S3Settings
+from batchscore.errors import (
+    ObjectMissingError,
+)
+
+if TYPE_CHECKING:
+    pass
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """An object as a listing shows it; ``etag`` changes whenever the content is replaced."""
+
+    uri: str
+    size_in_bytes: int
+    etag: str
+
+
+class Storage(Protocol):
+    """What the job needs of a store; URIs are canonical (see locations.canonical_uri).
+
+    Reads raise InputError (ObjectMissingError, ObjectChangedError, TransientReadError), writes CommitError
+    (ObjectExistsError).
+    """
+
+    def list(self, prefix: str) -> Iterator[StoredObject]:
+        """Yield every object whose URI begins with ``prefix`` (ending in ``/``), in key order."""
+
+    def stat(self, uri: str) -> StoredObject:
+        """Return size and etag of one object."""
+
+    def read(self, uri: str) -> bytes:
+        """Return a whole small object."""
+
+    def read_range(self, source: StoredObject, start: int, stop: int) -> bytes:
+        """Return bytes [start, stop) of ``source`` as it was when it was listed."""
+
+    def put(self, uri: str, content: IO[bytes]) -> str:
+        """Write an object at once, replacing what was there; return its etag."""
+
+    def put_new(self, uri: str, content: bytes) -> str:
+        """Write an object only if there is none; return its etag."""
+
+    def delete(self, uri: str) -> None:
+        """Remove an object if it is there."""
+
+
+def storage_for(uri: str, s3: S3Settings) -> Storage:
+    """Return the store in which a canonical URI lies."""
+    # Imported here, so that a job that needs no S3 does not wait for boto3.
+    if locations.is_s3(uri):
+        from batchscore.s3_storage import S3Storage
+
+        return S3Storage(s3)
+    from batchscore.local_storage import LocalStorage
+
+    return LocalStorage()
+
+
+def read_if_present(storage: Storage, uri: str) -> bytes | None:
+    """Return an object's bytes, or None where there is none."""
+    try:
+        return storage.read(uri)
+    except ObjectMissingError:
+        return None

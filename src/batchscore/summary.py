@@ -1,0 +1,72 @@
+"""What a job tells at its end (pure but for looking up versions)."""
+
+from __future__ import annotations
+
+import platform
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from batchscore.flavors import flavor_of
+from batchscore.manifest import (
+    PartFile,
+    count,
+)
+from batchscore.outputs import Outputs
+from batchscore.plan import Plan
+
+if TYPE_CHECKING:
+    pass
+
+_LIBRARIES = ("batchscore", "mlflow-skinny", "numpy", "pandas", "pyarrow", "pyspark", "boto3")
+
+
+def summary(plan: Plan, parts: Sequence[PartFile], seconds: Mapping[str, float], outputs: Outputs) -> dict[str, Any]:
+    """Return counts, wall-clock seconds by step, and seconds and records per second by stage within the tasks."""
+    counts = count(parts)
+    fresh = [part for part in parts if not part.reused]
+    scored = sum(part.record_count for part in fresh)
+    by_stage = Counter[str]()
+    for part in fresh:
+        by_stage.update(part.seconds)
+    return {
+        "manifest": outputs.manifest,
+        "model_type": plan.spec.model_type,
+        "input_count": len(plan.inputs),
+        "part_count": len(parts),
+        "reused_part_count": len(parts) - len(fresh),
+        "invalid_reasons": counts.invalid_reasons,
+        "invalid_values": counts.invalid_values,
+        "seconds": {step: round(value, 3) for step, value in seconds.items()},
+        "records_per_second": _rate(scored, seconds.get("score", 0.0)),
+        "stages": {
+            stage: {"seconds": round(value, 3), "records_per_second": _rate(scored, value)}
+            for stage, value in by_stage.items()
+        },
+    }
+
+
+def _rate(records: int, seconds: float) -> int:
+    return round(records / seconds) if seconds else 0
+
+
+def software_versions(plan: Plan) -> dict[str, str]:
+    """Return the versions of what makes the result."""
+    versions = {"python": platform.python_version()}
+    for name in (*_LIBRARIES, *_model_libraries(plan)):
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    if "pyspark" not in versions:  # a cluster's Spark is no installed package
+        import pyspark
+
+        versions["pyspark"] = pyspark.__version__
+    return versions
+
+
+def _model_libraries(plan: Plan) -> tuple[str, ...]:
+    names = {"sklearn": ("scikit-learn",), "xgboost": ("xgboost", "xgboost-cpu")}
+    flavor = flavor_of(plan.spec.model)
+    return names.get(flavor, (flavor,))

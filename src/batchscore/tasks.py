@@ -1,0 +1,208 @@
+"""The Spark side of scoring: one row a task, the pandas UDFs, and the watch over the one action."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pyspark.accumulators import Accumulator, AccumulatorParam
+
+from batchscore.errors import (
+    ERRORS_BY_NAME,
+    BatchScoreError,
+    ScoringError,
+    TooManyInvalidRecordsError,
+)
+from batchscore.flavors import PredictorSettings
+from batchscore.joining import JoinTask, join_parts
+from batchscore.manifest import PartFile, WrittenFile
+from batchscore.model import ModelVersion, unpack_model
+from batchscore.plan import InputFile, JobSpec, Plan, Split, pack_tasks
+from batchscore.predictor import Predictor, load_predictor
+from batchscore.scoring import score_split
+from batchscore.spark_action import run_tasks
+from batchscore.threads import limit_threads
+
+if TYPE_CHECKING:
+    from pyspark import Broadcast
+    from pyspark.sql import SparkSession
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What finished tasks have done. For the eye and for giving up early; the truth is what the action returns."""
+
+    splits: int = 0
+    size_in_bytes: int = 0
+    record_count: int = 0
+    invalid_record_count: int = 0
+    reused: int = 0
+    failure: str | None = None
+
+    def __add__(self, other: Progress) -> Progress:
+        """Add two reports."""
+        return Progress(
+            self.splits + other.splits,
+            self.size_in_bytes + other.size_in_bytes,
+            self.record_count + other.record_count,
+            self.invalid_record_count + other.invalid_record_count,
+            self.reused + other.reused,
+            self.failure or other.failure,
+        )
+
+
+class _ProgressParam(AccumulatorParam[Progress]):
+    def zero(self, value: Progress) -> Progress:  # noqa: ARG002 - pyspark's interface
+        return Progress()
+
+    def addInPlace(self, value1: Progress, value2: Progress) -> Progress:  # noqa: N802 - pyspark's interface
+        return value1 + value2
+
+
+@dataclass(frozen=True)
+class ScoringBroadcast:
+    """What every executor gets once: the job, the model's files, and the work of each task."""
+
+    spec: JobSpec
+    settings: PredictorSettings
+    model_archive: bytes
+    tasks: tuple[bytes, ...]  # pickled, so that a worker reads only its own
+    resuming: bool
+
+
+def predictor_settings(spec: JobSpec) -> PredictorSettings:
+    """Return what a job's configuration says of the model, with what the driver found."""
+    config = spec.config
+    return PredictorSettings(
+        spec.model_type, config.positive_label, config.prediction_column, config.allow_version_mismatch
+    )
+
+
+_loaded: dict[str, Predictor] = {}
+
+
+def loaded_predictor(archive: bytes, model: ModelVersion, settings: PredictorSettings) -> Predictor:
+    """Return the model, unpacked and loaded once per worker process."""
+    key = f"{model.digest} {settings}"
+    if key not in _loaded:
+        limit_threads()
+        _loaded[key] = load_predictor(unpack_model(archive), model, settings)
+    return _loaded[key]
+
+
+def _retryable(error: BatchScoreError) -> bool:
+    from batchscore.errors import CommitError, TransientReadError
+
+    return isinstance(error, TransientReadError | CommitError)
+
+
+def _answer(outcome: dict[str, Any]) -> str:
+    return json.dumps(outcome, separators=(",", ":"))
+
+
+def _raise_answered(answer: dict[str, Any]) -> None:
+    if "error" in answer:
+        raise ERRORS_BY_NAME.get(answer["error"], ScoringError)(answer["message"])
+
+
+def score(
+    spark: SparkSession, plan: Plan, model_archive: bytes, resuming: bool, report: Callable[[Progress], None]
+) -> list[PartFile]:
+    """Score every split of a plan on Spark; raises what the tasks raise, or ScoringError."""
+    context = spark.sparkContext
+    tasks = pack_tasks(plan.splits, plan.spec.config.split_bytes)
+    broadcast = context.broadcast(
+        ScoringBroadcast(
+            spec=plan.spec,
+            settings=predictor_settings(plan.spec),
+            model_archive=model_archive,
+            tasks=tuple(pickle.dumps([(split, plan.inputs[split.input_index]) for split in task]) for task in tasks),
+            resuming=resuming,
+        )
+    )
+    progress = context.accumulator(Progress(), _ProgressParam())
+    work = _score_task(broadcast, progress)
+
+    def watch() -> None:
+        now = progress.value
+        report(now)
+        if now.failure:
+            _raise_answered(json.loads(now.failure))
+        limit = plan.spec.config.max_invalid_records
+        if limit is not None and now.invalid_record_count > limit:
+            raise TooManyInvalidRecordsError(
+                f"job {plan.spec.id}: expected at most {limit} invalid records, got {now.invalid_record_count} in "
+                f"{now.splits} of {len(plan.splits)} splits; see the rejected files, or raise max_invalid_records"
+            )
+
+    description = f"batchscore {plan.spec.id}: score {len(plan.splits)} splits of {len(plan.inputs)} inputs"
+    try:
+        answers = run_tasks(spark, len(tasks), work, f"batchscore-score-{plan.spec.id}", description, watch)
+    finally:
+        broadcast.unpersist()
+    parts = []
+    for answer in map(json.loads, answers):
+        _raise_answered(answer)
+        parts += [PartFile.from_dict(part) for part in answer["parts"]]
+    return parts
+
+
+def _score_task(broadcast: Broadcast[ScoringBroadcast], progress: Accumulator[Progress]) -> Callable[[int], str]:
+    """Return the work of a scoring task.
+
+    An error that another attempt would meet again is an answer, so that Spark does not try three times more.
+    """
+
+    def work(number: int) -> str:
+        shared = broadcast.value
+        splits: list[tuple[Split, InputFile]] = pickle.loads(shared.tasks[number])
+        parts = []
+        try:
+            predictor = loaded_predictor(shared.model_archive, shared.spec.model, shared.settings)
+            for split, source in splits:
+                part = score_split(split, source, shared.spec, predictor, shared.resuming)
+                parts.append(part)
+                progress.add(
+                    Progress(
+                        1,
+                        split.stop - split.start,
+                        part.record_count,
+                        part.invalid_record_count,
+                        int(part.reused),
+                    )
+                )
+        except BatchScoreError as error:
+            if _retryable(error):
+                raise
+            answer = _answer({"error": type(error).__name__, "message": str(error)})
+            progress.add(Progress(failure=answer))
+            return answer
+        return _answer({"parts": [json.loads(part.to_json()) for part in parts]})
+
+    return work
+
+
+def join(spark: SparkSession, spec: JobSpec, joins: Sequence[JoinTask]) -> dict[int, WrittenFile]:
+    """Join the parts of inputs into one object each, by a task each; returns the objects by input index."""
+    broadcast = spark.sparkContext.broadcast((spec.config.s3, tuple(joins)))
+
+    def work(number: int) -> str:
+        s3, shared = broadcast.value
+        try:
+            return _answer({"joined": vars(join_parts(shared[number], s3))})
+        except BatchScoreError as error:
+            if _retryable(error):
+                raise
+            return _answer({"error": type(error).__name__, "message": str(error)})
+
+    description = f"batchscore {spec.id}: join the parts of {len(joins)} inputs"
+    answers = run_tasks(spark, len(joins), work, f"batchscore-join-{spec.id}", description, lambda: None)
+    broadcast.unpersist()
+    joined = {}
+    for task, answer in zip(joins, map(json.loads, answers), strict=True):
+        _raise_answered(answer)
+        joined[task.input_index] = WrittenFile(**answer["joined"])
+    return joined

@@ -1,0 +1,184 @@
+"""The checks before a job: Amazon ML's *Verify* and *Review* pages."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from batchscore.config import JobConfig
+from batchscore.errors import BatchScoreError, TooManyInvalidRecordsError
+from batchscore.inputs import check_headers, first_blocks
+from batchscore.model_input import to_model_input
+from batchscore.outputs import Outputs
+from batchscore.plan import InputFile, JobSpec, Plan
+from batchscore.planning import load_model, plan_without_headers
+from batchscore.predictor import Predictor, predict_records
+from batchscore.records import parse_block
+from batchscore.schema import bind
+from batchscore.scoring import take_header
+from batchscore.storage import storage_for
+
+SAMPLE_BYTES = 256 * 1024
+_THREADS = 8
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong. ``fatal`` ones would keep the job from starting or finishing; others cost single records."""
+
+    where: str
+    what: str
+    fatal: bool
+    exit_code: int = 0
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a sample of one input shows; counts are of the sample, ``whole`` tells that it is all of the input."""
+
+    uri: str
+    size_in_bytes: int
+    sampled_bytes: int
+    record_count: int
+    invalid_reasons: dict[str, int]
+    invalid_values: dict[str, int]
+    extra_columns: list[str]
+    whole: bool
+
+    @property
+    def estimated_records(self) -> int:
+        """The records of the whole input, as far as the sample tells."""
+        if self.whole or not self.sampled_bytes:
+            return self.record_count
+        return round(self.record_count * self.size_in_bytes / self.sampled_bytes)
+
+
+@dataclass(frozen=True)
+class Review:
+    """The plan of a job, what samples show, and what is wrong. Without a plan, planning itself failed."""
+
+    plan: Plan | None
+    samples: list[Sample] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """0 only if the job would start."""
+        return next((fault.exit_code for fault in self.faults if fault.fatal), 0)
+
+
+def review_job(config: JobConfig, folder: Path, full: bool = False) -> Review:
+    """Check access, model, schema, headers and records of a job without starting it.
+
+    ``full`` reads the inputs whole in place of a sample of each.
+    """
+    faults: list[Fault] = []
+    _attempt(faults, "output", lambda: _check_output(config))
+    model = _attempt(faults, "model", lambda: load_model(config, folder / "model"))
+    if model is None:
+        return Review(None, faults=faults)
+    plan = _attempt(faults, "input", lambda: plan_without_headers(config, model))
+    if plan is None:
+        return Review(None, faults=faults)
+    _, extra, header_faults = check_headers(plan.inputs, plan.spec)
+    faults += [_fault("header", error) for error in header_faults]
+    samples: list[Sample] = []
+    if not header_faults:
+        spec, predictor = plan.spec, model.predictor
+        found, record_faults = _sample_all(plan.inputs, spec, predictor, extra, None if full else SAMPLE_BYTES)
+        samples += found
+        faults += record_faults
+    return Review(plan, samples, faults)
+
+
+def _attempt(faults: list[Fault], where: str, step: Callable[[], Found]) -> Found | None:
+    """Return what a step of the checks gives; keep its fault and go on, so that all are shown at once."""
+    try:
+        return step()
+    except BatchScoreError as error:
+        faults.append(_fault(where, error))
+        return None
+
+
+def _fault(where: str, error: BatchScoreError) -> Fault:
+    return Fault(where, str(error), fatal=True, exit_code=error.exit_code)
+
+
+def _check_output(config: JobConfig) -> None:
+    """Write and remove an object of the name that Amazon ML used for this."""
+    storage = storage_for(config.output, config.s3)
+    uri = f"{Outputs(config.output, '', 'parts').folder}/.writePermissionCheck.tmp"
+    storage.put(uri, io.BytesIO(b""))
+    storage.delete(uri)
+
+
+def _sample_all(
+    inputs: Sequence[InputFile],
+    spec: JobSpec,
+    predictor: Predictor,
+    extra: dict[str, list[str]],
+    sample_bytes: int | None,
+) -> tuple[list[Sample], list[Fault]]:
+    def sample(source: InputFile) -> tuple[Sample | None, BatchScoreError | None]:
+        try:
+            found = sample_input(source, spec, predictor, sample_bytes)
+        except BatchScoreError as error:
+            return None, error
+        return Sample(**{**vars(found), "extra_columns": extra.get(source.source.uri, [])}), None
+
+    samples, faults = [], []
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="sample") as pool:
+        for found, error in pool.map(sample, inputs):
+            if error:
+                faults.append(_fault("records", error))
+            if found:
+                samples.append(found)
+                faults += _record_faults(found)
+    limit = spec.config.max_invalid_records
+    invalid = sum(sum(found.invalid_reasons.values()) for found in samples)
+    if limit is not None and invalid > limit:
+        text = f"job: expected at most {limit} invalid records, got {invalid} in what was read"
+        faults.append(Fault("records", text, fatal=True, exit_code=TooManyInvalidRecordsError.exit_code))
+    return samples, faults
+
+
+def _record_faults(found: Sample) -> list[Fault]:
+    faults = []
+    for reason, number in found.invalid_reasons.items():
+        text = f"input {found.uri}: {number} of {found.record_count} records read are invalid: {reason}"
+        faults.append(Fault("records", text, fatal=False))
+    for attribute, number in found.invalid_values.items():
+        text = f"input {found.uri}: {number} invalid values in {attribute}"
+        faults.append(Fault("records", text, fatal=False))
+    return faults
+
+
+def sample_input(source: InputFile, spec: JobSpec, predictor: Predictor, sample_bytes: int | None) -> Sample:
+    """Parse and score the first ``sample_bytes`` of an input, or all; raises InputError or ModelError."""
+    reasons, values = Counter[str](), Counter[str]()
+    records = sampled = 0
+    binding = None
+    for block in first_blocks(source, spec, sample_bytes):
+        sampled += len(block.data)
+        content = block
+        if binding is None:
+            names, content = take_header(block, source, spec)
+            binding = bind(spec.columns, names, source.source.uri)
+        if not content.data:
+            continue
+        parsed = parse_block(content, binding, spec.columns, spec.text_format)
+        model_input = to_model_input(parsed.inputs, spec.columns.inputs, spec.model.tensor_dtype)
+        _, failures = predict_records(predictor, model_input, spec.config.max_invalid_records)
+        records += parsed.record_count
+        reasons.update(record.reason for record in parsed.invalid)
+        reasons.update(failure.reason for failure in failures)
+        values.update(parsed.invalid_values)
+    size = source.source.size_in_bytes
+    whole = sample_bytes is None or (not source.compression and size <= sample_bytes)
+    return Sample(source.source.uri, size, sampled, records, dict(reasons), dict(values), [], whole)
