@@ -36,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = options.command(options)
     except BatchScoreError as error:
         print(f"batchscore: {type(error).__name__}: {error}", file=sys.stderr)
+        if error.record:
+            print(json.dumps(error.record), flush=True)
         return error.exit_code
     except KeyboardInterrupt:
         print("batchscore: stopped; run the same id again to go on", file=sys.stderr)

@@ -124,7 +124,7 @@ class JobConfig(_Section):
     invalid_records: Literal["blank", "keep_tag"] = "blank"
     precision: Literal["amazon", "full"] = "amazon"
     redact: bool = False
-    max_invalid_records: Annotated[int, Field(ge=0)] | None = 10_000
+    max_invalid_records: Annotated[int, Field(ge=0)] = 10_000
     max_invalid_fraction: Annotated[float, Field(ge=0, le=1)] | None = None
     split_bytes: Annotated[ByteSize, Field(ge=1)] = ByteSize(32 * 1024 * 1024)
     s3: S3Settings = S3Settings()

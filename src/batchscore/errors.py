@@ -5,11 +5,15 @@ Messages read ``<what> <which>: expected <x>, got <y>`` and carry neither a reco
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class BatchScoreError(Exception):
     """Base of every error that a job ends with on purpose."""
 
     exit_code = 1
+    record: dict[str, Any] | None = None
+    """The FAILED record of the job, once there is one."""
 
 
 class ConfigError(BatchScoreError):

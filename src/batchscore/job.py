@@ -79,6 +79,7 @@ class _Job:
         self.storage: Storage = storage_for(config.output, config.s3)
         self.outputs = Outputs(config.output, str(config.id), config.layout)
         self.clock = StageClock()
+        self.committed = False
 
     def run(self) -> dict[str, Any]:
         with self.clock("total"), _BackgroundSpark(self.config, self.given_spark) as spark:
@@ -100,6 +101,10 @@ class _Job:
                 with self.clock("commit"):
                     self._commit(plan, parts, joined)
             except BaseException as error:
+                if self._yields_to_another(plan) and not isinstance(error, AlreadyCommittedError):
+                    raise AlreadyCommittedError(
+                        f"job {plan.spec.id}: expected to commit, got overtaken by another run; its result stands"
+                    ) from error
                 self._write_failure(prediction, error)
                 raise
         return self._complete(plan, prediction, parts)
@@ -113,11 +118,13 @@ class _Job:
         try:
             self.storage.put_new(self.outputs.record, new.to_json())
         except ObjectExistsError:
-            content = self.storage.read(self.outputs.record)
-            existing = BatchPrediction.from_json(content, self.outputs.record)
+            existing = self._read_record()
             record.check_same_parameters(existing, new.parameters)
             return existing, True
         return new, False
+
+    def _read_record(self) -> BatchPrediction:
+        return BatchPrediction.from_json(self.storage.read(self.outputs.record), self.outputs.record)
 
     def _report_again(self, plan: Plan, existing: BatchPrediction) -> dict[str, Any]:
         """Report a finished job; do what a driver that died right after its commit left undone."""
@@ -155,6 +162,7 @@ class _Job:
     def _commit(self, plan: Plan, parts: Sequence[PartFile], joined: Mapping[int, WrittenFile]) -> None:
         content = extended_manifest(plan, parts, joined, software_versions(plan), uuid.uuid4().hex)
         commit_manifest(self.storage, self.outputs.extended_manifest, content)
+        self.committed = True
         self.storage.put(self.outputs.manifest, io.BytesIO(classic_manifest(plan)))
 
     def _write_record(self, new: BatchPrediction) -> BatchPrediction:
@@ -165,6 +173,18 @@ class _Job:
         with self.log_path.open("rb") as content:
             self.storage.put(self.outputs.log, content)
 
+    def _yields_to_another(self, plan: Plan) -> bool:
+        """Tell whether another run's commit stands; if so, undo what this one has done to its record and work."""
+        try:
+            if self.committed or not self._is_finished():
+                return False
+            self._report_again(plan, self._read_record())
+            self._remove_work()
+        except BatchScoreError as error:
+            log.error("record %s: expected to hold it against the manifest, got: %s", self.outputs.record, error)  # noqa: TRY400
+            return False
+        return True
+
     def _write_failure(self, prediction: BatchPrediction, error: BaseException) -> None:
         """Leave a FAILED record and a log; another driver's commit is not touched."""
         message = str(error) if isinstance(error, BatchScoreError) else describe_without_content(error)
@@ -174,25 +194,28 @@ class _Job:
         try:
             if not self._is_finished():
                 self._write_log()
-                self._write_record(record.failed(prediction, message, self.outputs.log, _now()))
+                failed = self._write_record(record.failed(prediction, message, self.outputs.log, _now()))
+                if isinstance(error, BatchScoreError):
+                    error.record = failed.to_dict()
         except BatchScoreError as second:
             log.error("record %s: expected to write FAILED, got: %s", self.outputs.record, second)  # noqa: TRY400
 
     def _complete(self, plan: Plan, prediction: BatchPrediction, parts: Sequence[PartFile]) -> dict[str, Any]:
         counts = count(parts)
         compute = sum(part.compute_milliseconds for part in parts)
-        self._remove_work()
         done = record.completed(prediction, counts, compute, self.outputs.log, _now())
         log.info("job %s completed: %s", plan.spec.id, done.Message)
         self._write_log()
         self._write_record(done)
+        self._remove_work()
         return done.to_dict() | summary(plan, parts, self.clock.seconds, self.outputs)
 
     def _remove_work(self) -> None:
         """Remove receipts and joined parts: the commit is known to stand, so nothing needs them."""
-        with ThreadPoolExecutor(16, thread_name_prefix="remove") as pool:
-            uris = [item.uri for item in self.storage.list(self.outputs.work)]
-            list(pool.map(self.storage.delete, uris))
+        try:
+            self.storage.delete(*(item.uri for item in self.storage.list(self.outputs.work)))
+        except BatchScoreError as error:
+            log.warning("left behind %s, which nothing needs: %s", self.outputs.work, error)
 
 
 def commit_manifest(storage: Storage, uri: str, content: bytes) -> None:
@@ -254,11 +277,15 @@ def _log_file() -> Iterator[Path]:
     handler = logging.FileHandler(name, encoding="utf-8")
     handler.setFormatter(logging.Formatter(_LOG_FORMAT))
     logger = logging.getLogger("batchscore")
+    level = logger.level
     logger.addHandler(handler)
+    if not logger.isEnabledFor(logging.INFO):
+        logger.setLevel(logging.INFO)
     try:
         yield Path(name)
     finally:
         logger.removeHandler(handler)
+        logger.setLevel(level)
         handler.close()
         Path(name).unlink()
 

@@ -6,8 +6,9 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
+from itertools import takewhile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from batchscore.errors import (
     ObjectExistsError,
     ObjectMissingError,
 )
+from batchscore.outputs import FOLDER
 from batchscore.storage import StoredObject
 
 if TYPE_CHECKING:
@@ -118,15 +120,15 @@ class LocalStorage:
                     raise ObjectExistsError(f"output {uri}: expected no object, got one") from None
         return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
-    def delete(self, uri: str) -> None:
-        """See Storage.delete; folders left empty go too, as on S3."""
-        path = Path(locations.local_path(uri))
-        with _local_errors("output", uri, CommitError):
-            path.unlink(missing_ok=True)
-            for parent in list(path.parents)[:-1]:
-                if any(parent.iterdir()):
-                    break
-                parent.rmdir()
+    def delete(self, *uris: str) -> None:
+        """See Storage.delete; our own folders go too when they are left empty, as on S3."""
+        for uri in uris:
+            path = Path(locations.local_path(uri))
+            with _local_errors("output", uri, CommitError):
+                path.unlink(missing_ok=True)
+            with suppress(OSError):  # a folder that holds more, or is no more
+                for parent in takewhile(lambda folder: FOLDER in folder.parts, path.parents):
+                    parent.rmdir()
 
 
 def _raise(error: OSError) -> None:

@@ -42,9 +42,9 @@ class PartFile:
     seconds: Mapping[str, float] = field(default_factory=dict)
     reused: bool = False
 
-    def to_json(self) -> str:
-        """Return the record as one line."""
-        return json.dumps(asdict(self), separators=(",", ":"))
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record as JSON holds it."""
+        return asdict(self)
 
     @classmethod
     def from_dict(cls, raw: dict[str, Any]) -> PartFile:
@@ -93,7 +93,7 @@ def check_limits(spec: JobSpec, counts: Counts) -> None:
     """Hold a job to its limits of invalid records; raises TooManyInvalidRecordsError."""
     config = spec.config
     reasons = ", ".join(f"{reason} {number}" for reason, number in counts.invalid_reasons.items())
-    if config.max_invalid_records is not None and counts.invalid_record_count > config.max_invalid_records:
+    if counts.invalid_record_count > config.max_invalid_records:
         raise TooManyInvalidRecordsError(
             f"job {spec.id}: expected at most {config.max_invalid_records} invalid records, got "
             f"{counts.invalid_record_count} ({reasons}); see the rejected files, or raise max_invalid_records"

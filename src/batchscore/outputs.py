@@ -98,6 +98,6 @@ class Outputs:
         """Return the file of a split's invalid records."""
         return f"{self.folder}/rejected/{self.id}-{name}/part-{number:05d}.csv.gz"
 
-    def receipt(self, split_index: int) -> str:
-        """Return the record of a finished part, by which an unfinished job goes on."""
-        return f"{self.work}split-{split_index:08d}.json"
+    def receipt(self, task: int) -> str:
+        """Return the record of a finished task, by which an unfinished job goes on."""
+        return f"{self.work}task-{task:08d}.json"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os.path
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from batchscore import __version__
@@ -113,9 +113,10 @@ class Plan:
 
 def naming_root(entries: Sequence[str]) -> str:
     """Return the folder that inputs are named from: the longest that all configured inputs lie in."""
-    folders = [entry if entry.endswith("/") else entry.rpartition("/")[0] + "/" for entry in entries]
-    common = os.path.commonpath(folders)
-    return common[: common.rfind("/") + 1]
+    folders = [entry.rpartition("/")[0].split("/") for entry in entries]
+    shared = zip(*folders, strict=False)
+    common = [names[0] for names in takewhile(lambda names: len(set(names)) == 1, shared)]
+    return "/".join(common) + "/"
 
 
 def check_inputs(sources: Sequence[StoredObject], output: str) -> None:

@@ -121,9 +121,7 @@ class Failure:
     reason: str
 
 
-def predict_records(
-    predictor: Predictor, records: ModelInput, max_failures: int | None
-) -> tuple[FloatArray, list[Failure]]:
+def predict_records(predictor: Predictor, records: ModelInput, max_failures: int) -> tuple[FloatArray, list[Failure]]:
     """Predict; where the model raises, halve the records until the bad ones stand alone.
 
     Returns predictions for all records (NaN for failed ones) and the failures in order. Raises
@@ -147,7 +145,7 @@ def predict_records(
                 pending += [(middle, stop), (start, middle)]
                 continue
             failures.append(Failure(start, "model_error"))
-            if max_failures is not None and len(failures) > max_failures:
+            if len(failures) > max_failures:
                 raise TooManyInvalidRecordsError(
                     f"model: expected at most {max_failures} invalid records, got more; the last one failed with "
                     f"{describe_without_content(error)}"

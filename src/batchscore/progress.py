@@ -52,3 +52,4 @@ def progress_report(plan: Plan, clock: Callable[[], float] = time.monotonic) -> 
         )
 
     yield write
+    log.info("scored %d splits in %.1f s", len(plan.splits), clock() - started)

@@ -16,7 +16,7 @@ STATUSES: tuple[str, ...] = get_args(Status)
 MAX_MESSAGE_CHARACTERS = 10_240
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BatchPrediction:
     """Amazon's fields; times are epoch seconds, ``ComputeTime`` CPU milliseconds over all tasks.
 
@@ -24,7 +24,7 @@ class BatchPrediction:
     """
 
     BatchPredictionId: str
-    Name: str | None
+    Name: str | None = None
     MLModelId: str
     BatchPredictionDataSourceId: str
     InputDataLocationS3: str

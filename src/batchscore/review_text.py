@@ -33,16 +33,16 @@ def describe_plan(review: Review) -> dict[str, Any]:
         "threshold": spec.threshold if spec.model_type == "binary" else None,
         "result_columns": list(spec.result_format.header),
         "columns": _column_rows(spec),
-        "inputs": [asdict(sample) | {"estimated_records": sample.estimated_records} for sample in review.samples],
+        "inputs": [asdict(sample) for sample in review.samples],
         "input_count": len(plan.inputs),
         "size_in_bytes": plan.size_in_bytes,
         "skipped": [{"uri": uri, "reason": reason} for uri, reason in plan.skipped],
-        "estimated_records": sum(sample.estimated_records for sample in review.samples),
+        "estimated_records": sum(sample.estimated_records or sample.record_count for sample in review.samples),
         "split_count": len(plan.splits),
         "task_count": len(pack_tasks(plan.splits, spec.config.split_bytes)),
         "manifest": spec.outputs.manifest,
         "extended_manifest": spec.outputs.extended_manifest,
-        "results": [spec.outputs.result(item.name) for item in plan.inputs],
+        "results": {item.source.uri: spec.outputs.result(item.name) for item in plan.inputs},
     }
 
 
@@ -107,12 +107,15 @@ def _plan_lines(facts: dict[str, Any]) -> list[str]:
         [
             item["uri"],
             item["size_in_bytes"],
-            item["estimated_records"],
+            item["estimated_records"] or f"over {item['record_count']}",
             ", ".join(item["extra_columns"]) or "none",
+            facts["results"][item["uri"]],
         ]
         for item in facts["inputs"]
     ]
-    return [*lines, "", *table(["input", "bytes", "records", "columns not read"], samples)] if samples else lines
+    return (
+        [*lines, "", *table(["input", "bytes", "records", "columns not read", "result"], samples)] if samples else lines
+    )
 
 
 def table(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _BODY_ATTEMPTS = 5
 _CONFLICT_ATTEMPTS = 5
+_DELETE_COUNT = 1000
 _SINGLE_PUT_BYTES = 64 * 1024 * 1024
 _UPLOAD_PART_BYTES = 16 * 1024 * 1024
 
@@ -57,16 +58,16 @@ def _error_code(error: Exception) -> str:
     return str(response.get("Error", {}).get("Code", type(error).__name__))
 
 
+def _status(error: Exception) -> int | None:
+    response: dict[str, Any] = getattr(error, "response", {})
+    status: int | None = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return status
+
+
 _MISSING = {"404", "NoSuchKey", "NoSuchBucket", "NotFound"}
-_DENIED = {
-    "403",
-    "401",
-    "AccessDenied",
-    "Forbidden",
-    "InvalidAccessKeyId",
-    "SignatureDoesNotMatch",
-    "ExpiredToken",
-}
+_DENIED = {"ExpiredToken", "NoCredentialsError"}
+# No rights, an unknown key, an archived object: nothing that passes by itself.
+_DENIED_STATUSES = {401, 403}
 _PRECONDITION = {"412", "PreconditionFailed"}
 
 
@@ -80,7 +81,7 @@ def _read_errors(uri: str) -> Iterator[None]:
         code = _error_code(error)
         if code in _MISSING:
             raise ObjectMissingError(f"object {uri}: expected an object, got none ({code})") from error
-        if code in _DENIED or code == "NoCredentialsError":
+        if code in _DENIED or _status(error) in _DENIED_STATUSES:
             raise InputError(f"object {uri}: expected permission to read, got {code}") from error
         if code in _PRECONDITION:
             raise ObjectChangedError(f"input {uri}: expected the object as planned, got another version") from error
@@ -151,6 +152,7 @@ class S3Storage:
             ConnectionError as BotoConnectionError,
         )
         from botocore.exceptions import (
+            FlexibleChecksumError,
             HTTPClientError,
             IncompleteReadError,
         )
@@ -161,7 +163,7 @@ class S3Storage:
                 with _read_errors(uri):
                     answer = self._s3.get_object(Bucket=bucket, Key=key, **arguments, **self._for_reading())
                 return answer["Body"].read()
-            except (HTTPClientError, BotoConnectionError, IncompleteReadError, OSError) as error:
+            except (HTTPClientError, BotoConnectionError, IncompleteReadError, FlexibleChecksumError, OSError) as error:
                 if attempt == _BODY_ATTEMPTS:
                     raise TransientReadError(
                         f"object {uri}: expected a whole body, got {type(error).__name__} {attempt} times"
@@ -191,7 +193,7 @@ class S3Storage:
                     max_concurrency=2,
                 ),
             )
-            head = self._s3.head_object(Bucket=bucket, Key=key, **self._owner())
+            head = self._s3.head_object(Bucket=bucket, Key=key, **self._for_reading())
             return head["ETag"].strip('"')
 
     def put_new(self, uri: str, content: bytes) -> str:
@@ -214,8 +216,18 @@ class S3Storage:
                     raise
         raise AssertionError("unreachable")
 
-    def delete(self, uri: str) -> None:
-        """See Storage.delete."""
-        bucket, key = locations.split_s3_uri(uri)
-        with _write_errors(uri):
-            self._s3.delete_object(Bucket=bucket, Key=key, **self._owner())
+    def delete(self, *uris: str) -> None:
+        """See Storage.delete: a request for each thousand."""
+        for start in range(0, len(uris), _DELETE_COUNT):
+            some = uris[start : start + _DELETE_COUNT]
+            bucket = locations.split_s3_uri(some[0])[0]
+            keys = [{"Key": locations.split_s3_uri(uri)[1]} for uri in some]
+            with _write_errors(some[0]):
+                answer = self._s3.delete_objects(
+                    Bucket=bucket,
+                    Delete={"Objects": keys, "Quiet": True},  # type: ignore[typeddict-item] # plain dicts do
+                    **self._owner(),
+                )
+            for fault in answer.get("Errors", []):
+                key, code = fault.get("Key"), fault.get("Code")
+                raise CommitError(f"output s3://{bucket}/{key}: expected permission to delete, got {code}")

@@ -6,7 +6,6 @@ import csv
 import gzip
 import hashlib
 import io
-import json
 import tempfile
 import time
 from collections import Counter
@@ -18,7 +17,7 @@ import numpy as np
 
 from batchscore import blocks
 from batchscore.blocks import Block
-from batchscore.errors import InputError, ObjectMissingError, TooManyInvalidRecordsError
+from batchscore.errors import InputError, TooManyInvalidRecordsError
 from batchscore.lines import MalformedRecordError, decode_header
 from batchscore.manifest import PartFile, WrittenFile
 from batchscore.model_input import to_model_input
@@ -146,47 +145,17 @@ def parsed_blocks(
             yield parsed
 
 
-def score_split(
-    split: Split, source: InputFile, spec: JobSpec, predictor: Predictor, resuming: bool = False
-) -> PartFile:
-    """Score a split, write its part, its rejected records and its receipt, and return the part's record.
+def score_split(split: Split, source: InputFile, spec: JobSpec, predictor: Predictor) -> PartFile:
+    """Score a split, write its part and its rejected records, and return the part's record.
 
-    A part that an earlier run of the job has finished is returned as it is. Raises InputError, ModelError,
-    TooManyInvalidRecordsError or CommitError.
+    Raises InputError, ModelError, TooManyInvalidRecordsError or CommitError.
     """
-    storage = storage_for(spec.config.output, spec.config.s3)
-    receipt = spec.outputs.receipt(split.index)
-    if resuming and (finished := _finished_part(storage, receipt, split)):
-        return finished
     part, rejected = GzipPart(), _RejectedPart(split.number, spec)
     try:
-        result = _score_into(part, rejected, split, source, spec, predictor)
-        storage.put(receipt, io.BytesIO(result.to_json().encode()))
+        return _score_into(part, rejected, split, source, spec, predictor)
     finally:
         part.close()
         rejected.part.close()
-    return result
-
-
-def _finished_part(storage: Storage, receipt: str, split: Split) -> PartFile | None:
-    """Return the record that an earlier run left, if the objects it tells of are there unchanged."""
-    try:
-        part = PartFile.from_dict(json.loads(storage.read(receipt)))
-        for written in (part.file, *([part.rejected] if part.rejected else [])):
-            if not _is_unchanged(storage, written):
-                return None
-    except (ObjectMissingError, ValueError, TypeError, KeyError):
-        return None
-    return PartFile(**{**vars(part), "reused": True}) if part.split_index == split.index else None
-
-
-def _is_unchanged(storage: Storage, written: WrittenFile) -> bool:
-    stored = storage.stat(written.uri)
-    if stored.size_in_bytes != written.file_size_in_bytes:
-        return False
-    if stored.etag == written.etag:
-        return True
-    return hashlib.sha256(storage.read(written.uri)).hexdigest() == written.sha256
 
 
 def _score_into(
@@ -234,7 +203,7 @@ def _score_into(
 
 def _check_limit(invalid: int, source: InputFile, spec: JobSpec) -> None:
     limit = spec.config.max_invalid_records
-    if limit is not None and invalid > limit:
+    if invalid > limit:
         raise TooManyInvalidRecordsError(
             f"input {source.source.uri}: expected at most {limit} invalid records in the job, got more in this file; "
             "see batchscore verify for the reasons, or raise max_invalid_records"
@@ -245,7 +214,7 @@ def _score_block(
     block: ParsedBlock, spec: JobSpec, predictor: Predictor, clock: StageClock, invalid_so_far: int
 ) -> tuple[bytes, list[InvalidRecord]]:
     limit = spec.config.max_invalid_records
-    left = None if limit is None else max(limit - invalid_so_far - len(block.invalid), 0)
+    left = max(limit - invalid_so_far - len(block.invalid), 0)
     with clock("convert"):
         records = to_model_input(block.inputs, spec.columns.inputs, spec.model.tensor_dtype)
     with clock("predict"):

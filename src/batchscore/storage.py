@@ -50,8 +50,8 @@ class Storage(Protocol):
     def put_new(self, uri: str, content: bytes) -> str:
         """Write an object only if there is none; return its etag."""
 
-    def delete(self, uri: str) -> None:
-        """Remove an object if it is there."""
+    def delete(self, *uris: str) -> None:
+        """Remove the objects that are there, all of one bucket."""
 
 
 def storage_for(uri: str, s3: S3Settings) -> Storage:

@@ -22,8 +22,10 @@ from batchscore.manifest import PartFile, WrittenFile
 from batchscore.model import ModelVersion, unpack_model
 from batchscore.plan import InputFile, JobSpec, Plan, Split, pack_tasks
 from batchscore.predictor import Predictor, load_predictor
+from batchscore.receipts import finished_parts, write_receipt
 from batchscore.scoring import score_split
 from batchscore.spark_action import run_tasks
+from batchscore.storage import storage_for
 from batchscore.threads import limit_threads
 
 if TYPE_CHECKING:
@@ -132,7 +134,7 @@ def score(
         if now.failure:
             _raise_answered(json.loads(now.failure))
         limit = plan.spec.config.max_invalid_records
-        if limit is not None and now.invalid_record_count > limit:
+        if now.invalid_record_count > limit:
             raise TooManyInvalidRecordsError(
                 f"job {plan.spec.id}: expected at most {limit} invalid records, got {now.invalid_record_count} in "
                 f"{now.splits} of {len(plan.splits)} splits; see the rejected files, or raise max_invalid_records"
@@ -159,30 +161,33 @@ def _score_task(broadcast: Broadcast[ScoringBroadcast], progress: Accumulator[Pr
     def work(number: int) -> str:
         shared = broadcast.value
         splits: list[tuple[Split, InputFile]] = pickle.loads(shared.tasks[number])
-        parts = []
+        storage = storage_for(shared.spec.config.output, shared.spec.config.s3)
+        receipt = shared.spec.outputs.receipt(number)
         try:
-            predictor = loaded_predictor(shared.model_archive, shared.spec.model, shared.settings)
-            for split, source in splits:
-                part = score_split(split, source, shared.spec, predictor, shared.resuming)
-                parts.append(part)
-                progress.add(
-                    Progress(
-                        1,
-                        split.stop - split.start,
-                        part.record_count,
-                        part.invalid_record_count,
-                        int(part.reused),
-                    )
-                )
+            parts = finished_parts(storage, receipt, [split for split, _ in splits]) if shared.resuming else None
+            if parts is not None:
+                for (split, _), part in zip(splits, parts, strict=True):
+                    progress.add(_progress_of(split, part))
+            else:
+                predictor = loaded_predictor(shared.model_archive, shared.spec.model, shared.settings)
+                parts = []
+                for split, source in splits:
+                    parts.append(score_split(split, source, shared.spec, predictor))
+                    progress.add(_progress_of(split, parts[-1]))
+                write_receipt(storage, receipt, parts)
         except BatchScoreError as error:
             if _retryable(error):
                 raise
             answer = _answer({"error": type(error).__name__, "message": str(error)})
             progress.add(Progress(failure=answer))
             return answer
-        return _answer({"parts": [json.loads(part.to_json()) for part in parts]})
+        return _answer({"parts": [part.to_dict() for part in parts]})
 
     return work
+
+
+def _progress_of(split: Split, part: PartFile) -> Progress:
+    return Progress(1, split.stop - split.start, part.record_count, part.invalid_record_count, int(part.reused))
 
 
 def join(spark: SparkSession, spec: JobSpec, joins: Sequence[JoinTask]) -> dict[int, WrittenFile]:

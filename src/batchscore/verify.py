@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from batchscore.config import JobConfig
 from batchscore.errors import BatchScoreError, TooManyInvalidRecordsError
-from batchscore.inputs import check_headers, first_blocks
+from batchscore.inputs import check_headers, find_schema, first_blocks, list_inputs
 from batchscore.model_input import to_model_input
 from batchscore.outputs import Outputs
 from batchscore.plan import InputFile, JobSpec, Plan
@@ -40,23 +40,19 @@ class Fault:
 
 @dataclass(frozen=True)
 class Sample:
-    """What a sample of one input shows; counts are of the sample, ``whole`` tells that it is all of the input."""
+    """What a sample of one input shows; counts are of the sample.
+
+    ``estimated_records`` are those of the whole input; None where the sample cannot tell: of a compressed input that
+    was not read whole.
+    """
 
     uri: str
     size_in_bytes: int
-    sampled_bytes: int
     record_count: int
+    estimated_records: int | None
     invalid_reasons: dict[str, int]
     invalid_values: dict[str, int]
     extra_columns: list[str]
-    whole: bool
-
-    @property
-    def estimated_records(self) -> int:
-        """The records of the whole input, as far as the sample tells."""
-        if self.whole or not self.sampled_bytes:
-            return self.record_count
-        return round(self.record_count * self.size_in_bytes / self.sampled_bytes)
 
 
 @dataclass(frozen=True)
@@ -82,6 +78,8 @@ def review_job(config: JobConfig, folder: Path, full: bool = False) -> Review:
     _attempt(faults, "output", lambda: _check_output(config))
     model = _attempt(faults, "model", lambda: load_model(config, folder / "model"))
     if model is None:
+        _attempt(faults, "input", lambda: list_inputs(config))
+        _attempt(faults, "schema", lambda: find_schema(config))
         return Review(None, faults=faults)
     plan = _attempt(faults, "input", lambda: plan_without_headers(config, model))
     if plan is None:
@@ -142,7 +140,7 @@ def _sample_all(
                 faults += _record_faults(found)
     limit = spec.config.max_invalid_records
     invalid = sum(sum(found.invalid_reasons.values()) for found in samples)
-    if limit is not None and invalid > limit:
+    if invalid > limit:
         text = f"job: expected at most {limit} invalid records, got {invalid} in what was read"
         faults.append(Fault("records", text, fatal=True, exit_code=TooManyInvalidRecordsError.exit_code))
     return samples, faults
@@ -162,23 +160,39 @@ def _record_faults(found: Sample) -> list[Fault]:
 def sample_input(source: InputFile, spec: JobSpec, predictor: Predictor, sample_bytes: int | None) -> Sample:
     """Parse and score the first ``sample_bytes`` of an input, or all; raises InputError or ModelError."""
     reasons, values = Counter[str](), Counter[str]()
-    records = sampled = 0
+    records = sampled = header_bytes = 0
     binding = None
     for block in first_blocks(source, spec, sample_bytes):
-        sampled += len(block.data)
         content = block
         if binding is None:
             names, content = take_header(block, source, spec)
             binding = bind(spec.columns, names, source.source.uri)
+            header_bytes = len(block.data) - len(content.data)
         if not content.data:
             continue
         parsed = parse_block(content, binding, spec.columns, spec.text_format)
         model_input = to_model_input(parsed.inputs, spec.columns.inputs, spec.model.tensor_dtype)
         _, failures = predict_records(predictor, model_input, spec.config.max_invalid_records)
+        sampled += len(content.data)
         records += parsed.record_count
         reasons.update(record.reason for record in parsed.invalid)
         reasons.update(failure.reason for failure in failures)
         values.update(parsed.invalid_values)
+    return Sample(
+        uri=source.source.uri,
+        size_in_bytes=source.source.size_in_bytes,
+        record_count=records,
+        estimated_records=_estimate(source, sample_bytes, records, sampled, header_bytes),
+        invalid_reasons=dict(reasons),
+        invalid_values=dict(values),
+        extra_columns=[],
+    )
+
+
+def _estimate(source: InputFile, sample_bytes: int | None, records: int, sampled: int, header_bytes: int) -> int | None:
     size = source.source.size_in_bytes
-    whole = sample_bytes is None or (not source.compression and size <= sample_bytes)
-    return Sample(source.source.uri, size, sampled, records, dict(reasons), dict(values), [], whole)
+    if sample_bytes is None or sampled == 0:
+        return records
+    if source.compression:
+        return records if sampled + header_bytes < sample_bytes else None
+    return round(records * (size - header_bytes) / sampled)

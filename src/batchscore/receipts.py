@@ -1,0 +1,45 @@
+"""What a finished task leaves for a later run of the same job: the records of its parts, checked when read."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+
+from batchscore.errors import ObjectMissingError
+from batchscore.manifest import PartFile, WrittenFile
+from batchscore.plan import Split
+from batchscore.storage import Storage
+
+
+def write_receipt(storage: Storage, uri: str, parts: Sequence[PartFile]) -> None:
+    """Write the records of a task's parts; raises CommitError."""
+    storage.put(uri, io.BytesIO(json.dumps([part.to_dict() for part in parts]).encode()))
+
+
+def finished_parts(storage: Storage, uri: str, splits: Sequence[Split]) -> list[PartFile] | None:
+    """Return the records that an earlier run left of a task, if all its objects are there unchanged, else None."""
+    try:
+        parts = [PartFile.from_dict(raw) for raw in json.loads(storage.read(uri))]
+    except (ObjectMissingError, ValueError, TypeError, KeyError):
+        return None
+    if [part.split_index for part in parts] != [split.index for split in splits]:
+        return None
+    written = [file for part in parts for file in (part.file, part.rejected) if file is not None]
+    if not all(_is_unchanged(storage, file) for file in written):
+        return None
+    return [replace(part, reused=True) for part in parts]
+
+
+def _is_unchanged(storage: Storage, written: WrittenFile) -> bool:
+    try:
+        stored = storage.stat(written.uri)
+        if stored.size_in_bytes != written.file_size_in_bytes:
+            return False
+        if stored.etag == written.etag:
+            return True
+        return hashlib.sha256(storage.read(written.uri)).hexdigest() == written.sha256
+    except ObjectMissingError:
+        return False

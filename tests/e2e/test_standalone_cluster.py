@@ -1,0 +1,137 @@
+"""The packed job on a real standalone cluster, by spark-submit, with an interpreter that has no batchscore."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pyspark
+import pytest
+
+from tests.e2e.demo import REPOSITORY, clean_environment, expected_lines, result_lines, settings
+
+ARCHIVE = REPOSITORY / "dist" / "environment.tar.gz"
+SPARK_HOME = str(Path(pyspark.__file__).parent)
+START_SECONDS = 60
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture(scope="module")
+def bare_python(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An interpreter with nothing installed."""
+    folder = tmp_path_factory.mktemp("bare")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    python = str(folder / "bin" / "python")
+    found = subprocess.run([python, "-c", "import batchscore"], capture_output=True, check=False)
+    assert found.returncode != 0
+    return python
+
+
+@pytest.fixture(scope="module")
+def master(tmp_path_factory: pytest.TempPathFactory, bare_python: str) -> Iterator[str]:
+    """A master and a worker, each a process of its own; gives the master's URL."""
+    folder = tmp_path_factory.mktemp("cluster")
+    port, worker_port = _free_port(), _free_port()
+    url = f"spark://127.0.0.1:{port}"
+    environment = clean_environment(
+        SPARK_HOME=SPARK_HOME, SPARK_LOCAL_IP="127.0.0.1", SPARK_NO_DAEMONIZE="1", PYSPARK_PYTHON=bare_python
+    )
+    package = "org.apache.spark.deploy"
+    commands = [
+        (port, f"{package}.master.Master", ["--host", "127.0.0.1", "--port", str(port), "--webui-port", "0"]),
+        (
+            worker_port,
+            f"{package}.worker.Worker",
+            ["--host", "127.0.0.1", "--port", str(worker_port), "--webui-port", "0"]
+            + ["--cores", "2", "--memory", "2g", "--work-dir", str(folder), url],
+        ),
+    ]
+    with ExitStack() as stack:
+        for wait_port, name, arguments in commands:
+            log = stack.enter_context((folder / f"{name}.log").open("wb"))
+            process = subprocess.Popen(
+                [f"{SPARK_HOME}/bin/spark-class", name, *arguments], env=environment, stdout=log, stderr=log
+            )
+            stack.callback(process.wait, 30)
+            stack.callback(process.terminate)
+            deadline = time.monotonic() + START_SECONDS
+            while not _answers(wait_port):
+                assert process.poll() is None, (folder / f"{name}.log").read_text()
+                assert time.monotonic() < deadline
+                time.sleep(0.2)
+        yield url
+
+
+@pytest.fixture(scope="module")
+def packed_python(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The driver's interpreter: the packed environment, unpacked."""
+    folder = tmp_path_factory.mktemp("environment")
+    with tarfile.open(ARCHIVE) as archive:
+        archive.extractall(folder, filter="fully_trusted")  # our own archive; its python is a link out of it
+    return str(folder / "bin" / "python")
+
+
+def test_the_packed_environment_has_no_pyspark(packed_python: str) -> None:
+    found = subprocess.run([packed_python, "-c", "import pyspark"], capture_output=True, check=False)
+    assert found.returncode != 0
+
+
+def test_the_packed_job_runs_on_a_cluster_that_has_no_batchscore(
+    demo: Path, master: str, packed_python: str, bare_python: str, tmp_path: Path
+) -> None:
+    # The packed environment reads the registry with mlflow-skinny, which knows no sqlite: so through a server.
+    port = _free_port()
+    server = subprocess.Popen(
+        [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+        + ["--backend-store-uri", f"sqlite:///{demo}/mlflow.db", "--serve-artifacts"],
+        env=clean_environment(MLFLOW_DISABLE_TELEMETRY="true"),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while not _answers(port):
+            assert server.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        keys = settings(
+            demo, "cluster", id="cluster", split_bytes="40000", tracking_uri=f"http://127.0.0.1:{port}"
+        )
+        command = [f"{SPARK_HOME}/bin/spark-submit", "--master", master, "--archives", f"{ARCHIVE}#environment"]
+        command += ["--conf", "spark.pyspark.python=./environment/bin/python"]
+        command += ["--conf", f"spark.pyspark.driver.python={packed_python}"]
+        command += ["--conf", "spark.driver.host=127.0.0.1", "--executor-memory", "1g"]
+        done = subprocess.run(
+            [*command, "jobs/batch_predict.py", *keys],
+            cwd=REPOSITORY,
+            env=clean_environment(SPARK_HOME=SPARK_HOME, SPARK_LOCAL_IP="127.0.0.1", PYTHONPATH="")
+            | {"PATH": f"{Path(bare_python).parent}:{os.environ['PATH']}"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    finally:
+        server.terminate()
+        server.wait(30)
+
+    assert done.returncode == 0, done.stderr[-6000:]
+    summary = json.loads(done.stdout.splitlines()[-1])
+    assert (summary["Status"], summary["TotalRecordCount"]) == ("COMPLETED", 3000)
+    for name in ("customers-1.csv", "customers-2.csv"):
+        assert result_lines(demo / "cluster", "cluster", name) == expected_lines(demo, name)
