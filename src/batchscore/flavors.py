@@ -135,18 +135,29 @@ def _categories_of(booster: Any) -> Callable[[ModelInput], ModelInput]:
     """LightGBM models trained on pandas categories want categories again; it maps them to the trained ones."""
     if not getattr(booster, "pandas_categorical", None):
         return _unchanged
+    # A feature's bins: "[low:high]" of numbers, "a:b:c" of categories, "none" where it never varied.
+    bins = _header_value(booster, "feature_infos")
+    places = [place for place, info in enumerate(bins) if info != "none" and not info.startswith("[")]
+    told = len(places) == len(booster.pandas_categorical)
 
     def with_categories(frame: ModelInput) -> ModelInput:
         if not isinstance(frame, pd.DataFrame):
             return frame
-        return frame.astype(dict.fromkeys(frame.select_dtypes(object).columns, "category"))
+        names = frame.columns[places] if told else frame.select_dtypes(object).columns
+        return frame.astype(dict.fromkeys(names, "category"))
 
     return with_categories
 
 
+def _header_value(booster: Any, key: str) -> list[str]:
+    """Return the words after ``key=`` in the text of a LightGBM model, before its trees."""
+    header = booster.model_to_string(num_iteration=1).partition("\nTree=")[0]
+    words: list[str] = header.partition(f"\n{key}=")[2].partition("\n")[0].split()
+    return words
+
+
 def _lightgbm_booster(booster: Any) -> RawModel:
-    head = booster.model_to_string(num_iteration=1).partition("\nfeature_names=")[0]
-    objective = head.partition("\nobjective=")[2].split()
+    objective = _header_value(booster, "objective")
     prepare = _categories_of(booster)
     model_type, classes = _classes_of_objective(
         objective[0] if objective else "none", booster.num_model_per_iteration()
@@ -186,11 +197,26 @@ def _classes_of_objective(objective: str, count: int) -> tuple[ModelType, tuple[
     return "regression", ()
 
 
-def load_pyfunc(folder: Path, model: ModelVersion, settings: PredictorSettings) -> RawModel:
-    """Load any other model by what it answers; raises ModelError."""
+def _load_unenforced(folder: Path, model: ModelVersion) -> Any:
+    """Load a pyfunc model that takes the frames of ``to_model_input`` as they are.
+
+    They have the signature's types already; MLflow's own check would refuse an optional integer column, which is
+    float64 for its missing values.
+    """
     import mlflow.pyfunc
+    from mlflow.models import ModelSignature
 
     loaded = mlflow.pyfunc.load_model(str(folder))
+    signature = loaded.metadata.signature
+    if isinstance(model.signature, tuple) and signature is not None:
+        rest = {"outputs": signature.outputs, "params": signature.params}
+        loaded.metadata.signature = ModelSignature(**rest) if any(rest.values()) else None
+    return loaded
+
+
+def load_pyfunc(folder: Path, model: ModelVersion, settings: PredictorSettings) -> RawModel:
+    """Load any other model by what it answers; raises ModelError."""
+    loaded = _load_unenforced(folder, model)
     column = settings.prediction_column
     width = 1 if column else model.output_width
     if column and model.output_names and column not in model.output_names:

@@ -11,7 +11,6 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -44,7 +43,7 @@ from batchscore.planning import LoadedModel, load_model, make_plan
 from batchscore.progress import progress_report
 from batchscore.record import BatchPrediction
 from batchscore.scoring import StageClock
-from batchscore.session import start_spark
+from batchscore.session import BackgroundSpark
 from batchscore.storage import Storage, read_if_present, storage_for
 from batchscore.summary import software_versions, summary
 
@@ -82,7 +81,7 @@ class _Job:
         self.committed = False
 
     def run(self) -> dict[str, Any]:
-        with self.clock("total"), _BackgroundSpark(self.config, self.given_spark) as spark:
+        with self.clock("total"), BackgroundSpark(self.config, self.given_spark) as spark:
             if not self._is_finished():
                 spark.start()
             with self.clock("load_model"):
@@ -235,38 +234,6 @@ def commit_manifest(storage: Storage, uri: str, content: bytes) -> None:
 
 def _now() -> int:
     return int(time.time())
-
-
-class _BackgroundSpark:
-    """A session that starts while the driver imports mlflow and reads the registry."""
-
-    def __init__(self, config: JobConfig, given: SparkSession | None) -> None:
-        self._config = config
-        self._given = given
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="start-spark")
-        self._starting: Future[SparkSession] | None = None
-
-    def start(self) -> None:
-        """Begin to start, if that has not been done."""
-        if self._starting is None and self._given is None:
-            self._starting = self._pool.submit(start_spark, self._config, str(self._config.id))
-
-    def session(self) -> SparkSession:
-        """Return the session, when it has started."""
-        if self._given is not None:
-            return self._given
-        self.start()
-        assert self._starting is not None
-        return self._starting.result()
-
-    def __enter__(self) -> _BackgroundSpark:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop what was started; a session that was given stays."""
-        self._pool.shutdown()
-        if self._starting is not None and self._starting.exception() is None:
-            self._starting.result().stop()
 
 
 @contextmanager

@@ -30,11 +30,15 @@ if TYPE_CHECKING:
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+# A registry that does not answer fails a job after seconds (MLflow's own defaults: many minutes).
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 
 THRESHOLD_TAG = "score_threshold"
 # mlflow writes this one while downloading; it names the way a model was asked for, not the model.
 _NOT_OF_THE_MODEL = {"registered_model_meta"}
-_COLUMN_TYPES = {"double", "float", "long", "integer", "boolean", "string"}
+_NUMBER_TYPES = {"double": "float64", "float": "float32", "long": "int64", "integer": "int32"}
+_COLUMN_TYPES = {*_NUMBER_TYPES, "boolean", "string"}
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,10 @@ def resolve_model(config: JobConfig, folder: Path) -> ModelVersion:
         uri = f"models:/{name}/{version}" if name else f"models:/{model_id}"
     except MlflowException as error:
         code = error.error_code
+        if code == "INTERNAL_ERROR":  # what mlflow says of a server that does not answer, too
+            raise ModelError(
+                f"registry of {config.model}: expected an answer, got {code}; can it be reached?"
+            ) from error
         raise ModelError(f"model {config.model}: expected it in the registry, got {code}") from error
     except Exception as error:
         raise ModelError(
@@ -197,7 +205,10 @@ def _input_columns(schema: SignatureSchema, uri: str) -> tuple[tuple[Column, ...
     if not schema.has_input_names():
         if len({item.type for item in schema.inputs}) > 1:
             raise ModelError(f"signature of {uri}: expected named columns, got columns of several types without names")
-        return len(schema.inputs), "float64"
+        kind = types["None"]
+        if kind not in _NUMBER_TYPES:
+            raise ModelError(f"signature of {uri}: expected named columns or numbers, got {kind} columns without names")
+        return len(schema.inputs), _NUMBER_TYPES[kind]
     columns = tuple(
         Column(
             name=str(item.name),

@@ -23,8 +23,8 @@ from batchscore.storage import StoredObject
 
 # What opening an object costs, in bytes that could have been scored meanwhile: packs many small files into a task.
 OPEN_COST_BYTES = 256 * 1024
-# Keys that change neither a result nor its place.
-_NOT_PARAMETERS = {"id", "spark", "tracking_uri", "registry_uri"}
+# Keys that change neither a result nor its place: a job that failed on a limit goes on when it is raised.
+_NOT_PARAMETERS = {"id", "spark", "tracking_uri", "registry_uri", "max_invalid_records", "max_invalid_fraction"}
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from batchscore.plan import (
     parameters_of,
 )
 from batchscore.predictor import Predictor, load_predictor
-from batchscore.schema import resolve_columns
+from batchscore.schema import Columns, ColumnType, resolve_columns
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +72,7 @@ def plan_without_headers(config: JobConfig, model: LoadedModel) -> Plan:
     check_inputs(sources, config.output)
     schema, schema_digest, _ = find_schema(config)
     columns = resolve_columns(version.pinned_uri, version.signature, schema, config.has_header)
+    columns = _whole_numbers_required(columns, version.tensor_dtype)
     spec = JobSpec(
         id=config.id or new_id(),
         config=config,
@@ -85,6 +86,14 @@ def plan_without_headers(config: JobConfig, model: LoadedModel) -> Plan:
     )
     inputs = make_inputs(sources, naming_root(config.input), config.split_bytes, {})
     return Plan(spec, inputs, make_splits(inputs, config.split_bytes), tuple(skipped))
+
+
+def _whole_numbers_required(columns: Columns, tensor_dtype: str | None) -> Columns:
+    """Make a record with a missing value or a fraction invalid where the model takes an array that cannot hold it."""
+    if tensor_dtype is None or tensor_dtype.startswith("float"):
+        return columns
+    kind: ColumnType = {"bool": "boolean", "int32": "integer"}.get(tensor_dtype, "long")  # type: ignore[assignment] # literals
+    return replace(columns, inputs=tuple(replace(column, type=kind, required=True) for column in columns.inputs))
 
 
 def _with_headers(plan: Plan, headers: Mapping[str, tuple[str, ...]]) -> Plan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -56,8 +57,13 @@ class ResultFormat:
 
 def header_line(result: ResultFormat) -> bytes:
     """Return the header record."""
-    cells = quoted(pa.array(result.header, pa.string())).to_pylist()
-    return (",".join(cells) + "\n").encode()
+    return csv_lines([[name] for name in result.header])
+
+
+def csv_lines(columns: Sequence[Sequence[str]]) -> bytes:
+    """Return the records whose cells the columns hold, quoted where needed."""
+    cells = [quoted(pa.array(column, pa.string())) for column in columns]
+    return _joined_lines(pc.binary_join_element_wise(*cells, ","))
 
 
 def format_scientific(values: FloatArray) -> pa.StringArray:

@@ -147,8 +147,8 @@ def predict_records(predictor: Predictor, records: ModelInput, max_failures: int
             failures.append(Failure(start, "model_error"))
             if len(failures) > max_failures:
                 raise TooManyInvalidRecordsError(
-                    f"model: expected at most {max_failures} invalid records, got more; the last one failed with "
-                    f"{describe_without_content(error)}"
+                    f"model: expected at most {max_failures} more invalid records, got {len(failures)}; the last one "
+                    f"failed with {describe_without_content(error)}; mend it, or raise max_invalid_records"
                 ) from error
     raised = {failure.row for failure in failures}
     failures += [
@@ -169,7 +169,7 @@ def _bad_predictions(model_type: ModelType, predictions: FloatArray) -> list[tup
     bad = [(int(row), "non_finite_score") for row in np.flatnonzero(~finite)]
     if model_type == "regression":
         return bad
-    table = predictions.reshape(len(predictions), -1)
+    table = predictions if predictions.ndim == 2 else predictions[:, np.newaxis]
     with np.errstate(invalid="ignore"):
         proper = ((table >= -_RANGE_TOLERANCE) & (table <= 1 + _RANGE_TOLERANCE)).all(axis=1)
         if model_type == "multiclass":

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
 import hashlib
-import io
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, cast
 
@@ -22,7 +20,7 @@ from batchscore.lines import MalformedRecordError, decode_header
 from batchscore.manifest import PartFile, WrittenFile
 from batchscore.model_input import to_model_input
 from batchscore.plan import InputFile, JobSpec, Split
-from batchscore.predictions import format_predictions, header_line
+from batchscore.predictions import csv_lines, format_predictions, header_line
 from batchscore.predictor import Predictor, predict_records
 from batchscore.records import (
     InvalidRecord,
@@ -237,32 +235,25 @@ class _RejectedPart:
         self.part = GzipPart()
         self._number = number
         self._spec = spec
-        self._write_rows([REJECTED_HEADER])
+        self.part.write(csv_lines([[name] for name in REJECTED_HEADER]))
 
     def write(self, block: ParsedBlock, invalid: list[InvalidRecord], records_before: int) -> None:
         """Add the invalid records of a block; lines count from 1 within the part."""
         if not invalid:
             return
-        tags: Mapping[int, str] = {}
+        tags = [""] * len(invalid)
         if block.tags is not None:
-            places = [record.line for record in invalid]
-            tags = dict(zip(places, block.tags.take(places).to_pylist(), strict=True))
+            tags = block.tags.take([record.line for record in invalid]).to_pylist()
         encoding = self._spec.config.encoding
-        self._write_rows(
-            (
-                self._number,
-                records_before + record.line + 1,
-                record.offset,
-                tags.get(record.line, ""),
-                record.stage,
-                record.reason,
-                record.attribute or "",
-                "" if self._spec.config.redact else record.raw.decode(encoding, errors="backslashreplace"),
-            )
-            for record in invalid
+        raw = [record.raw.decode(encoding, errors="backslashreplace") for record in invalid]
+        columns = (
+            [str(self._number)] * len(invalid),
+            [str(records_before + record.line + 1) for record in invalid],
+            [str(record.offset) for record in invalid],
+            tags,
+            [record.stage for record in invalid],
+            [record.reason for record in invalid],
+            [record.attribute or "" for record in invalid],
+            [""] * len(invalid) if self._spec.config.redact else raw,
         )
-
-    def _write_rows(self, rows: object) -> None:
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows(rows)  # type: ignore[arg-type] # rows of any cells
-        self.part.write(text.getvalue().encode(errors="surrogateescape"))
+        self.part.write(csv_lines(columns))

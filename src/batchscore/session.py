@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import sys
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from batchscore.config import JobConfig
@@ -20,14 +22,31 @@ _SETTINGS = {
 } | {f"spark.executorEnv.{name}": "1" for name in THREAD_VARIABLES}
 
 
+def check_spark() -> None:
+    """Raise ConfigError if what Spark needs is not there."""
+    if importlib.util.find_spec("pyspark") is None:
+        raise ConfigError(
+            "pyspark: expected it to be installed, got none; pip install batchscore[local], or use spark-submit"
+        )
+    home = os.environ.get("JAVA_HOME")
+    if not _submitted() and not shutil.which(f"{home}/bin/java" if home else "java"):
+        raise ConfigError("Java: expected version 17 or later, got none; install it, for example openjdk-17-jre")
+
+
+def _submitted() -> bool:
+    """Tell whether spark-submit started this process, and Spark's JVM before it."""
+    return "PYSPARK_GATEWAY_PORT" in os.environ
+
+
 def start_spark(config: JobConfig, job_id: str) -> SparkSession:
-    """Start Spark, or join the one that spark-submit started; raises ConfigError if it cannot be.
+    """Start Spark, or join the one that spark-submit started.
 
     spark-submit's own master always holds; its other settings give way to the configuration's.
     """
-    submitted = "PYSPARK_GATEWAY_PORT" in os.environ
+    from pyspark.sql import SparkSession
+
+    submitted = _submitted()
     if not submitted:
-        _check_java()
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
         # Bound to the loopback unless told otherwise: a laptop's host name often does not resolve.
@@ -35,12 +54,6 @@ def start_spark(config: JobConfig, job_id: str) -> SparkSession:
             os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     for name in THREAD_VARIABLES:
         os.environ.setdefault(name, "1")
-    try:
-        from pyspark.sql import SparkSession
-    except ImportError as error:
-        raise ConfigError(
-            "pyspark: expected it to be installed, got none; pip install batchscore[local], or use spark-submit"
-        ) from error
     builder = SparkSession.builder.appName(f"batchscore {job_id}")
     for key, value in ({"spark.master": "local[*]"} | _SETTINGS | config.spark).items():
         if not (submitted and key == "spark.master"):
@@ -50,7 +63,34 @@ def start_spark(config: JobConfig, job_id: str) -> SparkSession:
     return spark
 
 
-def _check_java() -> None:
-    home = os.environ.get("JAVA_HOME")
-    if not shutil.which(f"{home}/bin/java" if home else "java"):
-        raise ConfigError("Java: expected version 17 or later, got none; install it, for example openjdk-17-jre")
+class BackgroundSpark:
+    """A session that starts while the driver imports mlflow and reads the registry."""
+
+    def __init__(self, config: JobConfig, given: SparkSession | None) -> None:
+        self._config = config
+        self._given = given
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="start-spark")
+        self._starting: Future[SparkSession] | None = None
+
+    def start(self) -> None:
+        """Begin to start, if that has not been done."""
+        if self._starting is None and self._given is None:
+            check_spark()
+            self._starting = self._pool.submit(start_spark, self._config, str(self._config.id))
+
+    def session(self) -> SparkSession:
+        """Return the session, when it has started."""
+        if self._given is not None:
+            return self._given
+        self.start()
+        assert self._starting is not None
+        return self._starting.result()
+
+    def __enter__(self) -> BackgroundSpark:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop what was started; a session that was given stays."""
+        self._pool.shutdown()
+        if self._starting is not None and self._starting.exception() is None:
+            self._starting.result().stop()

@@ -1,7 +1,6 @@
 from pathlib import Path
 
 import pytest
-
 from tests.e2e.demo import register_demo
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pyspark
 import pytest
-
 from tests.e2e.demo import REPOSITORY, clean_environment, expected_lines, result_lines, settings
 
 ARCHIVE = REPOSITORY / "dist" / "environment.tar.gz"
@@ -110,9 +109,7 @@ def test_the_packed_job_runs_on_a_cluster_that_has_no_batchscore(
             assert server.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.2)
-        keys = settings(
-            demo, "cluster", id="cluster", split_bytes="40000", tracking_uri=f"http://127.0.0.1:{port}"
-        )
+        keys = settings(demo, "cluster", id="cluster", split_bytes="40000", tracking_uri=f"http://127.0.0.1:{port}")
         command = [f"{SPARK_HOME}/bin/spark-submit", "--master", master, "--archives", f"{ARCHIVE}#environment"]
         command += ["--conf", "spark.pyspark.python=./environment/bin/python"]
         command += ["--conf", f"spark.pyspark.driver.python={packed_python}"]

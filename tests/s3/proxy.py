@@ -1,0 +1,178 @@
+"""A reverse proxy before an S3 server: it records every request and plays scripted faults."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote, urlsplit
+
+_NOT_FORWARDED = {"connection", "transfer-encoding", "expect", "content-length"}
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request as it arrived; ``path`` is ``/bucket/key``, decoded, and the names of headers are in lower case."""
+
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+
+    @property
+    def target(self) -> str:
+        """Path and query."""
+        return f"{self.path}?{self.query}"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the client gets; ``sent_bytes`` cuts the body after so many bytes and drops the connection."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    sent_bytes: int | None = None
+
+
+Forward = Callable[[], Answer]
+Script = Callable[[Forward], Answer]
+
+
+def refuse(status: int, code: str) -> Script:
+    """Answer with an error of S3; the server never sees the request."""
+    body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>scripted</Message></Error>".encode()
+    return lambda _: Answer(status, {"Content-Type": "application/xml"}, body)
+
+
+def lose_answer(forward: Forward) -> Answer:
+    """Let the server do what is asked, but answer that it failed."""
+    forward()
+    return refuse(500, "InternalError")(forward)
+
+
+def cut_body(sent_bytes: int) -> Script:
+    """Drop the connection after so many bytes of the answer's body."""
+    return lambda forward: replace(forward(), sent_bytes=sent_bytes)
+
+
+def after(action: Callable[[], object]) -> Script:
+    """Do something else first, then let the request through."""
+
+    def script(forward: Forward) -> Answer:
+        action()
+        return forward()
+
+    return script
+
+
+@dataclass
+class _Rule:
+    method: str
+    part: str
+    script: Script
+    skip: int
+    times: int | None
+
+
+@dataclass
+class Proxy:
+    """What the proxy has seen, and what it is to play."""
+
+    upstream: str
+    endpoint: str = ""
+    requests: list[Request] = field(default_factory=list)
+    _rules: list[_Rule] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def play(self, method: str, part: str, script: Script, *, skip: int = 0, times: int | None = None) -> None:
+        """Play ``script`` for requests whose target holds ``part``: after ``skip`` of them, ``times`` times."""
+        self._rules.append(_Rule(method, part, script, skip, times))
+
+    def seen(self, method: str, part: str = "") -> list[Request]:
+        """Return the requests of a method whose target holds ``part``."""
+        return [request for request in self.requests if request.method == method and part in request.target]
+
+    def script_for(self, request: Request) -> Script | None:
+        """Record a request and return what is to be played for it."""
+        with self._lock:
+            self.requests.append(request)
+            for rule in self._rules:
+                if rule.method != request.method or rule.part not in request.target or rule.times == 0:
+                    continue
+                if rule.skip:
+                    rule.skip -= 1
+                    continue
+                rule.times = None if rule.times is None else rule.times - 1
+                return rule.script
+        return None
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    proxy: Proxy
+
+    def _serve(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        address = urlsplit(self.path)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        request = Request(self.command, unquote(address.path), address.query, headers)
+        script = self.proxy.script_for(request)
+
+        def forward() -> Answer:
+            return self._forward(body)
+
+        self._reply(script(forward) if script else forward())
+
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _serve  # noqa: N815 - http.server's names
+
+    def _forward(self, body: bytes) -> Answer:
+        connection = http.client.HTTPConnection(urlsplit(self.proxy.upstream).netloc, timeout=60)
+        try:
+            connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+            for name, value in self.headers.items():
+                if name.lower() not in _NOT_FORWARDED:
+                    connection.putheader(name, value)
+            connection.putheader("Content-Length", str(len(body)))
+            connection.endheaders(body)
+            answer = connection.getresponse()
+            return Answer(answer.status, dict(answer.getheaders()), answer.read())
+        finally:
+            connection.close()
+
+    def _reply(self, answer: Answer) -> None:
+        self.send_response_only(answer.status)
+        length = str(len(answer.body))
+        for name, value in answer.headers.items():
+            if name.lower() == "content-length" and self.command == "HEAD":
+                length = value
+            elif name.lower() not in _NOT_FORWARDED:
+                self.send_header(name, value)
+        self.send_header("Content-Length", length)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(answer.body[: answer.sent_bytes])
+        self.close_connection = self.close_connection or answer.sent_bytes is not None
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
+        """Keep quiet."""
+
+
+@contextmanager
+def running_proxy(upstream: str) -> Iterator[Proxy]:
+    """Run a proxy on a free port until the end of the block."""
+    proxy = Proxy(upstream)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"proxy": proxy}))
+    server.daemon_threads = True
+    proxy.endpoint = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, name="proxy", kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield proxy
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,0 +1,51 @@
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from batchscore.config import JobConfig
+from batchscore.job import run_job
+from batchscore.session import start_spark
+from tests.spark.results import Job
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from tests.registry import Registry
+
+
+@pytest.fixture(scope="package")
+def spark() -> Iterator["SparkSession"]:
+    """Spark with two tasks at a time, for all tests of this folder."""
+    settings = {"spark.master": "local[2]", "spark.ui.enabled": "false", "spark.sql.shuffle.partitions": "2"}
+    config = JobConfig.model_validate({"model": "models:/none/1", "input": "none", "output": "none", "spark": settings})
+    session = start_spark(config, "tests")
+    yield session
+    session.stop()
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Runs jobs of the id ``job`` on the shared session, by default into one folder of the test's own."""
+
+    registry: "Registry"
+    spark: "SparkSession"
+    folder: Path
+
+    def __call__(self, model_uri: str, output: str = "output", **keys: Any) -> Job:
+        self.summary(model_uri, output, **keys)
+        return self.job(output)
+
+    def summary(self, model_uri: str, output: str = "output", **keys: Any) -> dict[str, Any]:
+        keys = {"id": "job", "output": str(self.folder / output)} | keys
+        return run_job(self.registry.config(model_uri, **keys), self.spark)
+
+    def job(self, output: str = "output") -> Job:
+        return Job(self.folder / output, "job")
+
+
+@pytest.fixture
+def run(registry: "Registry", spark: "SparkSession", tmp_path: Path) -> Runner:
+    return Runner(registry, spark, tmp_path)

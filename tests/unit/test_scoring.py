@@ -1,0 +1,328 @@
+"""A job without Spark: every split of a file scored as a task scores it, held against a reading line by line."""
+
+import csv
+import gzip
+import io
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from batchscore.blocks import MAX_RECORD_BYTES
+from batchscore.config import JobConfig
+from batchscore.errors import InputError, ModelError, TooManyInvalidRecordsError
+from batchscore.flavors import ModelInput
+from batchscore.joining import join_parts, plan_joins
+from batchscore.manifest import PartFile
+from batchscore.model import ModelVersion
+from batchscore.plan import JobSpec, Plan, make_inputs, make_splits
+from batchscore.predictor import FloatArray, Predictor
+from batchscore.schema import Column, Columns
+from batchscore.scoring import score_split
+from batchscore.storage import StoredObject, storage_for
+
+INPUTS = (Column("a", "double", required=True), Column("b", "string"), Column("c", "long"))
+NAMES = ("id", "a", "b", "c")
+FAILS = 13.0  # the model raises where a is this
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+
+
+def score_of(a: float, b: str, c: float) -> float:
+    return math.tanh(a / 10) + len(b) + (0 if math.isnan(c) else c)
+
+
+def predict(frame: ModelInput) -> FloatArray:
+    assert isinstance(frame, pd.DataFrame)
+    assert [str(kind) for kind in frame.dtypes] == ["float64", "object", "float64"]
+    if (frame["a"] == FAILS).any():
+        raise ValueError(f"bad rows: {frame}")
+    return np.array([score_of(*row) for row in frame.itertuples(index=False)])
+
+
+PREDICTOR = Predictor("regression", (), None, predict)
+
+
+def make_plan(path: Path, output: Path, split_bytes: int, has_header: bool, **settings_: object) -> Plan:
+    config = JobConfig.model_validate(
+        {"model": "models:/m/1", "input": str(path), "output": str(output), "split_bytes": split_bytes} | settings_
+    )
+    spec = JobSpec(
+        id="bp-1",
+        config=config,
+        model=ModelVersion("models:/m/1", "m", "1", None, "0", {}, {}, INPUTS),
+        model_type="regression",
+        classes=(),
+        positive_label=None,
+        threshold=0.5,
+        columns=Columns(INPUTS, "id", None, NAMES, has_header),
+        parameters={"schema": ""},
+    )
+    stored = storage_for(config.input[0], config.s3).stat(config.input[0])
+    headers = {stored.uri: NAMES} if has_header else {}
+    inputs = make_inputs([stored], f"file://{path.parent}/", split_bytes, headers)
+    return Plan(spec, inputs, make_splits(inputs, split_bytes), ())
+
+
+def score_all(plan: Plan) -> list[PartFile]:
+    return [score_split(split, plan.inputs[split.input_index], plan.spec, PREDICTOR) for split in plan.splits]
+
+
+def read_gzip(uri: str) -> str:
+    return gzip.decompress(Path(uri.removeprefix("file://")).read_bytes()).decode()
+
+
+def result_lines(parts: list[PartFile]) -> list[str]:
+    lines: list[str] = []
+    for part in parts:
+        header, *records = read_gzip(part.file.uri).split("\n")
+        assert header == "tag,score"
+        assert records.pop() == ""
+        assert len(records) == part.record_count
+        lines += records
+    return lines
+
+
+def rejected_rows(parts: list[PartFile]) -> list[dict[str, str]]:
+    texts = [read_gzip(part.rejected.uri) for part in parts if part.rejected]
+    return [row for text in texts for row in csv.DictReader(io.StringIO(text, newline=""), strict=True)]
+
+
+@dataclass(frozen=True)
+class Expected:
+    line: str
+    offset: int
+    reason: str = ""
+    attribute: str = ""
+    tag: str = ""
+
+
+def formatted(score: float) -> str:
+    mantissa, exponent = f"{score:.6E}".split("E")
+    return f"{mantissa.rstrip('0').rstrip('.')}E{int(exponent)}"
+
+
+def split_by_hand(text: str) -> list[str] | None:
+    """One state machine over the characters; None for quotes out of place."""
+    values, value, state = [], "", "start"
+    for character in [*text, "\n"]:
+        if state == "quoted":
+            state = "closing" if character == '"' else state
+            value += "" if character == '"' else character
+        elif character in ",\n":
+            values.append(value)
+            value, state = "", "start"
+        elif state == "closing":
+            if character != '"':
+                return None
+            value, state = value + '"', "quoted"
+        elif state == "start" and character == '"':
+            state = "quoted"
+        else:
+            value, state = value + character, "plain"
+    return values if state == "start" else None
+
+
+def number_by_hand(text: str) -> float | None:
+    trimmed = text.strip(" \t")
+    value = float(trimmed) if NUMBER.fullmatch(trimmed) else math.inf
+    return value if math.isfinite(value) else None
+
+
+def expect(record: bytes, offset: int) -> Expected:
+    content = record.removesuffix(b"\n").removesuffix(b"\r") if record.endswith(b"\n") else record.removesuffix(b"\r")
+    if not content:
+        return Expected("", offset, "blank")
+    if len(content) > MAX_RECORD_BYTES:
+        return Expected("", offset, "too_long")
+    try:
+        values = split_by_hand(content.decode())
+    except UnicodeDecodeError:
+        return Expected("", offset, "encoding")
+    if values is None:
+        return Expected("", offset, "unbalanced_quote")
+    if len(values) != 4:
+        return Expected("", offset, "column_count")
+    tag, a_text, b, c_text = values
+    a, c = number_by_hand(a_text), number_by_hand(c_text)
+    if a is None:
+        reason = "invalid_value" if a_text.strip(" \t") else "missing_value"
+        return Expected("", offset, reason, "a", tag)
+    if a == FAILS:
+        return Expected("", offset, "model_error", "", tag)
+    whole = c if c is not None and c == math.floor(c) and -(2**63) <= c <= 2**63 else math.nan
+    cell = f'"{tag.replace(chr(34), chr(34) * 2)}"' if any(mark in tag for mark in ',"\r') else tag
+    return Expected(f"{cell},{formatted(score_of(a, b, whole))}", offset, tag=tag)
+
+
+def expect_all(content: bytes) -> list[Expected]:
+    expected, offset = [], 0
+    for record in io.BytesIO(content):
+        expected.append(expect(record, offset))
+        offset += len(record)
+    return expected
+
+
+CELL = st.one_of(
+    st.sampled_from(["1", "2.5", "-3", "13", " 7 ", "+5", "1e3", ".5", "5.", "", "nan", "inf", "0x1F", "1e999", "x"]),
+    st.sampled_from(['"q"', '"a,b"', '"a""b"', '5" x', '"open', 'a"', '"a"b', "é", "a\rb", "9007199254740993", "\x00"]),
+    st.text(alphabet='ab",\r \t0.é', max_size=6),
+)
+RECORD = st.one_of(
+    st.lists(CELL, min_size=4, max_size=4).map(",".join),
+    st.tuples(CELL, st.sampled_from(["1", "2.5"]), CELL, st.sampled_from(["", "4", "x"])).map(",".join),
+    st.text(alphabet='ab",\r0', max_size=12),
+).map(str.encode)
+LINES = st.lists(st.tuples(RECORD | st.binary(max_size=8), st.sampled_from([b"\n", b"\r\n"])), max_size=12)
+
+
+@settings(max_examples=60, deadline=None)
+@given(LINES, st.booleans(), st.integers(1, 80), st.booleans())
+@example([(b"a,1,x,1", b"\r\n"), (b"b,2,y,", b"\n")], True, 1, True)
+@example([(b"a,1,x,1" + b"0" * MAX_RECORD_BYTES, b"\n"), (b"b,2,y,", b"\n")], False, 60_000, False)
+def test_every_record_gets_its_line_at_its_place_whatever_the_content_and_the_splits(
+    tmp_path_factory: pytest.TempPathFactory,
+    lines: list[tuple[bytes, bytes]],
+    last_has_no_end: bool,
+    split_bytes: int,
+    has_header: bool,
+) -> None:
+    folder = tmp_path_factory.mktemp("scoring")
+    body = b"".join(record.replace(b"\n", b"") + end for record, end in lines)
+    body = body.rstrip(b"\r\n") if last_has_no_end else body
+    if body[:3] in (b"BZh",) or body[:2] in (b"\x1f\x8b", b"\xff\xfe", b"\xfe\xff") or body[:4] == b"\x28\xb5\x2f\xfd":
+        return  # refused as no text: see the tests of check_content
+    header = ",".join(NAMES).encode() + b"\n" if has_header else b""
+    body = body.removeprefix(b"\xef\xbb\xbf")
+    path = folder / "x.csv"
+    path.write_bytes(header + body)
+
+    parts = score_all(make_plan(path, folder / "out", split_bytes, has_header))
+
+    expected = [
+        Expected(item.line, item.offset + len(header), item.reason, item.attribute, item.tag)
+        for item in expect_all(body)
+    ]
+    assert result_lines(parts) == [item.line for item in expected]
+    assert [(int(row["byteOffset"]), row["reason"], row["attribute"], row["tag"]) for row in rejected_rows(parts)] == [
+        (item.offset, item.reason, item.attribute, item.tag) for item in expected if item.reason
+    ]
+    assert sum(part.invalid_record_count for part in parts) == sum(bool(item.reason) for item in expected)
+
+
+CLEAN = b"id,a,b,c\n" + b"".join(b"r%d,%d.5,t%d,%d\n" % (n, n % 7, n % 3, n) for n in range(40))
+
+
+@pytest.mark.parametrize("split_bytes", [1, 2, 3, 7, 10, 13, 64, 100, 1000])
+def test_the_parts_of_any_split_size_hold_the_same_records(tmp_path: Path, split_bytes: int) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(CLEAN)
+
+    parts = score_all(make_plan(path, tmp_path / "out", split_bytes, has_header=True))
+
+    assert result_lines(parts) == [item.line for item in expect_all(CLEAN.partition(b"\n")[2])]
+
+
+def test_the_same_split_gives_the_same_bytes_twice(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(CLEAN)
+    first = score_all(make_plan(path, tmp_path / "one", 100, has_header=True))
+    second = score_all(make_plan(path, tmp_path / "two", 100, has_header=True))
+
+    assert [part.file.sha256 for part in first] == [part.file.sha256 for part in second]
+
+
+def test_joined_parts_are_one_gzip_file_with_one_header(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(CLEAN)
+    plan = make_plan(path, tmp_path / "out", 100, has_header=True, layout="amazon")
+    parts = score_all(plan)
+
+    (task,) = plan_joins(plan, parts)
+    joined = join_parts(task, plan.spec.config.s3)
+
+    assert joined.uri == f"file://{tmp_path}/out/batch-prediction/result/bp-1-x.csv.gz"
+    assert joined.file_size_in_bytes == sum(part.file.file_size_in_bytes for part in parts)
+    header, *records = read_gzip(joined.uri).splitlines()
+    assert header == "tag,score"
+    assert records == [item.line for item in expect_all(CLEAN.partition(b"\n")[2])]
+
+
+@pytest.mark.parametrize("has_header", [True, False])
+def test_a_byte_order_mark_is_no_part_of_the_first_record(tmp_path: Path, has_header: bool) -> None:
+    path = tmp_path / "x.csv"
+    body = CLEAN if has_header else CLEAN.partition(b"\n")[2]
+    path.write_bytes(b"\xef\xbb\xbf" + body)
+
+    parts = score_all(make_plan(path, tmp_path / "out", 50, has_header))
+
+    assert result_lines(parts) == [item.line for item in expect_all(CLEAN.partition(b"\n")[2])]
+
+
+@pytest.mark.parametrize("content", [b"", b"id,a,b,c\n", b"id,a,b,c", b"\xef\xbb\xbfid,a,b,c\r\n"])
+def test_a_file_without_records_gives_a_result_without_records(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(content)
+
+    parts = score_all(make_plan(path, tmp_path / "out", 1000, has_header=True))
+
+    assert [read_gzip(part.file.uri) for part in parts] == ["tag,score\n"]
+
+
+def test_an_input_that_changed_after_planning_fails_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(CLEAN)
+    plan = make_plan(path, tmp_path / "out", 100, has_header=True)
+    path.write_bytes(CLEAN + b"more,1,x,1\n")
+
+    with pytest.raises(InputError, match="x.csv: expected etag"):
+        score_all(plan)
+
+
+def test_more_invalid_records_than_allowed_stop_the_split(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(b"\n" * 11)
+
+    with pytest.raises(TooManyInvalidRecordsError, match="at most 10 invalid records"):
+        score_all(make_plan(path, tmp_path / "out", 100, has_header=False, max_invalid_records=10))
+
+
+def test_redact_leaves_the_text_of_invalid_records_out(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(b"1,secret,x,1\n")
+
+    shown = score_all(make_plan(path, tmp_path / "shown", 100, has_header=False))
+    redacted = score_all(make_plan(path, tmp_path / "redacted", 100, has_header=False, redact=True))
+
+    assert [row["record"] for row in rejected_rows(shown)] == ["1,secret,x,1"]
+    assert [row["record"] for row in rejected_rows(redacted)] == [""]
+
+
+def test_a_model_that_answers_with_the_wrong_shape_fails_the_split(tmp_path: Path) -> None:
+    from batchscore.predictor import WrongOutputError
+
+    def wrong(frame: ModelInput) -> FloatArray:
+        raise WrongOutputError("expected predictions of shape (40,), got (1,)")
+
+    path = tmp_path / "x.csv"
+    path.write_bytes(CLEAN)
+    plan = make_plan(path, tmp_path / "out", 10_000, has_header=True)
+
+    with pytest.raises(ModelError, match=r"shape \(40,\), got \(1,\)"):
+        score_split(plan.splits[0], plan.inputs[0], plan.spec, Predictor("regression", (), None, wrong))
+
+
+def test_a_stored_object_that_vanished_is_an_input_error(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(CLEAN)
+    plan = make_plan(path, tmp_path / "out", 100, has_header=True)
+    path.unlink()
+
+    with pytest.raises(InputError, match="expected a file, got none"):
+        score_all(plan)
+    assert isinstance(plan.inputs[0].source, StoredObject)
