@@ -67,8 +67,9 @@ class Registry:
     def files(self, model_uri: str) -> Path:
         """Return the folder of a registered version's files."""
         name, version = model_uri.removeprefix("models:/").split("/")
-        model_id = self.client.get_model_version(name, version).model_id
-        return Path(self.client.get_logged_model(str(model_id)).artifact_location.removeprefix("file://"))
+        source = str(self.client.get_model_version(name, version).source)  # models:/m-<id>
+        logged = self.client.get_logged_model(source.removeprefix("models:/"))
+        return Path(logged.artifact_location.removeprefix("file://"))
 
     def config(self, model_uri: str, **keys: Any) -> JobConfig:
         """Return a configuration that asks for a model of this registry."""

@@ -7,13 +7,14 @@ import json
 import logging
 import sys
 import tempfile
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from batchscore import __version__, locations
 from batchscore.config import JobConfig, OutputConfig, S3Settings, load_config, load_output_config
-from batchscore.errors import BatchScoreError, ConfigError, InputError
+from batchscore.errors import BatchScoreError, ConfigError, InputError, describe_without_content
 from batchscore.outputs import Outputs
 from batchscore.record import STATUSES, BatchPrediction
 from batchscore.storage import storage_for
@@ -39,6 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if error.record:
             print(json.dumps(error.record), flush=True)
         return error.exit_code
+    except Exception as error:
+        traceback.print_tb(error.__traceback__)
+        print(f"batchscore: unforeseen {describe_without_content(error)}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("batchscore: stopped; run the same id again to go on", file=sys.stderr)
         return 130

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
@@ -138,7 +138,7 @@ def split_count(source: StoredObject, split_bytes: int) -> int:
 
 
 def make_inputs(
-    sources: Sequence[StoredObject], root: str, split_bytes: int, headers: dict[str, tuple[str, ...]]
+    sources: Sequence[StoredObject], root: str, split_bytes: int, headers: Mapping[str, tuple[str, ...]]
 ) -> tuple[InputFile, ...]:
     """Return the inputs with their names below the result folder."""
     return tuple(

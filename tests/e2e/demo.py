@@ -35,14 +35,13 @@ def settings(folder: Path, output: str, **others: str) -> list[str]:
     return [f"{key}={value}" for key, value in (keys | others).items()]
 
 
-def run_batchscore(*arguments: str, expected_code: int = 0) -> dict[str, Any]:
+def run_batchscore(*arguments: str, expected_code: int = 0) -> Any:
     """Run a command of the CLI in a process of its own and return the JSON line it ends with."""
     command = [sys.executable, "-m", "batchscore.cli", *arguments]
     done = subprocess.run(command, cwd=REPOSITORY, env=clean_environment(), capture_output=True, text=True, check=False)
     assert done.returncode == expected_code, done.stderr[-4000:]
     last = done.stdout.splitlines()[-1] if done.stdout else "{}"
-    answer: dict[str, Any] = json.loads(last)
-    return answer
+    return json.loads(last)
 
 
 def result_files(folder: Path) -> dict[str, bytes]:

@@ -1,4 +1,4 @@
-"""The main job as a user runs it, on whichever PySpark the interpreter has; nothing here is imported from the package."""
+"""The main job as a user runs it, on whichever PySpark the interpreter has: nothing here imports the package."""
 
 import json
 from pathlib import Path

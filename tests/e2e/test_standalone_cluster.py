@@ -52,14 +52,11 @@ def master(tmp_path_factory: pytest.TempPathFactory, bare_python: str) -> Iterat
         SPARK_HOME=SPARK_HOME, SPARK_LOCAL_IP="127.0.0.1", SPARK_NO_DAEMONIZE="1", PYSPARK_PYTHON=bare_python
     )
     package = "org.apache.spark.deploy"
+    common = "--host 127.0.0.1 --webui-port 0 --port"
+    worker = f"{common} {worker_port} --cores 2 --memory 2g --work-dir".split()
     commands = [
-        (port, f"{package}.master.Master", ["--host", "127.0.0.1", "--port", str(port), "--webui-port", "0"]),
-        (
-            worker_port,
-            f"{package}.worker.Worker",
-            ["--host", "127.0.0.1", "--port", str(worker_port), "--webui-port", "0"]
-            + ["--cores", "2", "--memory", "2g", "--work-dir", str(folder), url],
-        ),
+        (port, f"{package}.master.Master", f"{common} {port}".split()),
+        (worker_port, f"{package}.worker.Worker", [*worker, str(folder), url]),
     ]
     with ExitStack() as stack:
         for wait_port, name, arguments in commands:
@@ -92,13 +89,13 @@ def test_the_packed_environment_has_no_pyspark(packed_python: str) -> None:
 
 
 def test_the_packed_job_runs_on_a_cluster_that_has_no_batchscore(
-    demo: Path, master: str, packed_python: str, bare_python: str, tmp_path: Path
+    demo: Path, master: str, packed_python: str, bare_python: str
 ) -> None:
     # The packed environment reads the registry with mlflow-skinny, which knows no sqlite: so through a server.
     port = _free_port()
+    arguments = f"-m mlflow server --host 127.0.0.1 --port {port} --workers 1 --serve-artifacts".split()
     server = subprocess.Popen(
-        [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-        + ["--backend-store-uri", f"sqlite:///{demo}/mlflow.db", "--serve-artifacts"],
+        [sys.executable, *arguments, "--backend-store-uri", f"sqlite:///{demo}/mlflow.db"],
         env=clean_environment(MLFLOW_DISABLE_TELEMETRY="true"),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -6,6 +6,7 @@ import gzip
 import json
 import logging
 import shutil
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from mlflow.models import infer_signature
 from sklearn.compose import make_column_transformer
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
@@ -91,7 +93,7 @@ def _write_people(path: Path, count: int, seed: int) -> list[str]:
 
 def test_the_amazon_layout_is_the_parts_joined_with_one_header(model_uri: str, run: Runner, tmp_path: Path) -> None:
     expected = {name: _write_people(tmp_path / "in" / f"{name}.csv", 25, seed) for seed, name in enumerate("ab", 2)}
-    keys = {"input": f"{tmp_path}/in/", "split_bytes": 150}
+    keys: dict[str, Any] = {"input": f"{tmp_path}/in/", "split_bytes": 150}
 
     parts = run(model_uri, "parts", layout="parts", **keys)
     amazon = run(model_uri, "amazon", layout="amazon", **keys)
@@ -113,7 +115,7 @@ def test_how_many_splits_a_task_and_how_many_tasks_at_once_changes_no_byte(
     model_uri: str, run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _write_people(tmp_path / "people.csv", 40, 4)
-    keys = {"input": f"{tmp_path}/people.csv", "split_bytes": 300, "schema": f"{tmp_path}/.schema"}
+    keys: dict[str, Any] = {"input": f"{tmp_path}/people.csv", "split_bytes": 300, "schema": f"{tmp_path}/.schema"}
     side_by_side = run(model_uri, "side-by-side", **keys)
     # One task for all splits, one after the other: as on one core.
     monkeypatch.setattr("batchscore.tasks.pack_tasks", lambda splits, _: [list(splits)])
@@ -357,7 +359,7 @@ def _assert_failed(job: Job, message: str) -> None:
 @pytest.mark.parametrize("split_bytes", [30, 1000])
 def test_too_many_invalid_records_fail_the_job(split_bytes: int, model_uri: str, run: Runner, tmp_path: Path) -> None:
     _write_mixed(tmp_path)
-    keys = {"input": f"{tmp_path}/mixed.csv", "split_bytes": split_bytes}
+    keys: dict[str, Any] = {"input": f"{tmp_path}/mixed.csv", "split_bytes": split_bytes}
 
     with pytest.raises(TooManyInvalidRecordsError, match=r"expected at most .* invalid records") as caught:
         run(model_uri, max_invalid_records=5, **keys)
@@ -445,7 +447,7 @@ def test_an_unfinished_job_goes_on_from_the_parts_it_has(
     layout: str, model_uri: str, run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = _write_people(tmp_path / "in" / "people.csv", 20, 10)
-    keys = {"input": f"{tmp_path}/in/", "split_bytes": 150, "layout": layout}
+    keys: dict[str, Any] = {"input": f"{tmp_path}/in/", "split_bytes": 150, "layout": layout}
     _fail_at_commit(run, model_uri, keys, monkeypatch)
     folder = run.job().output / "batch-prediction"
     count = len(list((folder / "in-progress").rglob("task-*.json")))
@@ -462,7 +464,7 @@ def test_parts_that_are_gone_or_changed_are_scored_again(
     model_uri: str, run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = _write_people(tmp_path / "in" / "people.csv", 30, 11)
-    keys = {"input": f"{tmp_path}/in/", "split_bytes": 150}
+    keys: dict[str, Any] = {"input": f"{tmp_path}/in/", "split_bytes": 150}
     _fail_at_commit(run, model_uri, keys, monkeypatch)
     folder = run.job().output / "batch-prediction"
     parts = sorted((folder / "result").rglob("*.gz"))
@@ -481,7 +483,7 @@ def test_a_killed_job_goes_on_though_its_record_says_in_progress(
     model_uri: str, run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = _write_people(tmp_path / "in" / "people.csv", 12, 12)
-    keys = {"input": f"{tmp_path}/in/", "split_bytes": 150}
+    keys: dict[str, Any] = {"input": f"{tmp_path}/in/", "split_bytes": 150}
     _fail_at_commit(run, model_uri, keys, monkeypatch)
     killed = run.job()
     killed.path(".json").write_text(json.dumps(killed.record | {"Status": "INPROGRESS"}))
@@ -495,7 +497,7 @@ def test_a_killed_job_goes_on_though_its_record_says_in_progress(
 
 def test_a_finished_job_is_reported_again_without_a_change(model_uri: str, run: Runner, tmp_path: Path) -> None:
     _write_people(tmp_path / "in" / "people.csv", 9, 13)
-    keys = {"input": f"{tmp_path}/in/"}
+    keys: dict[str, Any] = {"input": f"{tmp_path}/in/"}
     first = run(model_uri, **keys)
     before = {path: path.read_bytes() for path in first.output.rglob("*") if path.is_file()}
 
@@ -564,6 +566,53 @@ def test_the_same_id_with_other_parameters_is_refused_and_nothing_touched(
 
     assert isinstance(caught.value, ConfigError)
     assert before == {path: path.read_bytes() for path in first.output.rglob("*") if path.is_file()}
+
+
+# ---------------------------------------------------------------- models without named columns
+
+
+def test_a_model_of_an_array_reads_the_columns_in_their_order(registry: Registry, run: Runner, tmp_path: Path) -> None:
+    array = np.array([[0.0, 1.0], [2.0, 3.0], [4.0, 1.0], [5.0, 9.0]])
+    model = LogisticRegression().fit(array, [0, 1, 2, 2])
+    uri = registry.register(model, signature=infer_signature(array))
+    (tmp_path / "numbers.csv").write_text("y,x\n0.5,1\n4,\n5,9\nword,1\n")
+
+    job = run(uri, input=f"{tmp_path}/numbers.csv", split_bytes=12)
+
+    good = amazon_lines(model.predict_proba([[0.5, 1.0], [5.0, 9.0]]).T.tolist())
+    # Logistic regression takes no missing values: the model's own error, record by record.
+    assert job.lines("numbers.csv") == ["0,1,2", good[0], "", good[1], ""]
+    assert job.manifest["invalid_reasons"] == {"model_error": 2}
+
+
+def test_an_array_of_integers_takes_neither_fractions_nor_missing_values(
+    registry: Registry, run: Runner, tmp_path: Path
+) -> None:
+    array = np.array([[0, 1], [2, 3], [4, 1], [5, 9]])
+    model = LinearRegression().fit(array, [0.0, 1.0, 2.0, 2.5])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that integers hold no missing values, which is the point here
+        uri = registry.register(model, signature=infer_signature(array))
+    (tmp_path / "numbers.csv").write_text("x,y\n1,2\n1.5,2\n,2\n3,4.0\n")
+
+    job = run(uri, input=f"{tmp_path}/numbers.csv")
+
+    good = amazon_lines([model.predict([[1, 2], [3, 4]]).tolist()])
+    assert job.lines("numbers.csv") == ["score", good[0], "", "", good[1]]
+    assert job.manifest["invalid_reasons"] == {"invalid_value": 1, "missing_value": 1}
+
+
+def test_a_model_without_a_signature_takes_its_columns_from_the_schema(
+    registry: Registry, run: Runner, tmp_path: Path
+) -> None:
+    uri = registry.register(MODEL)
+    expected = _write_people(tmp_path / "in" / "people.csv", 8, 17)
+
+    assert run(uri, input=f"{tmp_path}/in/").lines("people.csv") == expected
+
+    (tmp_path / "in" / ".schema").unlink()
+    with pytest.raises(ModelError, match="expected a signature or a schema file, got neither"):
+        run(uri, "other", input=f"{tmp_path}/in/")
 
 
 # ---------------------------------------------------------------- the model's own

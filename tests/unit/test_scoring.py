@@ -22,7 +22,7 @@ from batchscore.joining import join_parts, plan_joins
 from batchscore.manifest import PartFile
 from batchscore.model import ModelVersion
 from batchscore.plan import JobSpec, Plan, make_inputs, make_splits
-from batchscore.predictor import FloatArray, Predictor
+from batchscore.predictor import FloatArray, Predictor, WrongOutputError
 from batchscore.schema import Column, Columns
 from batchscore.scoring import score_split
 from batchscore.storage import StoredObject, storage_for
@@ -280,7 +280,7 @@ def test_an_input_that_changed_after_planning_fails_by_name(tmp_path: Path) -> N
     plan = make_plan(path, tmp_path / "out", 100, has_header=True)
     path.write_bytes(CLEAN + b"more,1,x,1\n")
 
-    with pytest.raises(InputError, match="x.csv: expected etag"):
+    with pytest.raises(InputError, match=r"x\.csv: expected etag"):
         score_all(plan)
 
 
@@ -304,10 +304,8 @@ def test_redact_leaves_the_text_of_invalid_records_out(tmp_path: Path) -> None:
 
 
 def test_a_model_that_answers_with_the_wrong_shape_fails_the_split(tmp_path: Path) -> None:
-    from batchscore.predictor import WrongOutputError
-
     def wrong(frame: ModelInput) -> FloatArray:
-        raise WrongOutputError("expected predictions of shape (40,), got (1,)")
+        raise WrongOutputError(f"expected predictions of shape ({len(frame)},), got (1,)")
 
     path = tmp_path / "x.csv"
     path.write_bytes(CLEAN)

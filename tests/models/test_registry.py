@@ -1,0 +1,197 @@
+"""A model is resolved once, to a version that is named from then on, or refused with the reason."""
+
+import io
+import os
+import subprocess
+import sys
+import tarfile
+import time
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from batchscore.errors import ModelError
+from batchscore.model import digest_of_files, pack_model, unpack_model
+from tests.models.conftest import Load
+from tests.registry import Registry, columns
+
+SIGNATURE = columns("a:double")
+
+
+def _model(slope: float) -> LogisticRegression:
+    model = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
+    model.coef_ = np.array([[slope]])
+    return model
+
+
+@pytest.fixture(scope="module")
+def versions(registry: Registry) -> str:
+    """The name of a model with 11 versions, so that the latest is not the last by text; ``champion`` is 9."""
+    for slope in (1.0, 2.0):
+        registry.register(_model(slope), signature=SIGNATURE, name="many")
+    source = str(registry.client.get_model_version("many", "2").source)
+    for _ in range(3, 12):
+        registry.client.create_model_version("many", source)
+    registry.client.set_registered_model_alias("many", "champion", "9")
+    return "many"
+
+
+@pytest.mark.parametrize(
+    ("asked", "pinned", "alias"),
+    [
+        ("models:/many/1", "models:/many/1", None),
+        ("models:/many@champion", "models:/many/9", "champion"),
+        ("models:/many/latest", "models:/many/11", None),
+    ],
+)
+def test_a_uri_is_pinned_to_the_version_it_means(
+    asked: str, pinned: str, alias: str | None, versions: str, load: Load
+) -> None:
+    version = load(asked).version
+
+    assert (version.pinned_uri, version.alias, version.name) == (pinned, alias, versions)
+    assert version.asked_uri == asked
+
+
+def test_a_model_can_be_asked_for_by_its_id_alone(versions: str, registry: Registry, load: Load) -> None:
+    source = str(registry.client.get_model_version(versions, "1").source)
+
+    by_id, by_name = load(source), load(f"models:/{versions}/1")
+
+    assert (by_id.version.name, by_id.version.version, by_id.version.pinned_uri) == (None, None, source)
+    assert by_id.version.model_id == by_name.version.model_id == source.removeprefix("models:/")
+    assert by_id.version.digest == by_name.version.digest
+    assert by_id.threshold == 0.5
+
+
+def test_versions_with_other_files_have_another_digest(versions: str, load: Load) -> None:
+    digests = [load(f"models:/{versions}/{number}").version.digest for number in (1, 2, 2)]
+
+    assert digests[1] == digests[2] != digests[0]
+    assert len(digests[0]) == 64
+
+
+def test_an_alias_is_resolved_once(
+    versions: str, registry: Registry, load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.client.set_registered_model_alias(versions, "moving", "1")
+    original = mlflow.MlflowClient.get_model_version_by_alias
+    asked: list[str] = []
+
+    def resolve_and_move(self: mlflow.MlflowClient, name: str, alias: str) -> Any:
+        asked.append(alias)
+        found = original(self, name, alias)
+        self.set_registered_model_alias(name, alias, "2")  # before the files are downloaded
+        return found
+
+    monkeypatch.setattr(mlflow.MlflowClient, "get_model_version_by_alias", resolve_and_move)
+
+    loaded = load(f"models:/{versions}@moving")
+
+    assert asked == ["moving"]
+    assert loaded.version.pinned_uri == f"models:/{versions}/1"
+    np.testing.assert_array_equal(loaded.predictor.predict(np.array([[3.0]])), _model(1.0).predict_proba([[3.0]])[:, 1])
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["models:/unknown/1", "models:/many/77", "models:/many@nobody", "models:/unknown/latest", "models:/m-unknown"],
+)
+@pytest.mark.usefixtures("versions")
+def test_what_the_registry_does_not_know_is_refused_by_its_name(uri: str, load: Load) -> None:
+    with pytest.raises(ModelError, match=f"model {uri}: expected it in the registry, got [A-Z_]+$") as caught:
+        load(uri)
+
+    assert caught.value.exit_code == 4
+    assert caught.value.__cause__ is not None
+
+
+def test_files_that_are_gone_are_refused_by_the_model_s_name(registry: Registry, load: Load) -> None:
+    uri = registry.register(_model(1.0), signature=SIGNATURE)
+    for path in registry.files(uri).iterdir():
+        path.unlink()
+
+    with pytest.raises(ModelError, match=f"files of {uri}: expected to download them"):
+        load(uri)
+
+
+def test_a_registry_that_does_not_answer_is_refused(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+
+    with pytest.raises(ModelError, match=r"registry of models:/any/1: expected an answer, got .*reached") as caught:
+        load("models:/any/1", tracking_uri="http://127.0.0.1:9")
+
+    assert caught.value.exit_code == 4
+
+
+def test_a_job_waits_for_a_registry_that_does_not_answer_for_less_than_a_minute() -> None:
+    program = (
+        "from pathlib import Path\n"
+        "from batchscore.config import JobConfig\n"
+        "from batchscore.model import resolve_model\n"
+        "keys = {'model': 'models:/any/1', 'tracking_uri': 'http://127.0.0.1:9', 'input': 'none', 'output': 'none'}\n"
+        "resolve_model(JobConfig.model_validate(keys), Path('none'))\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
+    started = time.monotonic()
+
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+
+    assert time.monotonic() - started < 60
+    assert "ModelError: registry of models:/any/1: expected an answer" in done.stderr
+
+
+# ---------------------------------------------------------------- the archive for the workers
+
+
+def test_a_packed_model_is_unpacked_with_the_same_digest(versions: str, load: Load) -> None:
+    folder = load(f"models:/{versions}/1").folder
+
+    unpacked = unpack_model(pack_model(folder))
+
+    assert digest_of_files(unpacked) == digest_of_files(folder)
+    assert unpacked.stat().st_mode & 0o077 == 0
+
+
+def _archive(member: tarfile.TarInfo, content: bytes = b"") -> bytes:
+    buffer = io.BytesIO()
+    member.size = len(content)
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        archive.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("name", ["../outside", "inside/../../outside"])
+def test_an_archive_that_leaves_its_folder_is_refused(name: str) -> None:
+    with pytest.raises(ModelError, match="model archive: expected to unpack it, got OutsideDestinationError"):
+        unpack_model(_archive(tarfile.TarInfo(name), b"x"))
+
+
+def test_an_absolute_path_in_an_archive_stays_in_the_folder(tmp_path: Path) -> None:
+    unpacked = unpack_model(_archive(tarfile.TarInfo(f"{tmp_path}/outside"), b"x"))
+
+    assert not (tmp_path / "outside").exists()
+    assert (unpacked / f"{tmp_path}/outside".lstrip("/")).read_bytes() == b"x"
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE])
+@pytest.mark.parametrize("target", ["/etc/hostname", "../outside"])
+def test_a_link_out_of_an_archive_is_refused(kind: bytes, target: str) -> None:
+    member = tarfile.TarInfo("link")
+    member.type, member.linkname = kind, target
+
+    with pytest.raises(ModelError, match="model archive: expected to unpack it, got"):
+        unpack_model(_archive(member))
+
+
+@pytest.mark.parametrize("kind", [tarfile.FIFOTYPE, tarfile.CHRTYPE])
+def test_a_device_in_an_archive_is_refused(kind: bytes) -> None:
+    member = tarfile.TarInfo("device")
+    member.type = kind
+
+    with pytest.raises(ModelError, match="got SpecialFileError"):
+        unpack_model(_archive(member))

@@ -1,0 +1,140 @@
+"""A registered model as a pandas UDF gives what the model gives when it is called directly."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from pyspark.errors import PythonException
+from pyspark.sql import SparkSession
+from pyspark.sql.functions import col, struct
+from sklearn.compose import make_column_transformer
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+from batchscore.errors import ConfigError, ModelError
+from batchscore.udf import predict_udf
+from tests.registry import Registry, columns
+
+PEOPLE = pd.DataFrame(
+    {
+        "age": [21.0, 35.5, 62.0, 48.0, 30.0, 77.0],
+        "visits": [1.0, 4.0, 2.0, 8.0, 3.0, 5.0],
+        "job": ["admin", "student", "admin", "retired", "student", "retired"],
+    }
+)
+ENCODER = make_column_transformer(
+    (SimpleImputer(), ["age", "visits"]), (OneHotEncoder(handle_unknown="ignore"), ["job"])
+)
+SIGNATURE = columns("age:double", "visits:long?", "job:string")
+
+
+@pytest.fixture(scope="module")
+def people(spark: SparkSession) -> Any:
+    """The people as a DataFrame with integer visits, two partitions, a key, and a column the model does not know."""
+    rows = [(place, float(age), int(visits), job, "x") for place, (age, visits, job) in enumerate(PEOPLE.to_numpy())]
+    schema = "place int, age double, visits long, job string, other string"
+    return spark.createDataFrame(rows, schema).repartition(2)
+
+
+def _scores(frame: Any) -> list[Any]:
+    return [row["score"] for row in frame.orderBy("place").select("score").collect()]
+
+
+def test_a_binary_model_gives_the_probability_of_its_label_in_select_and_in_sql(
+    spark: SparkSession, people: Any, registry: Registry
+) -> None:
+    model = make_pipeline(ENCODER, LogisticRegression()).fit(PEOPLE, ["no", "yes", "no", "yes", "no", "yes"])
+    uri = registry.register(model, signature=SIGNATURE)
+    expected = model.predict_proba(PEOPLE)
+
+    score = predict_udf(spark, uri, tracking_uri=registry.uri)
+    no = predict_udf(spark, uri, tracking_uri=registry.uri, positive_label="no")
+    selected = people.select("place", score(struct("age", "visits", "job")).alias("score"))
+    spark.udf.register("score", score)
+    people.createOrReplaceTempView("people")
+    queried = spark.sql("SELECT place, score(struct(*)) AS score FROM people WHERE age > 25")
+
+    assert dict(selected.dtypes)["score"] == "double"
+    np.testing.assert_allclose(_scores(selected), expected[:, 1], rtol=1e-12)
+    np.testing.assert_allclose(_scores(queried), expected[1:, 1], rtol=1e-12)
+    swapped = people.select("place", no(struct("job", "other", "age", "visits")).alias("score"))
+    np.testing.assert_allclose(_scores(swapped), expected[:, 0], rtol=1e-12)
+
+
+def test_a_regression_model_gives_its_value(spark: SparkSession, people: Any, registry: Registry) -> None:
+    model = make_pipeline(ENCODER, LinearRegression()).fit(PEOPLE, [-1.0, 2.0, 3.5, 4.0, 0.0, 9.0])
+    score = predict_udf(spark, registry.register(model, signature=SIGNATURE), tracking_uri=registry.uri)
+
+    scored = people.select("place", score(struct("age", "visits", "job")).alias("score"))
+
+    np.testing.assert_allclose(_scores(scored), model.predict(PEOPLE), rtol=1e-9, atol=1e-9)
+
+
+def test_a_multiclass_model_gives_a_struct_of_its_classes(spark: SparkSession, people: Any, registry: Registry) -> None:
+    model = make_pipeline(ENCODER, LogisticRegression()).fit(PEOPLE, ["low", "mid", "high", "mid", "low", "high"])
+    score = predict_udf(spark, registry.register(model, signature=SIGNATURE), tracking_uri=registry.uri)
+
+    scored = people.select("place", score(struct("age", "visits", "job")).alias("score"))
+
+    assert scored.select("score.*").columns == ["high", "low", "mid"]
+    np.testing.assert_allclose([list(row) for row in _scores(scored)], model.predict_proba(PEOPLE), rtol=1e-12)
+
+
+def test_a_missing_required_value_gives_null_and_a_missing_optional_one_reaches_the_model(
+    spark: SparkSession, registry: Registry
+) -> None:
+    model = make_pipeline(ENCODER, LogisticRegression()).fit(PEOPLE, [0, 1, 0, 1, 0, 1])
+    score = predict_udf(spark, registry.register(model, signature=SIGNATURE), tracking_uri=registry.uri)
+    rows = [(0, 30.0, 2, "admin"), (1, None, 2, "admin"), (2, 30.0, None, "admin"), (3, 30.0, 2, None)]
+    frame = spark.createDataFrame(rows, "place int, age double, visits long, job string").coalesce(1)
+
+    scored = _scores(frame.select("place", score(struct("age", "visits", "job")).alias("score")))
+
+    complete = pd.DataFrame({"age": [30.0, 30.0], "visits": [2.0, np.nan], "job": ["admin", "admin"]})
+    expected = model.predict_proba(complete)[:, 1]
+    assert (scored[1], scored[3]) == (None, None)
+    np.testing.assert_allclose([scored[0], scored[2]], expected, rtol=1e-12)
+
+
+def test_a_multiclass_model_gives_null_for_a_record_with_a_missing_required_value(
+    spark: SparkSession, registry: Registry
+) -> None:
+    model = make_pipeline(ENCODER, LogisticRegression()).fit(PEOPLE, ["low", "mid", "high", "mid", "low", "high"])
+    score = predict_udf(spark, registry.register(model, signature=SIGNATURE), tracking_uri=registry.uri)
+    frame = spark.createDataFrame([(0, None, 2, "admin")], "place int, age double, visits long, job string")
+
+    [scored] = _scores(frame.select("place", score(struct("age", "visits", "job")).alias("score")))
+
+    assert list(scored) == [None, None, None]
+
+
+def test_narrower_types_are_cast_to_the_signature_s(spark: SparkSession, people: Any, registry: Registry) -> None:
+    model = make_pipeline(ENCODER, LogisticRegression()).fit(PEOPLE, [0, 1, 0, 1, 0, 1])
+    score = predict_udf(spark, registry.register(model, signature=SIGNATURE), tracking_uri=registry.uri)
+    narrow = people.select("place", col("age").cast("float"), col("visits").cast("smallint"), "job")
+
+    scored = _scores(narrow.select("place", score(struct("age", "visits", "job")).alias("score")))
+
+    np.testing.assert_allclose(scored, model.predict_proba(PEOPLE)[:, 1], rtol=1e-12)
+
+
+def test_a_struct_without_one_of_the_inputs_is_refused(spark: SparkSession, people: Any, registry: Registry) -> None:
+    model = make_pipeline(ENCODER, LogisticRegression()).fit(PEOPLE, [0, 1, 0, 1, 0, 1])
+    score = predict_udf(spark, registry.register(model, signature=SIGNATURE), tracking_uri=registry.uri)
+
+    with pytest.raises(PythonException, match="expected a struct with job"):
+        people.select(score(struct("age", "visits"))).collect()
+
+
+def test_a_model_without_named_inputs_and_an_unknown_setting_are_refused(
+    spark: SparkSession, registry: Registry
+) -> None:
+    model = LinearRegression().fit([[1.0], [2.0]], [1.0, 2.0])
+
+    with pytest.raises(ModelError, match="expected a signature with named inputs, got none"):
+        predict_udf(spark, registry.register(model), tracking_uri=registry.uri)
+    with pytest.raises(ConfigError, match="tracking_url"):
+        predict_udf(spark, "models:/any/1", tracking_url=registry.uri)
