@@ -7,6 +7,7 @@ block, whatever the length of a record, the range or the input.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,7 +22,11 @@ MAX_RECORD_BYTES = 100 * 1024
 """Amazon ML's limit of 100 KB a record, without its line end."""
 
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
-_MAGIC_NUMBERS = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\x28\xb5\x2f\xfd": "zstd"}
+_MAGIC_NUMBERS = {
+    re.compile(rb"\x1f\x8b"): "gzip",
+    re.compile(rb"BZh[1-9]1AY&SY"): "bzip2",
+    re.compile(rb"\x28\xb5\x2f\xfd"): "zstd",
+}
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -30,7 +35,7 @@ class Block:
     r"""Consecutive records: ``data`` begins at byte ``offset`` of the (decompressed) input.
 
     Every record ends in ``\n`` except perhaps the last one of an input. A record over MAX_RECORD_BYTES may be cut
-    one byte past the limit; then it is the last of its block.
+    two bytes past the limit; then it is the last of its block.
     """
 
     offset: int
@@ -112,13 +117,12 @@ def check_content(uri: str, head: bytes, compression: str | None) -> None:
 
     Raises InputError.
     """
-    if compression is not None:
-        return
     if head.startswith(_UTF16_MARKS):
         raise InputError(f"input {uri}: expected an encoding that extends ASCII, got UTF-16; convert it to UTF-8")
-    found = next((name for magic, name in _MAGIC_NUMBERS.items() if head.startswith(magic)), None)
+    found = next((name for magic, name in _MAGIC_NUMBERS.items() if magic.match(head)), None)
     if found:
-        raise InputError(f"input {uri}: expected plain text, got {found} data; name it with its ending")
+        within = f" within {compression}" if compression else "; name it with its ending"
+        raise InputError(f"input {uri}: expected plain text, got {found} data{within}")
 
 
 def read_blocks(chunks: Iterator[bytes], origin: int, start: int, stop: int | None) -> Iterator[Block]:
@@ -146,8 +150,8 @@ def read_blocks(chunks: Iterator[bytes], origin: int, start: int, stop: int | No
             pending, offset = pending[end:], offset + end
         if last:
             return
-        if len(pending) > MAX_RECORD_BYTES:
-            yield Block(offset, pending[: MAX_RECORD_BYTES + 1] + b"\n")
+        if len(pending) > MAX_RECORD_BYTES + 1:  # too long even if it ends in a carriage return
+            yield Block(offset, pending[: MAX_RECORD_BYTES + 2] + b"\n")
             offset += len(pending)
             pending, skipping = b"", True
             if stop is not None and offset >= stop:

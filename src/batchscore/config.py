@@ -58,9 +58,17 @@ def _canonical_encoding(name: str) -> str:
 
 
 def _one_delimiter(value: str) -> str:
-    if len(value) != 1 or not value.isascii() or value in '"\r\n\0':
-        raise ValueError("expected one ASCII character that is no quote and no line end")
-    return value
+    character = "\t" if value == "\\t" else value
+    if len(character) != 1 or not character.isascii() or character.isalnum() or character in '"\r\n\0.+-':
+        raise ValueError("expected one ASCII character that is no quote, no line end and no part of a number")
+    return character
+
+
+def _input_uri(value: str) -> str:
+    uri = locations.canonical_uri(value)
+    if locations.is_s3(uri) and not locations.split_s3_uri(uri)[1] and not uri.endswith("/"):
+        raise ValueError("expected s3://bucket/key, or s3://bucket/ for the whole bucket")
+    return uri
 
 
 def _output_uri(value: str) -> str:
@@ -73,6 +81,8 @@ def _id(value: str) -> str:
     """``x.manifest.json`` would be both the record of ``x.manifest`` and the extended manifest of ``x``."""
     if value.endswith(".manifest"):
         raise ValueError("expected an id that does not end in .manifest")
+    if not value.strip("."):
+        raise ValueError("expected an id of more than dots, which would name a folder")
     return value
 
 
@@ -110,7 +120,7 @@ class JobConfig(_Section):
     prediction_column: str | None = None
     allow_version_mismatch: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = ()
     input: Annotated[
-        tuple[Annotated[str, AfterValidator(locations.canonical_uri)], ...],
+        tuple[Annotated[str, AfterValidator(_input_uri)], ...],
         BeforeValidator(_as_tuple),
         Field(min_length=1),
     ]
@@ -146,6 +156,20 @@ def known_keys() -> list[str]:
     return keys + [f"s3.{name}" for name in S3Settings.model_fields]
 
 
+# Keys whose values on the command line are text as it stands: `id=2024-01-01` is no date, `positive_label=no` no false.
+_TEXT_KEYS = {
+    *("id", "name", "model", "tracking_uri", "registry_uri", "positive_label", "prediction_column", "schema", "output"),
+    *("delimiter", "encoding", "s3.endpoint", "s3.region", "s3.kms_key_id", "s3.expected_bucket_owner"),
+}
+_LIST_KEYS = {"input", "exclude", "allow_version_mismatch"}
+
+
+def _override_value(key: str, text: str) -> Any:
+    if key.startswith("spark.") or key in _TEXT_KEYS or (key in _LIST_KEYS and not text.startswith("[")):
+        return text or None
+    return yaml.safe_load(text)
+
+
 def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
     """Turn ``key=value`` arguments into nested settings; values are read as YAML scalars or lists.
 
@@ -160,7 +184,7 @@ def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
             continue
         section, dot, name = key.partition(".")
         try:
-            value = text if section in {"spark", "delimiter"} else yaml.safe_load(text)
+            value = _override_value(key, text)
         except yaml.YAMLError:
             faults.append(f"argument {key}: expected a YAML value")
             continue
@@ -179,7 +203,11 @@ def load_config(text: str, overrides: Sequence[str] = ()) -> JobConfig:
 
     Raises ConfigError with every fault at once.
     """
-    settings = _merged_settings(text, overrides)
+    return make_config(_merged_settings(text, overrides))
+
+
+def make_config(settings: Mapping[str, Any]) -> JobConfig:
+    """Return the frozen configuration of settings; raises ConfigError with every fault at once."""
     try:
         return JobConfig.model_validate(settings)
     except ValidationError as error:

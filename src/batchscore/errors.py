@@ -84,6 +84,7 @@ ERRORS_BY_NAME: dict[str, type[BatchScoreError]] = {
         InputError,
         ObjectMissingError,
         ObjectChangedError,
+        TransientReadError,
         ModelError,
         ScoringError,
         TooManyInvalidRecordsError,

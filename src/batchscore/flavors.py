@@ -91,8 +91,10 @@ def _estimator(estimator: Any, flavor: str) -> RawModel:
     arguments = {"thread_count": 1} if flavor == "catboost" else {}
     prepare = _categories_of(getattr(estimator, "booster_", None)) if flavor == "lightgbm" else _unchanged
     name = type(estimator).__name__
+    if name == "CatBoost":
+        raise ModelError("expected CatBoostClassifier or CatBoostRegressor, got their base CatBoost")
     if _is_regressor(estimator):
-        return RawModel("regression", (), lambda frame: estimator.predict(prepare(frame), **arguments))
+        return RawModel("regression", (), lambda frame: _one_column(estimator.predict(prepare(frame), **arguments)))
     if not hasattr(estimator, "predict_proba"):
         hint = (
             "; wrap it in sklearn.calibration.CalibratedClassifierCV" if hasattr(estimator, "decision_function") else ""
@@ -106,6 +108,12 @@ def _estimator(estimator: Any, flavor: str) -> RawModel:
         tuple(str(label) for label in classes.tolist()),
         lambda frame: estimator.predict_proba(prepare(frame), **arguments),
     )
+
+
+def _one_column(values: Any) -> npt.NDArray[Any]:
+    """Return (n,) for (n, 1): what a model fitted to a table of one target gives."""
+    array = np.asarray(values)
+    return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
 
 
 def _is_regressor(estimator: Any) -> bool:
@@ -144,9 +152,17 @@ def _categories_of(booster: Any) -> Callable[[ModelInput], ModelInput]:
         if not isinstance(frame, pd.DataFrame):
             return frame
         names = frame.columns[places] if told else frame.select_dtypes(object).columns
-        return frame.astype(dict.fromkeys(names, "category"))
+        categories = dict(zip(names, booster.pandas_categorical, strict=True))
+        return frame.assign(**{str(name): _as_category(frame[name], categories[name]) for name in names})
 
     return with_categories
+
+
+def _as_category(values: pd.Series[Any], trained: list[Any]) -> pd.Series[Any]:
+    """Give the categories of training; a text stands for the number of which it is the text."""
+    if values.dtype == object and not all(isinstance(category, str) for category in trained):
+        values = values.map({str(category): category for category in trained})
+    return values.astype("category")
 
 
 def _header_value(booster: Any, key: str) -> list[str]:
@@ -183,8 +199,8 @@ def _xgboost_booster(booster: Any) -> RawModel:
 
 
 _BINARY_OBJECTIVES = {"binary", "cross_entropy", "binary:logistic"}
-_MULTICLASS_OBJECTIVES = {"multiclass", "multiclassova", "multi:softprob"}
-_WITHOUT_PROBABILITIES = {"binary:logitraw", "binary:hinge", "multi:softmax"}
+_MULTICLASS_OBJECTIVES = {"multiclass", "multi:softprob"}
+_WITHOUT_PROBABILITIES = {"binary:logitraw", "binary:hinge", "multi:softmax", "multiclassova"}
 
 
 def _classes_of_objective(objective: str, count: int) -> tuple[ModelType, tuple[str, ...]]:
@@ -236,7 +252,6 @@ def load_pyfunc(folder: Path, model: ModelVersion, settings: PredictorSettings) 
         values = loaded.predict(frame)
         if column:
             values = values[column]
-        values = np.asarray(values)
-        return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
+        return _one_column(values)
 
     return RawModel(model_type, classes, predict)

@@ -33,6 +33,7 @@ from batchscore.manifest import (
     check_parts,
     classic_manifest,
     committed_counts,
+    committed_parameters,
     count,
     extended_manifest,
 )
@@ -88,8 +89,9 @@ class _Job:
                 model = load_model(self.config, self.folder / "model")
             with self.clock("plan"):
                 plan = make_plan(self.config, model)
+            self._check_committed(plan)
             prediction, existed = self._create_record(plan)
-            if existed and self._is_finished():
+            if self._is_finished():
                 return self._report_again(plan, prediction)
             try:
                 prediction = self._write_record(record.in_progress(prediction, _now()))
@@ -111,6 +113,13 @@ class _Job:
     def _is_finished(self) -> bool:
         return read_if_present(self.storage, self.outputs.extended_manifest) is not None
 
+    def _check_committed(self, plan: Plan) -> None:
+        """Refuse an id that a committed result of other parameters has, even if its record was removed."""
+        content = read_if_present(self.storage, self.outputs.extended_manifest)
+        if content is not None:
+            committed = committed_parameters(content, self.outputs.extended_manifest)
+            record.check_same_parameters(plan.spec.id, committed, plan.spec.parameters)
+
     def _create_record(self, plan: Plan) -> tuple[BatchPrediction, bool]:
         """Bind the id to this job, or find it bound to the same one before."""
         new = record.pending(plan.spec, _now())
@@ -118,7 +127,7 @@ class _Job:
             self.storage.put_new(self.outputs.record, new.to_json())
         except ObjectExistsError:
             existing = self._read_record()
-            record.check_same_parameters(existing, new.parameters)
+            record.check_same_parameters(plan.spec.id, existing.parameters, new.parameters)
             return existing, True
         return new, False
 
@@ -143,6 +152,10 @@ class _Job:
         archive = pack_model(model.folder)
         with self.clock("score"), progress_report(plan) as report:
             parts = check_parts(plan, score(spark, plan, archive, resuming, report))
+        for part in parts:
+            if part.extra_columns:
+                uri = plan.inputs[plan.splits[part.split_index].input_index].source.uri
+                log.info("columns of %s that are not read: %s", uri, ", ".join(part.extra_columns))
         reused = sum(part.reused for part in parts)
         if resuming:
             log.info("%d of %d parts were there already", reused, len(parts))
@@ -186,7 +199,7 @@ class _Job:
 
     def _write_failure(self, prediction: BatchPrediction, error: BaseException) -> None:
         """Leave a FAILED record and a log; another driver's commit is not touched."""
-        message = str(error) if isinstance(error, BatchScoreError) else describe_without_content(error)
+        message = str(error) if isinstance(error, BatchScoreError | StopRequested) else describe_without_content(error)
         log.error("job %s failed: %s", prediction.BatchPredictionId, message)
         if isinstance(error, AlreadyCommittedError):
             return
@@ -266,12 +279,16 @@ def _temporary_folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+class StopRequested(BaseException):
+    """SIGTERM, YARN's and EMR's cancel. No handler of errors on the way up takes it for one."""
+
+
 @contextmanager
 def _signals_as_errors() -> Iterator[None]:
-    """Let SIGTERM, YARN's and EMR's cancel, end the job as an error does: FAILED, and to be gone on with."""
+    """Let SIGTERM end the job as an error does: FAILED, and to be gone on with."""
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        raise ScoringError(f"job: expected to finish, got {signal.Signals(number).name}; run it again to go on")
+        raise StopRequested(f"job: expected to finish, got {signal.Signals(number).name}; run it again to go on")
 
     try:
         before = signal.signal(signal.SIGTERM, stop)
@@ -280,5 +297,7 @@ def _signals_as_errors() -> Iterator[None]:
         return
     try:
         yield
+    except StopRequested as request:
+        raise ScoringError(str(request)) from None
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -19,6 +19,8 @@ BoolArray = npt.NDArray[np.bool_]
 _NEWLINE = 10
 _CARRIAGE_RETURN = 13
 _QUOTE = 34
+_LINES_TOGETHER = 64
+_UTF8_MARK = b"\xef\xbb\xbf"
 
 
 class MalformedRecordError(ValueError):
@@ -92,6 +94,8 @@ def clean_lines(data: bytes, starts: IntArray, text: TextFormat) -> tuple[bytes,
     suspicious = (lengths == 0) | (lengths > MAX_RECORD_BYTES)
     undecodable = _undecodable_lines(data, starts, text.encoding)
     suspicious[undecodable] = True
+    if data.startswith(_UTF8_MARK):  # pyarrow would drop it at the start of any block
+        suspicious[0] = True
     if data.count(b"\r") != data.count(b"\r\n"):
         suspicious |= _has_lone_return(data, starts)
     if b'"' in data:
@@ -138,20 +142,24 @@ def _canonical(line: bytes, text: TextFormat) -> bytes:
 
 
 def _undecodable_lines(data: bytes, starts: IntArray, encoding: str) -> list[int]:
-    lines: list[int] = []
-    if data.isascii():
-        return lines
-    place = 0
-    while place < len(data):
-        try:
-            str(memoryview(data)[place:], encoding)
-        except UnicodeDecodeError as error:
-            line = int(np.searchsorted(starts, place + error.start, side="right")) - 1
-            lines.append(line)
-            place = int(starts[line + 1])
-        else:
-            break
-    return lines
+    """Find the lines that are not of the encoding: by stretches of lines, since most hold none."""
+    if data.isascii() or _decodes(data, encoding):
+        return []
+    found: list[int] = []
+    for first in range(0, len(starts) - 1, _LINES_TOGETHER):
+        last = min(first + _LINES_TOGETHER, len(starts) - 1)
+        if not _decodes(data[starts[first] : starts[last]], encoding):
+            lines = range(first, last)
+            found += [line for line in lines if not _decodes(data[starts[line] : starts[line + 1]], encoding)]
+    return found
+
+
+def _decodes(data: bytes, encoding: str) -> bool:
+    try:
+        data.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _transcoded(data: bytes, encoding: str) -> bytes:

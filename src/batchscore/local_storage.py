@@ -56,7 +56,10 @@ class LocalStorage:
     def _walk(self, folder: str) -> Iterator[str]:
         if not Path(folder).is_dir():
             return
-        for root, _, names in os.walk(folder, onerror=_raise):
+        seen: set[str] = set()
+        for root, folders, names in os.walk(folder, onerror=_raise, followlinks=True):
+            folders[:] = [name for name in folders if os.path.realpath(f"{root}/{name}") not in seen]
+            seen.update(os.path.realpath(f"{root}/{name}") for name in folders)
             for name in names:
                 yield f"{root}/{name}"
 

@@ -28,6 +28,8 @@ class WrittenFile:
 class PartFile:
     """The record of a finished split: what its task wrote, counted and spent.
 
+    ``extra_columns`` are the columns of the input that the job does not read, told by the input's first split.
+
     ``seconds`` are wall-clock by stage; ``compute_milliseconds`` is CPU time.
     """
 
@@ -38,6 +40,7 @@ class PartFile:
     invalid_values: Mapping[str, int]
     invalid_reasons: Mapping[str, int]
     rejected: WrittenFile | None
+    extra_columns: Sequence[str] = ()
     compute_milliseconds: int = 0
     seconds: Mapping[str, float] = field(default_factory=dict)
     reused: bool = False
@@ -165,6 +168,7 @@ def extended_manifest(
                 "file_size_in_bytes": item.source.size_in_bytes,
                 "etag": item.source.etag,
                 "result": spec.outputs.result(item.name),
+                "extra_columns": list(by_input[index][0].extra_columns),
                 "parts": _part_entries(plan, by_input[index], joined.get(index)),
                 "rejected": [asdict(part.rejected) for part in by_input[index] if part.rejected],
             }
@@ -183,6 +187,14 @@ def committed_counts(content: bytes, uri: str) -> tuple[Counts, int]:
             raise InputError(f"manifest {uri}: expected format {FORMAT_VERSION}, got {raw['format_version']}")
         counts = Counts(raw["record_count"], raw["invalid_record_count"], raw["invalid_reasons"], raw["invalid_values"])
         return counts, int(raw["compute_milliseconds"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"manifest {uri}: expected an extended manifest, got something else") from error
+
+
+def committed_parameters(content: bytes, uri: str) -> dict[str, str]:
+    """Return the parameters that an extended manifest was made with; raises InputError."""
+    try:
+        return dict(json.loads(content)["parameters"])
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"manifest {uri}: expected an extended manifest, got something else") from error
 

@@ -35,6 +35,8 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 
 THRESHOLD_TAG = "score_threshold"
+# Those that every number of a file either fits or is invalid for; narrower ones would wrap.
+_TENSOR_TYPES = ("float64", "float32", "int64", "int32", "bool")
 # mlflow writes this one while downloading; it names the way a model was asked for, not the model.
 _NOT_OF_THE_MODEL = {"registered_model_meta"}
 _NUMBER_TYPES = {"double": "float64", "float": "float32", "long": "int64", "integer": "int32"}
@@ -193,8 +195,10 @@ def _input_columns(schema: SignatureSchema, uri: str) -> tuple[tuple[Column, ...
     if schema.is_tensor_spec():
         tensors = cast("list[TensorSpec]", schema.inputs)
         shape = tensors[0].shape
-        if len(tensors) != 1 or len(shape) != 2 or shape[1] < 1 or tensors[0].type.kind not in "fiub":
-            raise ModelError(f"signature of {uri}: expected columns or one array of (-1, n) numbers, got other tensors")
+        if len(tensors) != 1 or len(shape) != 2 or shape[1] < 1 or str(tensors[0].type) not in _TENSOR_TYPES:
+            raise ModelError(
+                f"signature of {uri}: expected columns or one array of (-1, n) {', '.join(_TENSOR_TYPES)}, got another"
+            )
         return int(shape[1]), str(tensors[0].type)
     types = {str(item.name): getattr(item.type, "name", str(item.type)) for item in schema.inputs}
     wrong = [f"{name} is {kind}" for name, kind in types.items() if kind not in _COLUMN_TYPES]

@@ -24,7 +24,11 @@ from batchscore.storage import StoredObject
 # What opening an object costs, in bytes that could have been scored meanwhile: packs many small files into a task.
 OPEN_COST_BYTES = 256 * 1024
 # Keys that change neither a result nor its place: a job that failed on a limit goes on when it is raised.
-_NOT_PARAMETERS = {"id", "spark", "tracking_uri", "registry_uri", "max_invalid_records", "max_invalid_fraction"}
+_NOT_PARAMETERS = {
+    *("id", "name", "spark", "s3", "tracking_uri", "registry_uri"),
+    *("max_invalid_records", "max_invalid_fraction", "allow_version_mismatch"),
+    *("model", "threshold"),  # the version resolved and the threshold in force stand for them
+}
 
 
 @dataclass(frozen=True)
@@ -186,7 +190,7 @@ def digest_of(value: Any) -> str:
 
 
 def parameters_of(
-    config: JobConfig, model: ModelVersion, sources: Sequence[StoredObject], schema_digest: str
+    config: JobConfig, model: ModelVersion, threshold: float, sources: Sequence[StoredObject], schema_digest: str
 ) -> dict[str, str]:
     """Return what binds an id to its job, in groups, so that a mismatch can be named."""
     settings = config.model_dump(mode="json", exclude=_NOT_PARAMETERS)
@@ -194,6 +198,7 @@ def parameters_of(
         "batchscore": __version__,
         "configuration": digest_of(settings),
         "model": f"{model.pinned_uri} sha256:{model.digest}",
+        "threshold": repr(threshold),
         "inputs": digest_of([[source.uri, source.size_in_bytes, source.etag] for source in sources]),
         "schema": schema_digest,
     }

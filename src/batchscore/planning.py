@@ -54,14 +54,13 @@ def load_model(config: JobConfig, folder: Path) -> LoadedModel:
 def make_plan(config: JobConfig, model: LoadedModel) -> Plan:
     """Return the plan of a job; raises ConfigError, InputError or ModelError."""
     plan = plan_without_headers(config, model)
-    extra: Mapping[str, list[str]] = {}
     if plan.spec.columns.has_header:
         # A one-split input's header is checked by the task that reads it: no request for it here.
         several = [item for item in plan.inputs if item.split_count > 1]
-        headers, extra, faults = check_headers(several, plan.spec)
+        headers, _, faults = check_headers(several, plan.spec)
         raise_together(faults)
         plan = _with_headers(plan, headers)
-    _log_plan(plan, extra)
+    _log_plan(plan)
     return plan
 
 
@@ -82,7 +81,7 @@ def plan_without_headers(config: JobConfig, model: LoadedModel) -> Plan:
         positive_label=model.predictor.positive_label,
         threshold=model.threshold,
         columns=columns,
-        parameters=parameters_of(config, version, sources, schema_digest),
+        parameters=parameters_of(config, version, model.threshold, sources, schema_digest),
     )
     inputs = make_inputs(sources, naming_root(config.input), config.split_bytes, {})
     return Plan(spec, inputs, make_splits(inputs, config.split_bytes), tuple(skipped))
@@ -101,7 +100,7 @@ def _with_headers(plan: Plan, headers: Mapping[str, tuple[str, ...]]) -> Plan:
     return replace(plan, inputs=inputs)
 
 
-def _log_plan(plan: Plan, extra: Mapping[str, list[str]]) -> None:
+def _log_plan(plan: Plan) -> None:
     log.info(
         "plan: %d inputs of %d bytes in %d splits, %d skipped",
         len(plan.inputs),
@@ -111,5 +110,3 @@ def _log_plan(plan: Plan, extra: Mapping[str, list[str]]) -> None:
     )
     for uri, reason in plan.skipped:
         log.info("skipped %s: %s", uri, reason)
-    for uri, names in extra.items():
-        log.info("columns of %s that are not read: %s", uri, ", ".join(names))

@@ -163,6 +163,8 @@ def format_predictions(
     ``predictions`` has a row for each place of ``lines``, of shape (n,), or (n, classes) for multiclass; the other
     records are invalid. ``tags`` and ``labels`` have a text for every record.
     """
+    if (tags is not None, labels is not None) != (result.has_tag, result.has_label):
+        raise AssertionError("results: expected tags and labels as the header has them")
     scored = _prediction_cells(result, predictions)
     if len(lines) < record_count:
         places = np.full(record_count, -1, np.int64)

@@ -32,6 +32,7 @@ FloatArray = npt.NDArray[np.float64]
 
 _SUM_TOLERANCE = 1e-3
 _RANGE_TOLERANCE = 1e-9
+_SURELY_BROKEN = 100  # a model that raises on so many records, and on all, is at fault itself
 
 
 @dataclass(frozen=True)
@@ -150,6 +151,8 @@ def predict_records(predictor: Predictor, records: ModelInput, max_failures: int
                     f"model: expected at most {max_failures} more invalid records, got {len(failures)}; the last one "
                     f"failed with {describe_without_content(error)}; mend it, or raise max_invalid_records"
                 ) from error
+    if len(failures) == len(records) >= _SURELY_BROKEN:
+        raise ModelError(f"model: expected predictions, got an error for every one of {len(records)} records")
     raised = {failure.row for failure in failures}
     failures += [
         Failure(row, reason) for row, reason in _bad_predictions(predictor.model_type, predictions) if row not in raised

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from batchscore.errors import ObjectMissingError
@@ -14,18 +14,27 @@ from batchscore.plan import Split
 from batchscore.storage import Storage
 
 
-def write_receipt(storage: Storage, uri: str, parts: Sequence[PartFile]) -> None:
-    """Write the records of a task's parts; raises CommitError."""
-    storage.put(uri, io.BytesIO(json.dumps([part.to_dict() for part in parts]).encode()))
+def write_receipt(storage: Storage, uri: str, parameters: Mapping[str, str], parts: Sequence[PartFile]) -> None:
+    """Write the records of a task's parts and what they were made with; raises CommitError."""
+    receipt = {"parameters": dict(parameters), "parts": [part.to_dict() for part in parts]}
+    storage.put(uri, io.BytesIO(json.dumps(receipt).encode()))
 
 
-def finished_parts(storage: Storage, uri: str, splits: Sequence[Split]) -> list[PartFile] | None:
-    """Return the records that an earlier run left of a task, if all its objects are there unchanged, else None."""
+def finished_parts(
+    storage: Storage, uri: str, parameters: Mapping[str, str], splits: Sequence[Split]
+) -> list[PartFile] | None:
+    """Return the records that an earlier run of the same job left of a task.
+
+    None if there are none, they are of other parameters or splits, or an object they tell of is not there unchanged.
+    """
     try:
-        parts = [PartFile.from_dict(raw) for raw in json.loads(storage.read(uri))]
-    except (ObjectMissingError, ValueError, TypeError, KeyError):
+        receipt = json.loads(storage.read(uri))
+        parts = [PartFile.from_dict(raw) for raw in receipt["parts"]]
+    except (ObjectMissingError, ValueError, TypeError, KeyError, AttributeError):
         return None
-    if [part.split_index for part in parts] != [split.index for split in splits]:
+    if receipt.get("parameters") != dict(parameters) or [part.split_index for part in parts] != [
+        split.index for split in splits
+    ]:
         return None
     written = [file for part in parts for file in (part.file, part.rejected) if file is not None]
     if not all(_is_unchanged(storage, file) for file in written):

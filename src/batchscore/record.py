@@ -110,11 +110,11 @@ def failed(record: BatchPrediction, message: str, log_uri: str, now: int) -> Bat
     )
 
 
-def check_same_parameters(existing: BatchPrediction, parameters: Mapping[str, str]) -> None:
+def check_same_parameters(batch_id: str, existing: Mapping[str, str], parameters: Mapping[str, str]) -> None:
     """Refuse an id that is bound to another job; raises IdempotentParameterMismatchError."""
-    differing = [key for key, value in parameters.items() if existing.parameters.get(key) != value]
+    differing = [key for key, value in parameters.items() if existing.get(key) != value]
     if differing:
         raise IdempotentParameterMismatchError(
-            f"IdempotentParameterMismatch: id {existing.BatchPredictionId}: expected the parameters it was created "
+            f"IdempotentParameterMismatch: id {batch_id}: expected the parameters it was created "
             f"with, got another {', '.join(differing)}; choose another id"
         )

@@ -97,7 +97,9 @@ def parse_block(block: Block, binding: Binding, columns: Columns, text: TextForm
         lines=lines[valid],
         inputs=inputs.filter(pa.array(valid)) if faults else inputs,
         tags=_texts_at(arrays, binding.row_id_position, lines, record_count),
-        labels=_texts_at(arrays, binding.target_position, lines, record_count),
+        labels=_texts_at(arrays, binding.target_position, lines, record_count)
+        if binding.target_position is not None or columns.target is None
+        else pa.array([""] * record_count, pa.string()),  # the job has a target, this file does not
         invalid=invalid,
         invalid_values=invalid_values,
         data=data,

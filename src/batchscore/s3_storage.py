@@ -82,7 +82,8 @@ def _read_errors(uri: str) -> Iterator[None]:
         if code in _MISSING:
             raise ObjectMissingError(f"object {uri}: expected an object, got none ({code})") from error
         if code in _DENIED or _status(error) in _DENIED_STATUSES:
-            raise InputError(f"object {uri}: expected permission to read, got {code}") from error
+            hint = "" if uri.endswith("/") else "; without s3:ListBucket, S3 says so of a missing object too"
+            raise InputError(f"object {uri}: expected permission to read, got {code}{hint}") from error
         if code in _PRECONDITION:
             raise ObjectChangedError(f"input {uri}: expected the object as planned, got another version") from error
         raise TransientReadError(f"object {uri}: expected an answer, got {code}") from error

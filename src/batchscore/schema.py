@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ AttributeType = Literal["BINARY", "CATEGORICAL", "NUMERIC", "TEXT"]
 ColumnType = Literal["double", "float", "long", "integer", "boolean", "string"]
 
 MAX_NAME_CHARACTERS = 64
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 ATTRIBUTE_TYPES = ("BINARY", "CATEGORICAL", "NUMERIC", "TEXT")
 
 _KEYS = {
@@ -119,7 +121,12 @@ def parse_schema(content: bytes, uri: str) -> Schema:
     if not isinstance(raw, dict):
         raise InputError(f"schema {uri}: expected a JSON object, got {type(raw).__name__}")
     fields = {_OLDER_KEYS.get(key, key): value for key, value in raw.items()}
-    faults = [f"key {key}: expected a known key" for key in fields if key not in _KEYS]
+    faults = [
+        f"key {key}: expected one spelling, got {older} too"
+        for older, key in _OLDER_KEYS.items()
+        if {older, key} <= raw.keys()
+    ]
+    faults += [f"key {key}: expected a known key" for key in fields if key not in _KEYS]
     attributes, attribute_faults = _parse_attributes(fields.get("attributes"))
     faults += attribute_faults
     names = {name for name, _ in attributes}
@@ -155,7 +162,10 @@ def _parse_attributes(raw: Any) -> tuple[list[tuple[str, AttributeType]], list[s
     attributes: list[tuple[str, AttributeType]] = []
     faults = []
     for number, item in enumerate(raw, 1):
-        fields = {_OLDER_ATTRIBUTE_KEYS.get(key, key): value for key, value in dict(item).items()}
+        if not isinstance(item, dict):
+            faults.append(f"attribute {number}: expected an object with attributeName and attributeType")
+            continue
+        fields = {_OLDER_ATTRIBUTE_KEYS.get(key, key): value for key, value in item.items()}
         name, kind = fields.get("attributeName"), str(fields.get("attributeType")).upper()
         if not isinstance(name, str) or not name:
             faults.append(f"attribute {number}: expected an attributeName")
@@ -170,7 +180,9 @@ def _parse_attributes(raw: Any) -> tuple[list[tuple[str, AttributeType]], list[s
 
 
 def _attribute_reference_faults(key: str, name: Any, names: set[str]) -> list[str]:
-    return [f"{key}: expected the name of an attribute, got {name}"] if name and name not in names else []
+    if not name or (isinstance(name, str) and name in names):
+        return []
+    return [f"{key}: expected the name of an attribute, got {name if isinstance(name, str) else 'something else'}"]
 
 
 def _duplicates(names: Iterable[str]) -> list[str]:
@@ -251,8 +263,13 @@ def bind(columns: Columns, header: Sequence[str] | None, uri: str) -> Binding:
         return _bind_names(columns, columns.names or tuple(column.name for column in columns.inputs), uri)
     duplicates = _duplicates(header)
     if duplicates:
-        raise InputError(f"header of {uri}: expected each column once, got twice: {', '.join(duplicates)}")
+        # A name that the job does not know could be a value, of a file without a header.
+        known = {column.name for column in columns.inputs} | {columns.row_id, columns.target}
+        shown = [name if name in known else f"column {header.index(name) + 1}" for name in duplicates]
+        raise InputError(f"header of {uri}: expected each column once, got twice: {', '.join(shown)}")
     if columns.by_position:
+        if all(_NUMBER.fullmatch(name.strip()) for name in header):
+            raise InputError(f"header of {uri}: expected names, got numbers; has_header: false reads them as a record")
         if len(header) != len(columns.inputs):
             raise InputError(f"header of {uri}: expected {len(columns.inputs)} columns, got {len(header)}")
         return Binding(len(header), tuple(range(len(header))), None, None)

@@ -27,7 +27,7 @@ from batchscore.records import (
     ParsedBlock,
     parse_block,
 )
-from batchscore.schema import Binding, bind
+from batchscore.schema import Binding, bind, extra_columns
 from batchscore.storage import Storage, storage_for
 
 # Level 1 saves nearly as much as level 6 for a sixth of its time.
@@ -120,9 +120,12 @@ def take_header(block: Block, source: InputFile, spec: JobSpec) -> tuple[list[st
 
 
 def parsed_blocks(
-    storage: Storage, source: InputFile, split: Split, spec: JobSpec, clock: StageClock
+    storage: Storage, source: InputFile, split: Split, spec: JobSpec, clock: StageClock, extra: list[str]
 ) -> Iterator[ParsedBlock]:
-    """Yield the parsed records of a split; raises InputError if the header does not fit the model."""
+    """Yield the parsed records of a split; raises InputError if the header does not fit the model.
+
+    ``extra`` is given the columns of the input that the job does not read, if the split holds the header.
+    """
     binding: Binding | None = None
     if source.header is not None or not spec.columns.has_header:
         binding = bind(spec.columns, source.header, source.source.uri)
@@ -136,6 +139,7 @@ def parsed_blocks(
         if first:
             names, block = take_header(block, source, spec)
             binding = bind(spec.columns, names, source.source.uri)
+            extra += extra_columns(spec.columns, names or ())
             first = False
         if block.data:
             with clock("parse"):
@@ -170,7 +174,8 @@ def _score_into(
     reasons, invalid_values = Counter[str](), Counter[str]()
     if spec.config.layout == "parts" or split.number == 0:
         part.write(header_line(spec.result_format))
-    for block in parsed_blocks(reading, source, split, spec, clock):
+    extra: list[str] = []
+    for block in parsed_blocks(reading, source, split, spec, clock, extra):
         text, bad = _score_block(block, spec, predictor, clock, invalid)
         with clock("write"):
             part.write(text)
@@ -194,6 +199,7 @@ def _score_into(
         invalid_values=dict(sorted(invalid_values.items())),
         invalid_reasons=dict(sorted(reasons.items())),
         rejected=rejected_file,
+        extra_columns=extra,
         compute_milliseconds=round((time.process_time() - started) * 1000),
         seconds={stage: round(seconds, 6) for stage, seconds in clock.seconds.items()},
     )

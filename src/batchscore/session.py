@@ -55,7 +55,7 @@ def start_spark(config: JobConfig, job_id: str) -> SparkSession:
     for name in THREAD_VARIABLES:
         os.environ.setdefault(name, "1")
     builder = SparkSession.builder.appName(f"batchscore {job_id}")
-    for key, value in ({"spark.master": "local[*]"} | _SETTINGS | config.spark).items():
+    for key, value in ({"spark.master": "local[*,4]"} | _SETTINGS | config.spark).items():
         if not (submitted and key == "spark.master"):
             builder = builder.config(key, value)
     spark = builder.getOrCreate()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from pyspark.sql.functions import col
 from pyspark.sql.pandas.functions import pandas_udf
 
 from batchscore.errors import (
+    ERRORS_BY_NAME,
     BatchScoreError,
     ScoringError,
     describe_without_content,
@@ -20,6 +22,8 @@ from batchscore.errors import (
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+log = logging.getLogger(__name__)
 
 _WATCH_SECONDS = 0.2
 
@@ -60,10 +64,20 @@ def run_tasks(
             _watch(action, watch)
             return action.result()
         except BaseException as error:
-            context.cancelJobGroup(group)
+            _cancel(spark, group, action)
             if isinstance(error, Exception) and not isinstance(error, BatchScoreError):
                 raise _spark_failure(error) from error
             raise
+
+
+def _cancel(spark: SparkSession, group: str, action: Future[list[str]]) -> None:
+    """Cancel until the action has ended: its job may not have reached Spark yet, or Spark may be gone."""
+    try:
+        while not action.done():
+            spark.sparkContext.cancelJobGroup(group)
+            time.sleep(_WATCH_SECONDS)
+    except Exception as error:
+        log.warning("Spark: expected to cancel its tasks, got %s", describe_without_content(error))
 
 
 def _watch(action: Future[list[str]], watch: Callable[[], None]) -> None:
@@ -73,12 +87,13 @@ def _watch(action: Future[list[str]], watch: Callable[[], None]) -> None:
     watch()
 
 
-def _spark_failure(error: Exception) -> ScoringError:
+def _spark_failure(error: Exception) -> BatchScoreError:
     """Say why Spark gave up: the last line that a worker's own message holds, which carries no content."""
-    text = str(error)
-    marked = [line for line in text.splitlines() if _WORKER_MARK in line]
-    reason = marked[-1].partition(_WORKER_MARK)[2].strip() if marked else type(error).__name__
-    return ScoringError(f"Spark: expected every task to finish, got: {reason}; the log names the executors' errors")
+    marked = [line for line in str(error).splitlines() if _WORKER_MARK in line]
+    if not marked:
+        return ScoringError(f"Spark: expected every task to finish, got {type(error).__name__}; see the log of Spark")
+    name, _, reason = marked[-1].partition(_WORKER_MARK)[2].strip().partition(": ")
+    return ERRORS_BY_NAME.get(name, ScoringError)(reason or name)
 
 
 _WORKER_MARK = "batchscore worker:"
@@ -97,5 +112,5 @@ def _without_content(work: Callable[[int], str], number: int) -> str:
     except Exception as error:
         frames = traceback.extract_tb(error.__traceback__)[-3:]
         trail = " <- ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames))
-        reason = f"{describe_without_content(error)} ({trail})"
+        reason = f"ScoringError: task {number}: expected to finish, got {describe_without_content(error)} ({trail})"
     raise WorkerError(f"{_WORKER_MARK} {reason}")

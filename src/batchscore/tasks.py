@@ -164,7 +164,7 @@ def _score_task(broadcast: Broadcast[ScoringBroadcast], progress: Accumulator[Pr
         storage = storage_for(shared.spec.config.output, shared.spec.config.s3)
         receipt = shared.spec.outputs.receipt(number)
         try:
-            parts = finished_parts(storage, receipt, [split for split, _ in splits]) if shared.resuming else None
+            parts = _finished(shared, receipt, splits)
             if parts is not None:
                 for (split, _), part in zip(splits, parts, strict=True):
                     progress.add(_progress_of(split, part))
@@ -174,7 +174,7 @@ def _score_task(broadcast: Broadcast[ScoringBroadcast], progress: Accumulator[Pr
                 for split, source in splits:
                     parts.append(score_split(split, source, shared.spec, predictor))
                     progress.add(_progress_of(split, parts[-1]))
-                write_receipt(storage, receipt, parts)
+                write_receipt(storage, receipt, shared.spec.parameters, parts)
         except BatchScoreError as error:
             if _retryable(error):
                 raise
@@ -184,6 +184,15 @@ def _score_task(broadcast: Broadcast[ScoringBroadcast], progress: Accumulator[Pr
         return _answer({"parts": [part.to_dict() for part in parts]})
 
     return work
+
+
+def _finished(
+    shared: ScoringBroadcast, receipt: str, splits: Sequence[tuple[Split, InputFile]]
+) -> list[PartFile] | None:
+    if not shared.resuming:
+        return None
+    storage = storage_for(shared.spec.config.output, shared.spec.config.s3)
+    return finished_parts(storage, receipt, shared.spec.parameters, [split for split, _ in splits])
 
 
 def _progress_of(split: Split, part: PartFile) -> Progress:

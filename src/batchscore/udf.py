@@ -12,12 +12,12 @@ import pandas as pd
 from pyspark.sql.pandas.functions import pandas_udf
 from pyspark.sql.types import DoubleType, StructField, StructType
 
-from batchscore.config import JobConfig
-from batchscore.errors import ModelError
+from batchscore.config import make_config
+from batchscore.errors import ModelError, describe_without_content
 from batchscore.flavors import PredictorSettings
 from batchscore.model import ModelVersion, pack_model
 from batchscore.planning import load_model
-from batchscore.predictor import Predictor
+from batchscore.predictor import FloatArray, Predictor, WrongOutputError
 from batchscore.schema import Column
 from batchscore.tasks import loaded_predictor
 
@@ -39,7 +39,7 @@ def predict_udf(spark: SparkSession, model_uri: str, **settings: Any) -> UserDef
     >>> spark.udf.register("score", score)
     >>> spark.sql("SELECT customerId, score(struct(*)) AS score FROM people")
     """
-    config = JobConfig.model_validate({"model": model_uri, "input": "none", "output": "none", **settings})
+    config = make_config({"model": model_uri, "input": "none", "output": "none", **settings})
     with tempfile.TemporaryDirectory(prefix="batchscore-") as folder:
         model = load_model(config, Path(folder) / "model")
         archive = pack_model(model.folder)
@@ -55,7 +55,7 @@ def predict_udf(spark: SparkSession, model_uri: str, **settings: Any) -> UserDef
     def predict(frames: Iterator[pd.DataFrame]) -> Iterator[Any]:
         loaded = loaded_predictor(broadcast.value, version, loading)
         for frame in frames:
-            yield _predict_frame(frame, columns, version, loaded)
+            yield _predict_safely(frame, columns, version, loaded)
 
     if predictor.model_type == "multiclass":
         kind: Any = StructType([StructField(name, DoubleType()) for name in predictor.classes])
@@ -65,6 +65,19 @@ def predict_udf(spark: SparkSession, model_uri: str, **settings: Any) -> UserDef
         predict.__annotations__ = {"frames": Iterator[pd.DataFrame], "return": Iterator[pd.Series]}
     udf: UserDefinedFunction = pandas_udf(predict, kind)  # type: ignore[call-overload] # typed by annotations
     return udf
+
+
+def _predict_safely(
+    frame: pd.DataFrame, columns: tuple[Column, ...], version: ModelVersion, predictor: Predictor
+) -> pd.Series[float] | pd.DataFrame:
+    """Let no foreign message, which could print records, reach Spark's logs."""
+    try:
+        return _predict_frame(frame, columns, version, predictor)
+    except ModelError:
+        raise
+    except Exception as error:
+        reason = describe_without_content(error)
+    raise ModelError(f"model {version.pinned_uri}: expected predictions, got {reason}")
 
 
 def _predict_frame(
@@ -79,11 +92,22 @@ def _predict_frame(
     width = len(predictor.classes) if predictor.model_type == "multiclass" else 1
     predictions = np.full((len(frame), width), np.nan)
     if complete.any():
-        predictions[complete] = predictor.predict(inputs.reset_index(drop=True)).reshape(-1, width)
+        predictions[complete] = _predict(inputs.reset_index(drop=True), version, predictor).reshape(-1, width)
     # pyspark turns NaN into null.
     if predictor.model_type == "multiclass":
         return pd.DataFrame(predictions, columns=list(predictor.classes))
     return pd.Series(predictions[:, 0])
+
+
+def _predict(inputs: pd.DataFrame, version: ModelVersion, predictor: Predictor) -> FloatArray:
+    try:
+        return predictor.predict(inputs)
+    except WrongOutputError as error:
+        raise ModelError(f"model {version.pinned_uri}: {error}") from error
+    except Exception as error:
+        reason = describe_without_content(error)
+    # Outside of the handler, so that the model's own message, which could print rows, is not in the chain.
+    raise ModelError(f"model {version.pinned_uri}: expected predictions, got {reason}")
 
 
 _NUMPY_TYPES: dict[str, Any] = {
@@ -98,7 +122,8 @@ _NUMPY_TYPES: dict[str, Any] = {
 def _typed(values: pd.Series[Any], column: Column) -> pd.Series[Any]:
     """Cast to the signature's type, by the same rules as the batch job: optional integers are float64."""
     if column.type == "string":
-        return values.where(values.notna(), np.nan).astype(object)
+        missing = values.isna() | (values == "") if column.empty_is_missing else values.isna()
+        return values.where(~missing, np.nan).astype(object)
     if not column.required and column.type in {"long", "integer", "boolean"}:
         return values.astype("float64")
     return values.astype(_NUMPY_TYPES[column.type])

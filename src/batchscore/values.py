@@ -21,6 +21,7 @@ _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 _WHOLE_NUMBER = r"^[+-]?[0-9]+$"
 _SPACES = " \t"
 _INTEGER_TYPES = {"long", "integer"}
+_INT64_DIGITS = 19
 _LARGEST_EXACT_INTEGER = float(2**53)
 
 
@@ -143,7 +144,15 @@ def _converted(values: pa.Array, column: Column) -> tuple[pa.Array, BoolArray | 
         return _from_text(values, column)
     if column.type in _INTEGER_TYPES:
         return _whole_numbers(values, column)
-    return values, None
+    return _float32_numbers(values) if column.type == "float" else (values, None)
+
+
+def _float32_numbers(values: pa.DoubleArray) -> tuple[pa.Array, BoolArray | None]:
+    """Make numbers beyond float32, which would turn infinite, null and say which they were."""
+    fits = pc.less_equal(pc.abs(values), float(np.finfo(np.float32).max))
+    if pc.all(fits, min_count=0).as_py():
+        return values, None
+    return pc.if_else(fits, values, None), pc.invert(fits).fill_null(False).to_numpy(zero_copy_only=False)
 
 
 def _from_words(values: pa.DictionaryArray, column: Column) -> tuple[pa.Array, BoolArray]:
@@ -162,25 +171,30 @@ def _from_text(values: pa.StringArray, column: Column) -> tuple[pa.Array, BoolAr
     trimmed = pc.ascii_trim(values, characters=_SPACES)
     present = pc.not_equal(trimmed, "")
     whole = column.required and column.type in _INTEGER_TYPES
-    digits = pc.replace_substring_regex(trimmed, r"^\+", "")
     if whole:
         exact = pc.match_substring_regex(trimmed, _WHOLE_NUMBER)
-        numbers = _cast_or_null(pc.if_else(exact, digits, None), pa.int64())
-        rest = _decimal(pc.if_else(exact, None, digits))
+        numbers = _cast_or_null(pc.if_else(exact, _without_plus(trimmed), None), pa.int64())
+        rest = _decimal(pc.if_else(exact, None, trimmed))
         integral = pc.and_(pc.equal(pc.floor(rest), rest), pc.less_equal(pc.abs(rest), _LARGEST_EXACT_INTEGER))
         numbers = pc.coalesce(numbers, pc.if_else(integral, rest, None).cast(pa.int64()))
     else:
-        numbers = _decimal(digits)
+        numbers = _decimal(trimmed)
     if column.type in _INTEGER_TYPES:
         numbers, _ = _whole_numbers(numbers, column)
+    elif column.type == "float":
+        numbers, _ = _float32_numbers(numbers)
     bad = pc.and_(present, pc.is_null(numbers)).to_numpy(zero_copy_only=False)
     return numbers, bad
 
 
 def _decimal(texts: pa.StringArray) -> pa.DoubleArray:
     numeric = pc.match_substring_regex(texts, _NUMBER)
-    numbers = pc.if_else(numeric, texts, None).cast(pa.float64())
+    numbers = pc.if_else(numeric, _without_plus(texts), None).cast(pa.float64())
     return pc.if_else(pc.is_finite(numbers), numbers, None)
+
+
+def _without_plus(texts: pa.StringArray) -> pa.StringArray:
+    return pc.replace_substring_regex(texts, r"^\+", "")  # which pyarrow's cast does not read
 
 
 def _cast_or_null(texts: pa.StringArray, kind: pa.DataType) -> pa.Array:
@@ -188,7 +202,10 @@ def _cast_or_null(texts: pa.StringArray, kind: pa.DataType) -> pa.Array:
         return texts.cast(kind)
     except pa.ArrowInvalid:  # some number is too large: rare, so one by one
         limits = np.iinfo(np.int64)
-        numbers = (None if text is None else int(text) for text in texts.to_pylist())
+        short = (
+            text if text is not None and len(text.lstrip("-0")) <= _INT64_DIGITS else None for text in texts.to_pylist()
+        )
+        numbers = (None if text is None else int(text) for text in short)
         return pa.array([n if n is not None and limits.min <= n <= limits.max else None for n in numbers], kind)
 
 

@@ -74,7 +74,9 @@ def test_a_regression_model_gives_its_value(spark: SparkSession, people: Any, re
 
 
 def test_a_multiclass_model_gives_a_struct_of_its_classes(spark: SparkSession, people: Any, registry: Registry) -> None:
-    model = make_pipeline(ENCODER, LogisticRegression()).fit(PEOPLE, ["low", "mid", "high", "mid", "low", "high"])
+    model = make_pipeline(ENCODER, LogisticRegression(max_iter=5000)).fit(
+        PEOPLE, ["low", "mid", "high", "mid", "low", "high"]
+    )
     score = predict_udf(spark, registry.register(model, signature=SIGNATURE), tracking_uri=registry.uri)
 
     scored = people.select("place", score(struct("age", "visits", "job")).alias("score"))
@@ -102,7 +104,9 @@ def test_a_missing_required_value_gives_null_and_a_missing_optional_one_reaches_
 def test_a_multiclass_model_gives_null_for_a_record_with_a_missing_required_value(
     spark: SparkSession, registry: Registry
 ) -> None:
-    model = make_pipeline(ENCODER, LogisticRegression()).fit(PEOPLE, ["low", "mid", "high", "mid", "low", "high"])
+    model = make_pipeline(ENCODER, LogisticRegression(max_iter=5000)).fit(
+        PEOPLE, ["low", "mid", "high", "mid", "low", "high"]
+    )
     score = predict_udf(spark, registry.register(model, signature=SIGNATURE), tracking_uri=registry.uri)
     frame = spark.createDataFrame([(0, None, 2, "admin")], "place int, age double, visits long, job string")
 
@@ -127,6 +131,19 @@ def test_a_struct_without_one_of_the_inputs_is_refused(spark: SparkSession, peop
 
     with pytest.raises(PythonException, match="expected a struct with job"):
         people.select(score(struct("age", "visits"))).collect()
+
+
+def test_a_model_that_raises_fails_the_query_without_showing_the_records(
+    spark: SparkSession, people: Any, registry: Registry
+) -> None:
+    strict = make_column_transformer((SimpleImputer(), ["age", "visits"]), (OneHotEncoder(), ["job"]))
+    model = make_pipeline(strict, LogisticRegression()).fit(PEOPLE[:3], [0, 1, 0])  # knows no one who is retired
+    score = predict_udf(spark, registry.register(model, signature=SIGNATURE), tracking_uri=registry.uri)
+
+    with pytest.raises(PythonException, match=r"expected predictions, got ValueError in _transform") as caught:
+        people.select(score(struct("age", "visits", "job"))).collect()
+
+    assert "retired" not in str(caught.value)
 
 
 def test_a_model_without_named_inputs_and_an_unknown_setting_are_refused(
