@@ -11,7 +11,7 @@ BIN35 := .venv-spark35/bin
 SOURCES := $(shell find src jobs -name '*.py')
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check fmt unit dist clean need-python need-java
+.PHONY: help install demo test check fmt unit dist clean need-python need-java FORCE
 
 help: ## Print the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -51,7 +51,7 @@ fmt: .venv/installed ## Format the code and mend what the linter can
 dist: dist/environment.tar.gz ## Build the wheel and the packed environment for a cluster in dist/
 
 clean: ## Remove what the other targets made, environments included
-	rm -rf .venv .venv-spark35 build dist demo src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis spark-warehouse
+	rm -rf .venv .venv-spark35 .dist-settings build dist demo src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis spark-warehouse
 
 .venv/installed: setup.cfg pyproject.toml | need-python
 	$(PYTHON) -m venv .venv
@@ -63,15 +63,23 @@ clean: ## Remove what the other targets made, environments included
 	$(BIN35)/pip install --quiet --disable-pip-version-check --editable '.[local]' 'pyspark>=3.5.5,<3.6' 'pytest>=8.3,<10'
 	@touch $@
 
-dist/environment.tar.gz: setup.cfg pyproject.toml $(SOURCES) | .venv/installed
+dist/environment.tar.gz: setup.cfg pyproject.toml $(SOURCES) .dist-settings | .venv/installed
 	rm -rf dist build
 	$(BIN)/python -m build --wheel --outdir dist . > /dev/null
 	$(PYTHON) -m venv build/environment
 	build/environment/bin/pip install --quiet --disable-pip-version-check \
 		"$$(ls dist/batchscore-*.whl)[$(DIST_EXTRAS)]" $(DIST_REQUIREMENTS)
-	$(BIN)/venv-pack --quiet --prefix build/environment --output $@ \
-		$(if $(DIST_PYTHON_PREFIX),--python-prefix $(DIST_PYTHON_PREFIX))
+	$(if $(DIST_PYTHON_PREFIX),ln -sfn $(DIST_PYTHON_PREFIX)/bin/python3.11 build/environment/bin/python3.11)
+	$(BIN)/venv-pack --quiet --prefix build/environment --output $@
+	chmod 644 $@
 	rm -rf build
+
+# Changes when a DIST_ variable does, so that the archive is made again.
+.dist-settings: FORCE
+	@echo '$(DIST_EXTRAS) $(DIST_REQUIREMENTS) $(DIST_PYTHON_PREFIX)' | cmp -s - $@ || \
+		echo '$(DIST_EXTRAS) $(DIST_REQUIREMENTS) $(DIST_PYTHON_PREFIX)' > $@
+
+FORCE:
 
 need-python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \

@@ -82,10 +82,8 @@ def decompressed(chunks: Iterator[bytes], compression: str, uri: str) -> Iterato
         try:
             while piece := stream.read(CHUNK_BYTES):
                 yield piece
-        except pa.ArrowException as error:
-            raise _damaged(uri, compression) from error
-        except OSError as error:
-            # Arrow reports damage as a plain OSError; a reader's own error passes as it is.
+        except (pa.ArrowException, OSError) as error:
+            # pyarrow reports damage as a plain OSError; a reader's own error passes it unchanged.
             raise _damaged(uri, compression) from error
 
     return read_ahead(pieces())

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import io
 import logging
-import os
-import shutil
-import signal
-import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from batchscore import record
@@ -22,7 +16,6 @@ from batchscore.errors import (
     AlreadyCommittedError,
     BatchScoreError,
     ObjectExistsError,
-    ScoringError,
     describe_without_content,
 )
 from batchscore.joining import plan_joins
@@ -41,6 +34,7 @@ from batchscore.model import pack_model
 from batchscore.outputs import Outputs, new_id
 from batchscore.plan import Plan
 from batchscore.planning import LoadedModel, load_model, make_plan
+from batchscore.process import StopRequested, log_file, signals_as_errors, temporary_folder
 from batchscore.progress import progress_report
 from batchscore.record import BatchPrediction
 from batchscore.scoring import StageClock
@@ -53,8 +47,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
-
 
 def run_job(config: JobConfig, spark: SparkSession | None = None) -> dict[str, Any]:
     """Run a batch prediction and return its summary: Amazon's record, counts, seconds and rates.
@@ -64,7 +56,7 @@ def run_job(config: JobConfig, spark: SparkSession | None = None) -> dict[str, A
     one the job starts and stops its own. Raises BatchScoreError.
     """
     config = config.model_copy(update={"id": config.id or new_id()})
-    with _log_file() as log_path, _temporary_folder() as folder, _signals_as_errors():
+    with log_file() as log_path, temporary_folder() as folder, signals_as_errors():
         return _Job(config, folder, log_path, spark).run()
 
 
@@ -247,57 +239,3 @@ def commit_manifest(storage: Storage, uri: str, content: bytes) -> None:
 
 def _now() -> int:
     return int(time.time())
-
-
-@contextmanager
-def _log_file() -> Iterator[Path]:
-    """Log to a file as well, which becomes the job's log."""
-    descriptor, name = tempfile.mkstemp(prefix="batchscore-", suffix=".log")
-    os.close(descriptor)
-    handler = logging.FileHandler(name, encoding="utf-8")
-    handler.setFormatter(logging.Formatter(_LOG_FORMAT))
-    logger = logging.getLogger("batchscore")
-    level = logger.level
-    logger.addHandler(handler)
-    if not logger.isEnabledFor(logging.INFO):
-        logger.setLevel(logging.INFO)
-    try:
-        yield Path(name)
-    finally:
-        logger.removeHandler(handler)
-        logger.setLevel(level)
-        handler.close()
-        Path(name).unlink()
-
-
-@contextmanager
-def _temporary_folder() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="batchscore-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-class StopRequested(BaseException):
-    """SIGTERM, YARN's and EMR's cancel. No handler of errors on the way up takes it for one."""
-
-
-@contextmanager
-def _signals_as_errors() -> Iterator[None]:
-    """Let SIGTERM end the job as an error does: FAILED, and to be gone on with."""
-
-    def stop(number: int, _frame: FrameType | None) -> None:
-        raise StopRequested(f"job: expected to finish, got {signal.Signals(number).name}; run it again to go on")
-
-    try:
-        before = signal.signal(signal.SIGTERM, stop)
-    except ValueError:  # not in the main thread: the host program handles signals
-        yield
-        return
-    try:
-        yield
-    except StopRequested as request:
-        raise ScoringError(str(request)) from None
-    finally:
-        signal.signal(signal.SIGTERM, before)

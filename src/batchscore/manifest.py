@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from batchscore.errors import InputError, ScoringError, TooManyInvalidRecordsError
-from batchscore.plan import JobSpec, Plan
+from batchscore.plan import InputFile, JobSpec, Plan
 
 FORMAT_VERSION = 1
 
@@ -128,7 +128,7 @@ def extended_manifest(
     ``joined`` are the results of the inputs, by index, whose parts were joined into one object. ``commit_id`` tells
     this driver's commit from another's.
     """
-    spec, model = plan.spec, plan.spec.model
+    spec = plan.spec
     counts = count(parts)
     by_input: dict[int, list[PartFile]] = {}
     for part in parts:
@@ -137,18 +137,7 @@ def extended_manifest(
         "format_version": FORMAT_VERSION,
         "id": spec.id,
         "commit_id": commit_id,
-        "model": {
-            "name": model.name,
-            "version": model.version,
-            "alias": model.alias,
-            "asked_uri": model.asked_uri,
-            "pinned_uri": model.pinned_uri,
-            "model_id": model.model_id,
-            "sha256": model.digest,
-            "type": spec.model_type,
-            "classes": list(spec.classes),
-            "positive_label": spec.positive_label,
-        },
+        "model": _model_entry(spec),
         "threshold": spec.threshold if spec.model_type == "binary" else None,
         "schema_sha256": spec.parameters["schema"],
         "parameters": spec.parameters,
@@ -163,20 +152,39 @@ def extended_manifest(
         "invalid_values": counts.invalid_values,
         "compute_milliseconds": sum(part.compute_milliseconds for part in parts),
         "inputs": [
-            {
-                "uri": item.source.uri,
-                "file_size_in_bytes": item.source.size_in_bytes,
-                "etag": item.source.etag,
-                "result": spec.outputs.result(item.name),
-                "extra_columns": list(by_input[index][0].extra_columns),
-                "parts": _part_entries(plan, by_input[index], joined.get(index)),
-                "rejected": [asdict(part.rejected) for part in by_input[index] if part.rejected],
-            }
-            for index, item in enumerate(plan.inputs)
+            _input_entry(plan, item, by_input[index], joined.get(index)) for index, item in enumerate(plan.inputs)
         ],
         "skipped": [{"uri": uri, "reason": reason} for uri, reason in plan.skipped],
     }
     return json.dumps(manifest, indent=1).encode()
+
+
+def _model_entry(spec: JobSpec) -> dict[str, Any]:
+    model = spec.model
+    return {
+        "name": model.name,
+        "version": model.version,
+        "alias": model.alias,
+        "asked_uri": model.asked_uri,
+        "pinned_uri": model.pinned_uri,
+        "model_id": model.model_id,
+        "sha256": model.digest,
+        "type": spec.model_type,
+        "classes": list(spec.classes),
+        "positive_label": spec.positive_label,
+    }
+
+
+def _input_entry(plan: Plan, item: InputFile, parts: Sequence[PartFile], joined: WrittenFile | None) -> dict[str, Any]:
+    return {
+        "uri": item.source.uri,
+        "file_size_in_bytes": item.source.size_in_bytes,
+        "etag": item.source.etag,
+        "result": plan.spec.outputs.result(item.name),
+        "extra_columns": list(parts[0].extra_columns),
+        "parts": _part_entries(plan, parts, joined),
+        "rejected": [asdict(part.rejected) for part in parts if part.rejected],
+    }
 
 
 def committed_counts(content: bytes, uri: str) -> tuple[Counts, int]:

@@ -180,7 +180,7 @@ def _parse_attributes(raw: Any) -> tuple[list[tuple[str, AttributeType]], list[s
 
 
 def _attribute_reference_faults(key: str, name: Any, names: set[str]) -> list[str]:
-    if not name or (isinstance(name, str) and name in names):
+    if name in (None, "") or (isinstance(name, str) and name in names):
         return []
     return [f"{key}: expected the name of an attribute, got {name if isinstance(name, str) else 'something else'}"]
 

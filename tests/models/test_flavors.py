@@ -482,12 +482,13 @@ def test_optional_columns_are_known_as_optional(registry: Registry, load: Load) 
         ([ColSpec(Array(DataType.double), "history")], r"got: history is Array"),
         ([ColSpec("double"), ColSpec("long")], "expected named columns, got columns of several types without names"),
         ([ColSpec("string"), ColSpec("string")], "named columns or numbers, got string columns without names"),
-        ([TensorSpec(np.dtype("float32"), (-1, 28, 28))], r"one array of \(-1, n\) numbers, got other tensors"),
-        ([TensorSpec(np.dtype("float32"), (-1, -1))], r"one array of \(-1, n\) numbers, got other tensors"),
-        ([TensorSpec(np.dtype("O"), (-1, 2))], r"one array of \(-1, n\) numbers, got other tensors"),
+        ([TensorSpec(np.dtype("float32"), (-1, 28, 28))], r"columns or one array of \(-1, n\) .*, got another"),
+        ([TensorSpec(np.dtype("float32"), (-1, -1))], r"columns or one array of \(-1, n\) .*, got another"),
+        ([TensorSpec(np.dtype("uint8"), (-1, 2))], r"columns or one array of \(-1, n\) .*, got another"),
+        ([TensorSpec(np.dtype("O"), (-1, 2))], r"columns or one array of \(-1, n\) .*, got another"),
         (
             [TensorSpec(np.dtype("float64"), (-1, 2), "a"), TensorSpec(np.dtype("float64"), (-1, 2), "b")],
-            r"one array of \(-1, n\) numbers, got other tensors",
+            r"columns or one array of \(-1, n\) .*, got another",
         ),
     ],
 )

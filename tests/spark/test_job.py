@@ -534,7 +534,7 @@ def test_a_job_killed_right_after_its_commit_is_completed_by_the_next_run(
 @pytest.mark.parametrize(
     ("changed", "group"),
     [
-        ({"threshold": 0.9}, "configuration"),
+        ({"threshold": 0.9}, "threshold"),
         ({"split_bytes": 151}, "configuration"),
         ({"data": "more"}, "inputs"),
         ({"data": "schema"}, "schema"),

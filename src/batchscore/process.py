@@ -1,0 +1,72 @@
+"""What a job needs of its process: a log file, a private folder, and signals that end it in order."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from batchscore.errors import ScoringError
+
+_LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
+
+
+@contextmanager
+def log_file() -> Iterator[Path]:
+    """Log to a file as well, which becomes the job's log."""
+    descriptor, name = tempfile.mkstemp(prefix="batchscore-", suffix=".log")
+    os.close(descriptor)
+    handler = logging.FileHandler(name, encoding="utf-8")
+    handler.setFormatter(logging.Formatter(_LOG_FORMAT))
+    logger = logging.getLogger("batchscore")
+    level = logger.level
+    logger.addHandler(handler)
+    if not logger.isEnabledFor(logging.INFO):
+        logger.setLevel(logging.INFO)
+    try:
+        yield Path(name)
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        handler.close()
+        Path(name).unlink()
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Give a private folder that is removed at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="batchscore-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class StopRequested(BaseException):
+    """SIGTERM, YARN's and EMR's cancel. No handler of errors on the way up takes it for one."""
+
+
+@contextmanager
+def signals_as_errors() -> Iterator[None]:
+    """Let SIGTERM end the job as an error does: FAILED, and to be gone on with."""
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        raise StopRequested(f"job: expected to finish, got {signal.Signals(number).name}; run it again to go on")
+
+    try:
+        before = signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # not in the main thread: the host program handles signals
+        yield
+        return
+    try:
+        yield
+    except StopRequested as request:
+        raise ScoringError(str(request)) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,84 @@
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from batchscore.cli import main
+from batchscore.local_storage import LocalStorage
+from batchscore.record import BatchPrediction
+
+
+def write_record(output: Path, batch_id: str, status: str) -> None:
+    record = BatchPrediction(
+        BatchPredictionId=batch_id,
+        MLModelId="models:/m/1",
+        BatchPredictionDataSourceId="ds-1",
+        InputDataLocationS3="s3://b/in/",
+        OutputUri=str(output),
+        Status=status,  # type: ignore[arg-type] # one of the statuses
+        CreatedAt=1,
+        LastUpdatedAt=2,
+        TotalRecordCount=10,
+    )
+    storage = LocalStorage()
+    storage.put(f"file://{output}/batch-prediction/{batch_id}.json", io.BytesIO(record.to_json()))
+    storage.put(f"file://{output}/batch-prediction/{batch_id}.manifest.json", io.BytesIO(b"{}"))
+
+
+@pytest.mark.parametrize("arguments", [[], ["fly"], ["run", "--what"], ["describe"], ["list", "--status", "MAYBE"]])
+def test_wrong_arguments_exit_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert "usage: batchscore" in capsys.readouterr().err
+
+
+def test_a_wrong_configuration_is_told_on_stderr_and_exits_with_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "modle=x"]) == 2
+    told = capsys.readouterr()
+    assert "ConfigError: 4 faults" in told.err
+    assert "did you mean model?" in told.err
+    assert told.out == ""
+
+
+def test_a_configuration_that_is_not_there_exits_with_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--config", "/none.yaml"]) == 2
+    assert "configuration /none.yaml: file file:///none.yaml: expected a file, got none" in capsys.readouterr().err
+
+
+def test_describe_prints_amazons_fields(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_record(tmp_path, "bp-1", "COMPLETED")
+    assert main(["describe", "bp-1", f"output={tmp_path}"]) == 0
+    assert "TotalRecordCount             10" in capsys.readouterr().out
+    assert main(["describe", "bp-1", "--json", f"output={tmp_path}"]) == 0
+    assert json.loads(capsys.readouterr().out)["Status"] == "COMPLETED"
+
+
+def test_describe_of_an_unknown_id_exits_with_3(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["describe", "bp-9", f"output={tmp_path}"]) == 3
+    assert "bp-9.json: expected a file, got none" in capsys.readouterr().err
+
+
+def test_list_prints_the_records_of_a_status(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_record(tmp_path, "bp-1", "COMPLETED")
+    write_record(tmp_path, "bp-2", "FAILED")
+    assert main(["list", "--json", f"output={tmp_path}"]) == 0
+    assert [item["BatchPredictionId"] for item in json.loads(capsys.readouterr().out)] == ["bp-1", "bp-2"]
+    assert main(["list", "--status", "FAILED", f"output={tmp_path}"]) == 0
+    table = capsys.readouterr().out.splitlines()
+    assert table[0].startswith("BatchPredictionId")
+    assert [line.split()[0] for line in table[2:]] == ["bp-2"]
+
+
+def test_an_unforeseen_error_shows_where_but_not_what(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> bytes:
+        raise RuntimeError("row " + "4111" * 4)
+
+    monkeypatch.setattr(LocalStorage, "read", broken)
+    assert main(["describe", "bp-1", f"output={tmp_path}"]) == 1
+    told = capsys.readouterr().err
+    assert "unforeseen RuntimeError in broken" in told
+    assert "41114111" not in told

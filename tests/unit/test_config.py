@@ -1,0 +1,144 @@
+import pytest
+
+from batchscore.config import JobConfig, load_config, load_output_config, parse_overrides
+from batchscore.errors import ConfigError
+
+MINIMAL = "{model: 'models:/m/1', input: s3://b/in/, output: s3://b/out}"
+
+
+def config_of(*overrides: str) -> JobConfig:
+    return load_config(MINIMAL, overrides)
+
+
+def faults_of(*overrides: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        config_of(*overrides)
+    assert caught.value.exit_code == 2
+    return str(caught.value)
+
+
+def test_model_input_and_output_are_all_that_is_needed() -> None:
+    config = config_of()
+    assert config.input == ("s3://b/in/",)
+    assert (config.layout, config.invalid_records, config.precision) == ("parts", "blank", "amazon")
+    assert (config.delimiter, config.encoding, config.has_header) == (",", "utf-8", None)
+    assert (config.max_invalid_records, config.max_invalid_fraction) == (10_000, None)
+    assert config.split_bytes == 32 * 1024 * 1024
+
+
+def test_every_fault_is_told_at_once_with_the_nearest_known_key() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config("{modle: x, output: s3://b, thresold: 1, s3: {regoin: x}, layout: rows, threshold: 2}")
+    message = str(caught.value)
+    for part in (
+        "key model: expected a value, got none",
+        "key input: expected a value, got none",
+        "key modle: expected a known key; did you mean model?",
+        "key thresold: expected a known key; did you mean threshold?",
+        "key s3.regoin: expected a known key; did you mean s3.region?",
+        "key layout: input should be 'parts' or 'amazon', got 'rows'",
+        "key threshold: input should be less than or equal to 1, got 2",
+    ):
+        assert part in message
+
+
+@pytest.mark.parametrize("text", ["a: [", "- 1", "just text"])
+def test_what_is_no_mapping_in_yaml_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"configuration: expected (YAML|keys with values)"):
+        load_config(text)
+
+
+def test_a_key_without_a_value_has_its_default() -> None:
+    assert load_config("{model: 'models:/m/1', input: a, output: b, threshold: , encoding: }").encoding == "utf-8"
+
+
+@pytest.mark.parametrize(
+    ("override", "key", "value"),
+    [
+        ("id=20240101", "id", "20240101"),
+        ("id=2024-01-01", "id", "2024-01-01"),
+        ("name=no", "name", "no"),
+        ("positive_label=no", "positive_label", "no"),
+        ("positive_label=010", "positive_label", "010"),
+        ("delimiter=;", "delimiter", ";"),
+        ("delimiter=\\t", "delimiter", "\t"),
+        ("exclude=*.txt", "exclude", ("*.txt",)),
+        ("exclude=[a, b]", "exclude", ("a", "b")),
+        ("input=[s3://b/x.csv, s3a://b/y.csv]", "input", ("s3://b/x.csv", "s3://b/y.csv")),
+        ("threshold=0.25", "threshold", 0.25),
+        ("redact=true", "redact", True),
+        ("split_bytes=1MiB", "split_bytes", 1024 * 1024),
+        ("encoding=latin-1", "encoding", "iso8859-1"),
+        ("encoding=UTF8", "encoding", "utf-8"),
+        ("threshold=", "threshold", None),
+    ],
+)
+def test_an_override_is_read_as_it_is_meant(override: str, key: str, value: object) -> None:
+    assert getattr(config_of(override), key) == value
+
+
+def test_overrides_reach_into_sections() -> None:
+    config = config_of("s3.region=eu-west-1", "s3.requester_pays=true", "spark.master=local[2]", "spark.spark.x=1")
+    assert (config.s3.region, config.s3.requester_pays) == ("eu-west-1", True)
+    assert config.spark == {"spark.master": "local[2]", "spark.x": "1"}
+
+
+def test_spark_settings_of_yaml_become_text() -> None:
+    text = "{model: 'models:/m/1', input: a, output: b, spark: {spark.a: true, spark.b: 2}}"
+    assert load_config(text).spark == {"spark.a": "true", "spark.b": "2"}
+
+
+def test_an_argument_that_sets_nothing_is_refused() -> None:
+    with pytest.raises(ConfigError, match="argument banana: expected key=value"):
+        parse_overrides(["banana"])
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "shift_jis", "gb18030", "nonsense"])
+def test_encodings_that_do_not_extend_ascii_byte_by_byte_are_refused(encoding: str) -> None:
+    assert "key encoding: expected" in faults_of(f"encoding={encoding}")
+
+
+@pytest.mark.parametrize("delimiter", ["", '"', ";;", "é", "a", "1", ".", "-"])
+def test_delimiters_that_could_be_data_are_refused(delimiter: str) -> None:
+    if delimiter:
+        assert "key delimiter: expected one ASCII character" in faults_of(f"delimiter={delimiter}")
+
+
+@pytest.mark.parametrize("uri", ["s3://key:secret@bucket/x", "s3://bucket:9000/x", "http://secret@host/x", "s3://"])
+def test_a_uri_with_credentials_is_refused_and_not_repeated(uri: str) -> None:
+    message = faults_of(f"input={uri}")
+    assert "key input" in message
+    assert "secret" not in message
+
+
+@pytest.mark.parametrize("uri", ["s3://b/a//b", "s3://b/a:b", "s3://b/a/./b", "s3://b/a/../b", f"s3://b/{'x' * 2048}"])
+def test_output_uris_that_amazon_refused_are_refused(uri: str) -> None:
+    assert "key output: expected" in faults_of(f"output={uri}")
+
+
+def test_a_bucket_without_a_slash_is_an_output_but_no_input() -> None:
+    assert config_of("output=s3://b").output == "s3://b"
+    assert "key input.0: expected s3://bucket/key" in faults_of("input=s3://b")
+
+
+@pytest.mark.parametrize("batch_id", [".", "..", "a/b", "a b", "é", "x" * 65, "x.manifest"])
+def test_ids_that_could_name_another_object_are_refused(batch_id: str) -> None:
+    assert "key id" in faults_of(f"id={batch_id}")
+
+
+@pytest.mark.parametrize("uri", ["models:/m/1", "models:/m@champion", "models:/m/latest", "models:/m-0123abc"])
+def test_the_four_ways_to_name_a_model_are_known(uri: str) -> None:
+    assert config_of(f"model={uri}").model == uri
+
+
+@pytest.mark.parametrize(
+    "uri", ["m", "runs:/abc/model", "models:/m", "models:/m/Production", "s3://b/model", "models:/a/b/1"]
+)
+def test_models_outside_of_the_registry_are_refused(uri: str) -> None:
+    assert "key model: expected models:/name/version" in faults_of(f"model={uri}")
+
+
+def test_reading_records_needs_only_the_output() -> None:
+    assert load_output_config("{model: broken, output: s3://b/out}").output == "s3://b/out"
+    with pytest.raises(ConfigError, match="key output: expected a value"):
+        load_output_config("")

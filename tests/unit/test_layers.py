@@ -1,0 +1,64 @@
+"""The house's layers, read off its imports: pure modules know no SDK, and each SDK has its few modules."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import batchscore
+
+PACKAGE = Path(batchscore.__file__).parent
+MODULES = {path.stem: ast.parse(path.read_text()) for path in sorted(PACKAGE.glob("*.py"))}
+PURE = [
+    *("errors", "config", "locations", "schema", "blocks", "lines", "values", "records", "predictions"),
+    *("outputs", "plan", "manifest", "record", "joining", "receipts", "scoring", "model_input"),
+]
+ALLOWED = {
+    "boto3": {"s3_storage"},
+    "botocore": {"s3_storage"},
+    "mypy_boto3_s3": {"s3_storage"},
+    "mlflow": {"model", "flavors"},
+    "pyspark": {"tasks", "spark_action", "udf", "session", "summary", "job"},
+}
+MAX_MODULE_LINES = 300
+MAX_FUNCTION_LINES = 45
+
+
+def imported(tree: ast.AST) -> set[str]:
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+    return names
+
+
+@pytest.mark.parametrize("sdk", ALLOWED)
+def test_an_sdk_is_known_to_its_modules_alone(sdk: str) -> None:
+    users = {name for name, tree in MODULES.items() if any(item.split(".")[0] == sdk for item in imported(tree))}
+    assert users == ALLOWED[sdk]
+
+
+def test_importing_the_pure_modules_imports_no_sdk() -> None:
+    names = [f"batchscore.{name}" for name in PURE]
+    code = f"import sys, {', '.join(names)}; print(*{{'boto3', 'botocore', 'mlflow', 'pyspark'}} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
+def test_nothing_imports_the_command_line_and_only_it_imports_the_job() -> None:
+    for name, tree in MODULES.items():
+        ours = {item.removeprefix("batchscore.") for item in imported(tree) if item.startswith("batchscore.")}
+        assert "cli" not in ours, name
+        assert "job" not in ours or name == "cli", name
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_modules_and_functions_stay_small(name: str) -> None:
+    assert len((PACKAGE / f"{name}.py").read_text().splitlines()) <= MAX_MODULE_LINES
+    for node in ast.walk(MODULES[name]):
+        if isinstance(node, ast.FunctionDef):
+            assert (node.end_lineno or 0) - node.lineno < MAX_FUNCTION_LINES, node.name

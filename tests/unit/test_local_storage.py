@@ -1,0 +1,109 @@
+import io
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from batchscore.errors import CommitError, InputError, ObjectChangedError, ObjectExistsError, ObjectMissingError
+from batchscore.local_storage import LocalStorage
+from batchscore.storage import read_if_present
+
+STORAGE = LocalStorage()
+
+
+def test_a_listing_is_whole_and_in_key_order(tmp_path: Path) -> None:
+    for name in ("b.csv", "a/z.csv", "a.csv", "a/.hidden", "_x"):
+        path = tmp_path / "in" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    listed = list(STORAGE.list(f"file://{tmp_path}/in/"))
+    names = [item.uri.removeprefix(f"file://{tmp_path}/in/") for item in listed]
+    assert names == ["_x", "a.csv", "a/.hidden", "a/z.csv", "b.csv"]
+    assert [item.size_in_bytes for item in listed] == [len(name) for name in names]
+
+
+def test_a_linked_folder_is_listed_and_a_circle_ends(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "b.csv").write_text("b")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "link").symlink_to(tmp_path / "real")
+    (tmp_path / "real" / "circle").symlink_to(tmp_path / "real")
+    listed = [item.uri for item in STORAGE.list(f"file://{tmp_path}/in/")]
+    assert listed == [f"file://{tmp_path}/in/link/b.csv"]
+
+
+def test_a_replaced_file_is_noticed_by_its_etag(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("one")
+    source = STORAGE.stat(f"file://{path}")
+    assert STORAGE.read_range(source, 1, 3) == b"ne"
+    os.utime(path, ns=(1, 1))
+    with pytest.raises(ObjectChangedError, match=r"x\.csv: expected etag"):
+        STORAGE.read_range(source, 0, 3)
+
+
+def test_what_is_not_there_or_is_a_folder_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ObjectMissingError, match="expected a file, got none"):
+        STORAGE.read(f"file://{tmp_path}/none")
+    with pytest.raises(ObjectMissingError, match=r"got a folder \(a prefix ends in /\)"):
+        STORAGE.stat(f"file://{tmp_path}")
+    assert read_if_present(STORAGE, f"file://{tmp_path}/none") is None
+    assert list(STORAGE.list(f"file://{tmp_path}/none/")) == []
+
+
+def test_create_only_has_one_winner_among_many_writers(tmp_path: Path) -> None:
+    uri = f"file://{tmp_path}/out/m.json"
+    outcomes: list[str] = []
+
+    def write(number: int) -> None:
+        try:
+            STORAGE.put_new(uri, b"%d" % number)
+            outcomes.append(str(number))
+        except ObjectExistsError:
+            outcomes.append("lost")
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    (winner,) = [outcome for outcome in outcomes if outcome != "lost"]
+    assert STORAGE.read(uri) == winner.encode()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["m.json"]
+
+
+class FailsAtTheSecondRead(io.BytesIO):
+    calls = 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        self.calls += 1
+        if self.calls == 2:
+            raise OSError("broken")
+        return super().read(size)
+
+
+def test_a_write_that_breaks_leaves_what_was_there(tmp_path: Path) -> None:
+    uri = f"file://{tmp_path}/x"
+    STORAGE.put(uri, io.BytesIO(b"old"))
+    with pytest.raises(CommitError):
+        STORAGE.put(uri, FailsAtTheSecondRead(b"new"))
+    assert STORAGE.read(uri) == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+def test_deleting_removes_our_empty_folders_and_no_others(tmp_path: Path) -> None:
+    uri = f"file://{tmp_path}/mine/batch-prediction/in-progress/bp-1/task.json"
+    STORAGE.put(uri, io.BytesIO(b"x"))
+    STORAGE.delete(uri, f"{uri}-never-there")
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+    assert list((tmp_path / "mine").iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_without_permission_is_an_input_error(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_text("x")
+    path.chmod(0)
+    with pytest.raises(InputError, match="expected access, got Permission denied"):
+        STORAGE.read(f"file://{path}")

@@ -1,0 +1,344 @@
+import json
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batchscore.config import JobConfig
+from batchscore.errors import (
+    ConfigError,
+    IdempotentParameterMismatchError,
+    InputError,
+    ScoringError,
+    TooManyInvalidRecordsError,
+)
+from batchscore.manifest import (
+    Counts,
+    PartFile,
+    WrittenFile,
+    check_limits,
+    check_parts,
+    classic_manifest,
+    committed_counts,
+    committed_parameters,
+    count,
+    extended_manifest,
+)
+from batchscore.model import ModelVersion
+from batchscore.outputs import Outputs, encode_name, new_id
+from batchscore.plan import (
+    JobSpec,
+    Plan,
+    check_inputs,
+    make_inputs,
+    make_splits,
+    naming_root,
+    pack_tasks,
+    parameters_of,
+)
+from batchscore.record import (
+    BatchPrediction,
+    check_same_parameters,
+    completed,
+    failed,
+    in_progress,
+    pending,
+)
+from batchscore.schema import Column, Columns
+from batchscore.storage import StoredObject
+
+MODEL = ModelVersion("models:/m@best", "m", "3", "m-1", "abc", {}, {}, (Column("a", "double"),))
+SOURCES = [StoredObject("s3://b/in/data1.csv", 250, "e1"), StoredObject("s3://b/in/sub/data 2.csv.gz", 90, "e2")]
+
+
+def config_of(**changes: Any) -> JobConfig:
+    return JobConfig.model_validate(
+        {"id": "bp-1", "model": "models:/m@best", "input": "s3://b/in/", "output": "s3://b/out", "split_bytes": 100}
+        | changes
+    )
+
+
+def make_plan(**changes: Any) -> Plan:
+    config = config_of(**changes)
+    spec = JobSpec(
+        id="bp-1",
+        config=config,
+        model=MODEL,
+        model_type="binary",
+        classes=("0", "1"),
+        positive_label="1",
+        threshold=0.4,
+        columns=Columns((Column("a", "double"),), None, None, None, has_header=True),
+        parameters=parameters_of(config, MODEL, 0.4, SOURCES, "schema-digest"),
+    )
+    inputs = make_inputs(SOURCES, "s3://b/in/", 100, {})
+    return Plan(spec, inputs, make_splits(inputs, 100), (("s3://b/in/.schema", "schema"),))
+
+
+def make_part(index: int, **changes: Any) -> PartFile:
+    part = PartFile(
+        split_index=index,
+        file=WrittenFile(f"s3://b/out/p{index}", 10, f"sha{index}", f"etag{index}"),
+        record_count=5,
+        invalid_record_count=1,
+        invalid_values={"a": 2},
+        invalid_reasons={"blank": 1},
+        rejected=None,
+        compute_milliseconds=7,
+    )
+    return replace(part, **changes)
+
+
+# --- names
+
+
+KEY = st.text(alphabet="ab./~% é+", max_size=12)
+
+
+@given(KEY, KEY)
+def test_different_inputs_have_different_names(one: str, other: str) -> None:
+    assert (encode_name(one) == encode_name(other)) == (one == other)
+
+
+@given(KEY)
+def test_no_name_leaves_the_result_folder(key: str) -> None:
+    name = encode_name(key)
+    assert all(part not in {"", ".", ".."} for part in name.split("/")) or key == ""
+    assert re.fullmatch(r"[A-Za-z0-9!_.*'()%/-]*", name)
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("a/x.csv", "a/x.csv"),
+        ("data 2.csv", "data%202.csv"),
+        ("../up.csv", "%2E%2E/up.csv"),
+        ("a//b", "a%2F/b"),
+        ("50%+~#[1].csv", "50%25%2B%7E%23%5B1%5D.csv"),
+        ("ünï.csv", "%C3%BCn%C3%AF.csv"),
+        ("_SUCCESS", "_SUCCESS"),
+    ],
+)
+def test_a_name_keeps_its_path_and_encodes_what_s3_advises_against(key: str, name: str) -> None:
+    assert encode_name(key) == name
+
+
+def test_a_generated_id_is_bp_and_eleven_letters_or_digits() -> None:
+    ids = {new_id() for _ in range(200)}
+    assert len(ids) == 200
+    assert all(re.fullmatch(r"bp-[A-Za-z0-9]{11}", batch_id) for batch_id in ids)
+
+
+def test_where_a_job_writes() -> None:
+    outputs = Outputs("s3://b", "bp-1", "parts")
+    assert outputs.manifest == "s3://b/batch-prediction/bp-1.manifest"
+    assert outputs.extended_manifest == "s3://b/batch-prediction/bp-1.manifest.json"
+    assert outputs.record == "s3://b/batch-prediction/bp-1.json"
+    assert outputs.log == "s3://b/batch-prediction/bp-1.log"
+    assert outputs.part("data.csv", 3, 9) == "s3://b/batch-prediction/result/bp-1-data.csv/part-00003.csv.gz"
+    assert outputs.rejected("data.csv", 3) == "s3://b/batch-prediction/rejected/bp-1-data.csv/part-00003.csv.gz"
+    amazon = Outputs("s3://b/o/", "bp-1", "amazon")
+    assert amazon.result("data.csv") == "s3://b/o/batch-prediction/result/bp-1-data.csv.gz"
+    assert amazon.part("data.csv", 0, 1) == amazon.result("data.csv")
+    assert amazon.part("data.csv", 1, 2).startswith(amazon.work)
+
+
+# --- plan
+
+
+@pytest.mark.parametrize(
+    ("entries", "root"),
+    [
+        (["s3://b/in/"], "s3://b/in/"),
+        (["s3://b/in/x.csv"], "s3://b/in/"),
+        (["s3://b/in/2024/", "s3://b/in/2025/"], "s3://b/in/"),
+        (["s3://b/inx/", "s3://b/iny/"], "s3://b/"),
+        (["s3://b/x.csv", "s3://c/x.csv"], "s3://"),
+        (["file:///data/x.csv"], "file:///data/"),
+    ],
+)
+def test_inputs_are_named_from_the_folder_they_share(entries: list[str], root: str) -> None:
+    assert naming_root(entries) == root
+
+
+def test_plain_inputs_are_cut_into_ranges_and_compressed_ones_are_not() -> None:
+    splits = make_plan().splits
+    assert [(split.input_index, split.number, split.start, split.stop) for split in splits] == [
+        (0, 0, 0, 100),
+        (0, 1, 100, 200),
+        (0, 2, 200, 250),
+        (1, 0, 0, 90),
+    ]
+
+
+def test_an_empty_input_has_one_empty_split() -> None:
+    inputs = make_inputs([StoredObject("s3://b/e.csv", 0, "e")], "s3://b/", 100, {})
+    assert [(split.start, split.stop) for split in make_splits(inputs, 100)] == [(0, 0)]
+
+
+def test_a_hundred_thousand_small_files_become_some_hundred_tasks_in_order() -> None:
+    sources = [StoredObject(f"s3://b/in/{number:06d}.csv", 20_000, "e") for number in range(100_000)]
+    inputs = make_inputs(sources, "s3://b/in/", 2**25, {})
+    splits = make_splits(inputs, 2**25)
+    tasks = pack_tasks(splits, 2**25)
+    assert [split for task in tasks for split in task] == list(splits)
+    assert 500 < len(tasks) < 1500
+
+
+def test_a_split_of_full_size_is_a_task_of_its_own() -> None:
+    assert [len(task) for task in pack_tasks(make_plan().splits, 100)] == [1, 1, 1, 1]
+
+
+def test_an_input_listed_twice_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"got twice: s3://b/in/data1\.csv"):
+        check_inputs([*SOURCES, SOURCES[0]], "s3://b/out")
+
+
+def test_results_are_no_inputs() -> None:
+    source = StoredObject("s3://b/in/batch-prediction/result/x.csv.gz", 1, "e")
+    with pytest.raises(ConfigError, match="key output: expected results outside of the inputs"):
+        check_inputs([source], "s3://b/in")
+
+
+@pytest.mark.parametrize(
+    ("change", "binds"),
+    [
+        ({"precision": "full"}, True),
+        ({"split_bytes": 99}, True),
+        ({"invalid_records": "keep_tag"}, True),
+        ({"max_invalid_records": 5}, False),
+        ({"spark": {"spark.x": "1"}}, False),
+        ({"s3": {"region": "eu-west-1"}}, False),
+        ({"name": "other"}, False),
+    ],
+)
+def test_an_id_is_bound_to_what_changes_a_result(change: dict[str, Any], binds: bool) -> None:
+    assert (make_plan(**change).spec.parameters != make_plan().spec.parameters) == binds
+
+
+def test_an_id_is_bound_to_the_version_resolved_the_threshold_in_force_and_the_inputs() -> None:
+    config = config_of()
+    base = parameters_of(config, MODEL, 0.5, SOURCES, "")
+    moved = replace(MODEL, version="4")
+    changed = [replace(SOURCES[0], etag="new"), SOURCES[1]]
+    assert [key for key in base if base[key] != parameters_of(config, moved, 0.5, SOURCES, "")[key]] == ["model"]
+    assert [key for key in base if base[key] != parameters_of(config, MODEL, 0.6, SOURCES, "")[key]] == ["threshold"]
+    assert [key for key in base if base[key] != parameters_of(config, MODEL, 0.5, changed, "")[key]] == ["inputs"]
+
+
+# --- manifests
+
+
+def test_every_split_must_be_answered_exactly_once() -> None:
+    plan = make_plan()
+    parts = [make_part(index) for index in (2, 0, 3, 1)]
+    assert [part.split_index for part in check_parts(plan, parts)] == [0, 1, 2, 3]
+    for wrong in (parts[:3], [*parts, make_part(0)], [*parts[:3], make_part(2)]):
+        with pytest.raises(ScoringError, match="expected one part for each of 4 splits"):
+            check_parts(plan, wrong)
+
+
+def test_the_classic_manifest_to_the_byte() -> None:
+    assert classic_manifest(make_plan(layout="amazon")) == (
+        b'{"s3://b/in/data1.csv":"s3://b/out/batch-prediction/result/bp-1-data1.csv.gz",'
+        b'"s3://b/in/sub/data 2.csv.gz":"s3://b/out/batch-prediction/result/bp-1-sub/data%202.csv.gz.gz"}'
+    )
+    assert json.loads(classic_manifest(make_plan())) == {
+        "s3://b/in/data1.csv": "s3://b/out/batch-prediction/result/bp-1-data1.csv/",
+        "s3://b/in/sub/data 2.csv.gz": "s3://b/out/batch-prediction/result/bp-1-sub/data%202.csv.gz/",
+    }
+
+
+def test_the_extended_manifest_tells_the_model_and_every_part_in_order() -> None:
+    plan = make_plan()
+    content = extended_manifest(plan, [make_part(index) for index in range(4)], {}, {"python": "3.11"}, "c")
+    manifest = json.loads(content)
+    assert manifest["model"]["pinned_uri"] == "models:/m/3"
+    assert manifest["model"]["alias"] == "best"
+    assert (manifest["threshold"], manifest["record_count"], manifest["invalid_record_count"]) == (0.4, 20, 4)
+    assert manifest["inputs"][0]["parts"][1] == {
+        "uri": "s3://b/out/p1",
+        "byte_range": [100, 200],
+        "record_count": 5,
+        "invalid_record_count": 1,
+        "file_size_in_bytes": 10,
+        "sha256": "sha1",
+        "etag": "etag1",
+    }
+    assert [len(item["parts"]) for item in manifest["inputs"]] == [3, 1]
+    assert manifest["skipped"] == [{"uri": "s3://b/in/.schema", "reason": "schema"}]
+    counts, milliseconds = committed_counts(content, "x")
+    assert (counts.record_count, counts.invalid_values, milliseconds) == (20, {"a": 8}, 28)
+    assert committed_parameters(content, "x") == plan.spec.parameters
+
+
+def test_a_joined_input_is_one_part_over_all_of_its_bytes() -> None:
+    joined = {0: WrittenFile("s3://b/out/whole.gz", 30, "sha", "etag")}
+    parts = [make_part(index) for index in range(4)]
+    manifest = json.loads(extended_manifest(make_plan(layout="amazon"), parts, joined, {}, "c"))
+    (entry,) = manifest["inputs"][0]["parts"]
+    assert (entry["uri"], entry["byte_range"], entry["record_count"]) == ("s3://b/out/whole.gz", [0, 250], 15)
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b'{"format_version": 9}'])
+def test_what_is_no_manifest_is_refused(content: bytes) -> None:
+    with pytest.raises(InputError, match="manifest x: expected"):
+        committed_counts(content, "x")
+
+
+def test_a_part_reads_back_as_it_was_written() -> None:
+    part = make_part(3, rejected=WrittenFile("s3://b/r", 1, "s", "e"), reused=False)
+    assert PartFile.from_dict(json.loads(json.dumps(part.to_dict()))) == replace(part, extra_columns=[])
+
+
+def test_limits_of_invalid_records_are_held_at_the_end() -> None:
+    counts = Counts(100, 10, {"blank": 10}, {})
+    check_limits(make_plan(max_invalid_records=10, max_invalid_fraction=0.1).spec, counts)
+    with pytest.raises(TooManyInvalidRecordsError, match=r"at most 9 invalid records, got 10 \(blank 10\)"):
+        check_limits(make_plan(max_invalid_records=9).spec, counts)
+    with pytest.raises(TooManyInvalidRecordsError, match=r"fraction 0\.09 of invalid records, got 10 of 100"):
+        check_limits(make_plan(max_invalid_fraction=0.09).spec, counts)
+
+
+# --- record
+
+
+def test_a_record_goes_from_pending_to_completed() -> None:
+    record = pending(make_plan().spec, 100)
+    assert record.to_dict() == {
+        "BatchPredictionId": "bp-1",
+        "MLModelId": "models:/m/3",
+        "BatchPredictionDataSourceId": record.BatchPredictionDataSourceId,
+        "InputDataLocationS3": "s3://b/in/",
+        "OutputUri": "s3://b/out",
+        "Status": "PENDING",
+        "CreatedAt": 100,
+        "LastUpdatedAt": 100,
+    }
+    running = in_progress(record, 110)
+    assert (running.Status, running.StartedAt, running.LastUpdatedAt) == ("INPROGRESS", 110, 110)
+    done = completed(running, count([make_part(0)]), 7, "s3://b/log", 120)
+    assert (done.Status, done.FinishedAt, done.ComputeTime) == ("COMPLETED", 120, 7)
+    assert (done.TotalRecordCount, done.InvalidRecordCount, done.LogUri) == (5, 1, "s3://b/log")
+    assert BatchPrediction.from_json(done.to_json(), "x") == done
+
+
+def test_a_failed_record_has_a_message_of_bounded_length_and_no_compute_time() -> None:
+    record = failed(pending(make_plan().spec, 100), "x" * 20_000, "s3://b/log", 130)
+    assert (record.Status, record.FinishedAt, record.ComputeTime) == ("FAILED", 130, None)
+    assert len(record.Message or "") == 10_240
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b'{"Parameters": {}, "Surprise": 1}'])
+def test_what_is_no_record_is_refused(content: bytes) -> None:
+    with pytest.raises(InputError, match="record x: expected the record of a batch prediction"):
+        BatchPrediction.from_json(content, "x")
+
+
+def test_other_parameters_are_refused_by_name() -> None:
+    with pytest.raises(IdempotentParameterMismatchError, match=r"Mismatch: id bp-1: .* another inputs"):
+        check_same_parameters("bp-1", {"inputs": "1", "model": "m"}, {"inputs": "2", "model": "m"})
+    check_same_parameters("bp-1", {"inputs": "1"}, {"inputs": "1"})

@@ -1,0 +1,144 @@
+import math
+import struct
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from batchscore.predictions import (
+    FloatArray,
+    ResultFormat,
+    csv_lines,
+    format_predictions,
+    format_scientific,
+    header_line,
+)
+
+
+def by_formula(value: float) -> str:
+    mantissa, exponent = f"{value:.6E}".split("E")
+    return f"{mantissa.rstrip('0').rstrip('.')}E{int(exponent)}"
+
+
+def assert_equals_formula(values: FloatArray) -> None:
+    expected = [by_formula(value) for value in values.tolist()]
+    assert format_scientific(values).to_pylist() == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0087642, "8.7642E-3"),
+        (0.7899012, "7.899012E-1"),
+        (-15.26835, "-1.526835E1"),
+        (8.359159, "8.359159E0"),
+        (132396.7, "1.323967E5"),
+        (0.0, "0E0"),
+        (1.0, "1E0"),
+        (0.5, "5E-1"),
+        (1 - 1e-16, "1E0"),
+        (5e-324, "4.940656E-324"),
+        (1.7976931348623157e308, "1.797693E308"),
+        (123456.75, "1.234568E5"),
+    ],
+)
+def test_numbers_are_spelt_as_amazon_spelt_them(value: float, text: str) -> None:
+    assert format_scientific(np.array([value])).to_pylist() == [text]
+
+
+def test_a_million_random_doubles_equal_the_formula() -> None:
+    rng = np.random.default_rng(7)
+    bits = rng.integers(0, 2**64, 250_000, dtype=np.uint64).view(np.float64)
+    scaled = rng.standard_normal(250_000) * 10.0 ** rng.integers(-30, 30, 250_000)
+    ties = (rng.integers(10**6, 10**7, 250_000) + 0.5) * 10.0 ** rng.integers(-8, 8, 250_000)
+    assert_equals_formula(np.concatenate([bits[np.isfinite(bits)], scaled, ties, rng.random(260_000)]))
+
+
+def test_powers_of_ten_and_their_neighbours_equal_the_formula() -> None:
+    powers = np.array([float(f"1e{exponent}") for exponent in range(-323, 309)])
+    near = [powers, np.nextafter(powers, 0), np.nextafter(powers, np.inf), powers * 0.99999995, powers[:-1] * 9.9999995]
+    values = np.concatenate(near)
+    assert_equals_formula(np.concatenate([values, -values])[np.isfinite(np.concatenate([values, -values]))])
+
+
+def result_format(model_type: str, **changes: object) -> ResultFormat:
+    fields: dict[str, object] = {
+        "model_type": model_type,
+        "classes": ("a", "b,c") if model_type == "multiclass" else (),
+        "threshold": 0.5,
+        "precision": "amazon",
+        "has_tag": False,
+        "has_label": False,
+        "keep_tag": False,
+    }
+    return ResultFormat(**(fields | changes))  # type: ignore[arg-type] # literals in the tests
+
+
+def lines_of(result: ResultFormat, predictions: list[object], lines: list[int], count: int, **texts: list[str]) -> str:
+    arrays = {name: pa.array(values, pa.string()) for name, values in texts.items()}
+    content = format_predictions(
+        result, count, np.array(lines, np.int64), np.array(predictions, float), arrays.get("tags"), arrays.get("labels")
+    )
+    return header_line(result).decode() + content.decode()
+
+
+def test_binary_results_have_best_answer_and_score() -> None:
+    assert lines_of(result_format("binary"), [0.5, 0.4999999], [0, 1], 2) == "bestAnswer,score\n1,5E-1\n0,4.999999E-1\n"
+
+
+def test_best_answer_is_one_from_the_threshold_on() -> None:
+    at = 0.7
+    below = math.nextafter(at, 0)
+    assert lines_of(result_format("binary", threshold=at), [at, below], [0, 1], 2).splitlines()[1:] == [
+        "1,7E-1",
+        "0,7E-1",
+    ]
+
+
+def test_regression_results_echo_tag_and_label() -> None:
+    result = result_format("regression", has_tag=True, has_label=True)
+    text = lines_of(result, [132396.7, 122570.8], [0, 1], 2, tags=["1461", "1461"], labels=["0", ""])
+    assert text == "tag,trueLabel,score\n1461,0,1.323967E5\n1461,,1.225708E5\n"
+
+
+def test_multiclass_results_have_a_column_for_each_class_and_no_more() -> None:
+    assert lines_of(result_format("multiclass"), [[0.25, 0.75]], [0], 1) == 'a,"b,c"\n2.5E-1,7.5E-1\n'
+
+
+def test_an_invalid_record_is_a_blank_line_at_its_place() -> None:
+    result = result_format("binary", has_tag=True)
+    assert lines_of(result, [0.25], [1], 3, tags=["x", "y", "z"]).splitlines()[1:] == ["", "y,0,2.5E-1", ""]
+
+
+def test_keep_tag_writes_the_tag_with_empty_predictions() -> None:
+    result = result_format("binary", has_tag=True, has_label=True, keep_tag=True)
+    text = lines_of(result, [0.25], [1], 3, tags=["x", "y", ""], labels=["1", "0", ""])
+    assert text.splitlines()[1:] == ["x,1,,", "y,0,0,2.5E-1", ",,,"]
+
+
+def test_tags_are_quoted_where_they_need_it() -> None:
+    result = result_format("regression", has_tag=True)
+    text = lines_of(result, [1, 1, 1], [0, 1, 2], 3, tags=["a,b", 'say "x"', "c\rd"])
+    assert text.split("\n")[1:4] == ['"a,b",1E0', '"say ""x""",1E0', '"c\rd",1E0']
+
+
+def test_full_precision_reads_back_to_the_same_number() -> None:
+    rng = np.random.default_rng(3)
+    values = rng.integers(0, 2**63, 1000, dtype=np.int64).view(np.float64)
+    values = np.concatenate([values[np.isfinite(values)], [0.1 + 0.2, 1 / 3, 5e-324]])
+    text = lines_of(result_format("regression", precision="full"), list(values), list(range(len(values))), len(values))
+    read = [float(line) for line in text.splitlines()[1:]]
+    assert [struct.pack("d", value) for value in read] == [struct.pack("d", value) for value in values.tolist()]
+
+
+def test_no_records_give_no_lines() -> None:
+    assert lines_of(result_format("regression"), [], [], 0) == "score\n"
+
+
+def test_a_label_that_the_header_does_not_have_is_no_result() -> None:
+    with pytest.raises(AssertionError, match="as the header has them"):
+        lines_of(result_format("regression", has_label=True), [1.0], [0], 1)
+
+
+def test_csv_lines_quote_what_needs_it() -> None:
+    assert csv_lines([["1", "2"], ["a,b", 'c"']]) == b'1,"a,b"\n2,"c"""\n'

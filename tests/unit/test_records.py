@@ -1,0 +1,256 @@
+import io
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from batchscore.blocks import MAX_RECORD_BYTES, Block
+from batchscore.lines import MalformedRecordError, TextFormat, split_record
+from batchscore.records import ParsedBlock, parse_block
+from batchscore.schema import Column, Columns, ColumnType, bind
+
+COLUMNS = Columns(
+    (
+        Column("d", "double"),
+        Column("s", "string"),
+        Column("l", "long", required=True),
+        Column("i", "integer"),
+        Column("f", "float"),
+        Column("b", "boolean"),
+    ),
+    row_id="id",
+    target=None,
+    names=("id", "d", "s", "l", "i", "f", "b"),
+    has_header=False,
+)
+
+
+def parse(data: bytes, columns: Columns = COLUMNS, **text: str) -> ParsedBlock:
+    return parse_block(Block(0, data), bind(columns, None, "x"), columns, TextFormat(**text))
+
+
+def outcome(parsed: ParsedBlock) -> list[Any]:
+    """What became of each record: its values, or why it is invalid."""
+    found: dict[int, Any] = {}
+    for line, row in zip(parsed.lines.tolist(), parsed.inputs.to_pylist(), strict=True):
+        found[line] = tuple(repr(value) for value in row.values())
+    for record in parsed.invalid:
+        found[record.line] = (record.stage, record.reason, record.attribute)
+    tags = parsed.tags.to_pylist() if parsed.tags is not None else [""] * parsed.record_count
+    return [(tags[line], found[line]) for line in range(parsed.record_count)]
+
+
+CELL = st.one_of(
+    st.sampled_from(
+        [
+            *("1", "-2", "+5", "+-5", " 7 ", "\t8", "5.0", "5.5", "007", ".5", "5.", "1e3", "1E-400", "1e400", "1e39"),
+            *("nan", "NaN", "inf", "-Infinity", "0x1F", "1_000", "", " ", "-", "x", "9223372036854775807"),
+            *("9223372036854775808", "-9223372036854775809", "2147483648", "9" * 5000, "٣", "yes", "F", "maybe"),
+        ]
+    ),
+    st.sampled_from(
+        ['"1"', '"a,b"', '"a""b"', '"', '""', '5" x', '"open', 'a"', '"a"b', "é", "a\rb", "\x00", "\ufeffa"]
+    ),
+    st.text(alphabet='ab",\r \t0.é;', max_size=5),
+)
+LINE = st.one_of(
+    st.lists(CELL, min_size=7, max_size=7).map(",".join),
+    st.tuples(CELL, CELL, CELL, st.just("3"), CELL, CELL, CELL).map(",".join),
+    st.text(alphabet='ab",\r0', max_size=10),
+).map(str.encode)
+DATA = st.lists(
+    st.tuples(LINE | st.binary(max_size=6), st.sampled_from([b"\n", b"\r\n"])).map(b"".join), min_size=1, max_size=8
+).map(b"".join)
+
+
+@settings(deadline=None, max_examples=300)
+@given(DATA, st.sampled_from(["utf-8", "cp1252", "iso8859-1"]))
+def test_what_becomes_of_a_record_does_not_depend_on_its_neighbours(data: bytes, encoding: str) -> None:
+    together = outcome(parse(data, encoding=encoding))
+    alone = [outcome(parse(line, encoding=encoding))[0] for line in io.BytesIO(data)]
+    assert together == alone
+
+
+@settings(deadline=None, max_examples=300)
+@given(DATA)
+def test_quotes_and_columns_are_those_of_the_reference_parser(data: bytes) -> None:
+    parsed = parse(data)
+    told = {record.line: record.reason for record in parsed.invalid if record.stage == "parse"}
+    for number, line in enumerate(io.BytesIO(data)):
+        content = line.removesuffix(b"\n").removesuffix(b"\r")
+        try:
+            expected = None if len(split_record(content.decode(), ",")) == 7 else "column_count"
+        except MalformedRecordError as error:
+            expected = str(error)
+        except UnicodeDecodeError:
+            expected = "encoding"
+        assert told.get(number) == ("blank" if not content else expected)
+
+
+@settings(deadline=None)
+@given(DATA)
+def test_each_invalid_record_has_the_offset_of_its_first_byte(data: bytes) -> None:
+    starts = [0]
+    for line in io.BytesIO(data):
+        starts.append(starts[-1] + len(line))
+    for record in parse(data).invalid:
+        assert record.offset == starts[record.line]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason", "attribute"),
+    [
+        (b"", "blank", None),
+        (b"\r", "blank", None),
+        (b"x" * (MAX_RECORD_BYTES + 1), "too_long", None),
+        (b"\xff,1,a,1,1,1,1", "encoding", None),
+        (b'"a,1,a,1,1,1,1', "unbalanced_quote", None),
+        (b'"a"b,1,a,1,1,1,1', "unbalanced_quote", None),
+        (b"t,1,a,1,1,1", "column_count", None),
+        (b"t,1,a,1,1,1,1,1", "column_count", None),
+        (b"t,1,a,,1,1,1", "missing_value", "l"),
+        (b"t,1,a,x,1,1,1", "invalid_value", "l"),
+        (b"t,1,a,5.5,1,1,1", "invalid_value", "l"),
+        (b"t,1,a,9223372036854775808,1,1,1", "invalid_value", "l"),
+    ],
+)
+def test_each_reason_for_which_a_record_is_invalid(line: bytes, reason: str, attribute: str | None) -> None:
+    parsed = parse(b"t,1,a,1,1,1,1\n" + line + b"\nt,2,a,1,1,1,1\n")
+    assert parsed.lines.tolist() == [0, 2]
+    (record,) = parsed.invalid
+    assert (record.line, record.offset, record.reason, record.attribute) == (1, 14, reason, attribute)
+    assert record.raw == line.removesuffix(b"\r")[:1024]
+
+
+def read(kind: ColumnType, text: str, **column: Any) -> Any:
+    """Return how one value reads: the value, None for missing, or the reason for which its record is invalid."""
+    columns = Columns((Column("c", kind, **column), Column("z", "string")), None, None, ("c", "z"), has_header=False)
+    parsed = parse(f"{text},\n".encode(), columns)
+    return parsed.invalid[0].reason if parsed.invalid else parsed.inputs.to_pylist()[0]["c"]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("5", 5.0),
+        (" 5\t", 5.0),
+        ("+5", 5.0),
+        ("5.", 5.0),
+        (".5", 0.5),
+        ("-1e-3", -0.001),
+        ("1E3", 1000.0),
+        ('"7"', 7.0),
+        ("", None),
+        (" ", None),
+        ("nan", None),
+        ("inf", None),
+        ("1e400", None),
+        ("0x1F", None),
+        ("1_000", None),
+        ("٣", None),
+        ("+-5", None),
+    ],
+)
+def test_how_a_number_reads(text: str, value: float | None) -> None:
+    assert read("double", text) == value
+
+
+def test_an_invalid_value_counts_even_where_it_reaches_the_model_as_missing() -> None:
+    parsed = parse(b"t,x,a,1,y,1,maybe\nt,,a,1,,,\n")
+    assert parsed.lines.tolist() == [0, 1]
+    assert parsed.invalid_values == Counter({"d": 1, "i": 1, "b": 1})
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("9223372036854775807", 2**63 - 1),
+        ("-9223372036854775808", -(2**63)),
+        ("9007199254740993", 9007199254740993),
+        ("5.0", 5),
+        ("1e3", 1000),
+        ("007", 7),
+        ("5.5", "invalid_value"),
+        ("0x1F", "invalid_value"),
+        ("9" * 5000, "invalid_value"),
+        ("", "missing_value"),
+    ],
+)
+def test_a_required_integer_is_exact(text: str, value: object) -> None:
+    assert read("long", text, required=True) == value
+
+
+def test_an_integer_of_32_bits_has_its_bounds() -> None:
+    assert read("integer", "2147483647", required=True) == 2147483647
+    assert read("integer", "2147483648", required=True) == "invalid_value"
+    assert read("integer", "-2147483648") == -2147483648.0
+    assert read("integer", "-2147483649") is None
+
+
+def test_a_number_beyond_float32_is_invalid_for_a_float_column() -> None:
+    assert read("float", "3e38") == 3e38
+    assert read("float", "1e39") is None
+    assert read("float", "1e39", required=True) == "invalid_value"
+
+
+@pytest.mark.parametrize("text", ["1", "y", "YES", "t", " True "])
+def test_words_for_true(text: str) -> None:
+    assert read("boolean", text) is True
+    assert read("double", text, binary_words=True) == 1.0
+
+
+@pytest.mark.parametrize("text", ["0", "n", "No", "F", "false\t"])
+def test_words_for_false(text: str) -> None:
+    assert read("boolean", text, required=True) is False
+    assert read("long", text, binary_words=True, required=True) == 0
+
+
+def test_another_word_is_invalid_and_an_empty_one_missing() -> None:
+    assert read("boolean", "maybe", required=True) == "invalid_value"
+    assert read("boolean", "", required=True) == "missing_value"
+    assert read("boolean", "maybe") is None
+
+
+def test_an_empty_text_is_a_value() -> None:
+    assert read("string", "", required=True) == ""
+
+
+@pytest.mark.parametrize(("encoding", "byte"), [("iso8859-1", b"\xe9"), ("cp1252", b"\xe9"), ("utf-8", b"\xc3\xa9")])
+def test_text_is_read_in_its_encoding(encoding: str, byte: bytes) -> None:
+    parsed = parse(byte + b",1," + byte + b",1,1,1,1\n", encoding=encoding)
+    assert parsed.tags is not None
+    assert (parsed.tags.to_pylist(), parsed.inputs.to_pylist()[0]["s"]) == (["é"], "é")
+
+
+def test_bytes_that_an_encoding_does_not_have_are_invalid() -> None:
+    assert [record.reason for record in parse(b"\x81,1,a,1,1,1,1\n", encoding="cp1252").invalid] == ["encoding"]
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+def test_other_delimiters_leave_commas_alone(delimiter: str) -> None:
+    line = delimiter.join(["t", "1", "a,b", "1", "1", "1", f'"x{delimiter}"']).encode()
+    parsed = parse(line, delimiter=delimiter)
+    assert parsed.inputs.to_pylist()[0]["s"] == "a,b"
+    assert parsed.invalid_values == Counter({"b": 1})
+
+
+def test_a_thousand_columns() -> None:
+    names = tuple(f"c{number}" for number in range(1000))
+    columns = Columns(tuple(Column(name, "double") for name in names), None, None, names, has_header=False)
+    parsed = parse(",".join(map(str, range(1000))).encode(), columns)
+    assert list(parsed.inputs.to_pylist()[0].values()) == [float(number) for number in range(1000)]
+
+
+def test_many_lines_of_a_wrong_encoding_are_found_in_time() -> None:
+    parsed = parse(b"\xff,1,a,1,1,1,1\n" * 50_000)
+    assert len(parsed.invalid) == 50_000
+
+
+def test_a_target_that_a_file_does_not_have_leaves_an_empty_label() -> None:
+    columns = Columns((Column("a", "double"),), "id", "y", None, has_header=True)
+    binding = bind(columns, ["id", "a"], "x")
+    parsed = parse_block(Block(0, b"A,1\nB,2\n"), binding, columns, TextFormat())
+    assert parsed.labels is not None
+    assert parsed.labels.to_pylist() == ["", ""]
