@@ -16,11 +16,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from batchscore.categories import ModelInput, header_words, lightgbm_categories, unchanged, xgboost_categories
 from batchscore.config import ModelType
 from batchscore.errors import ModelError
 from batchscore.model import ModelVersion
 
-ModelInput = pd.DataFrame | npt.NDArray[Any]
 # flavor -> (module, key of the version in MLmodel)
 _LIBRARIES = {
     "sklearn": ("sklearn", "sklearn_version"),
@@ -89,7 +89,7 @@ def _estimator(estimator: Any, flavor: str) -> RawModel:
     """Adapt anything with scikit-learn's interface."""
     _set_one_thread(estimator)
     arguments = {"thread_count": 1} if flavor == "catboost" else {}
-    prepare = _categories_of(getattr(estimator, "booster_", None)) if flavor == "lightgbm" else _unchanged
+    prepare = _categories_of(estimator, flavor)
     name = type(estimator).__name__
     if name == "CatBoost":
         raise ModelError("expected CatBoostClassifier or CatBoostRegressor, got their base CatBoost")
@@ -108,6 +108,14 @@ def _estimator(estimator: Any, flavor: str) -> RawModel:
         tuple(str(label) for label in classes.tolist()),
         lambda frame: estimator.predict_proba(prepare(frame), **arguments),
     )
+
+
+def _categories_of(estimator: Any, flavor: str) -> Callable[[ModelInput], ModelInput]:
+    if flavor == "lightgbm" and hasattr(estimator, "booster_"):
+        return lightgbm_categories(estimator.booster_)
+    if flavor == "xgboost" and hasattr(estimator, "get_booster"):
+        return xgboost_categories(estimator.get_booster())
+    return unchanged
 
 
 def _one_column(values: Any) -> npt.NDArray[Any]:
@@ -135,46 +143,9 @@ def _set_one_thread(estimator: Any) -> None:
         estimator.set_params(**jobs)
 
 
-def _unchanged(frame: ModelInput) -> ModelInput:
-    return frame
-
-
-def _categories_of(booster: Any) -> Callable[[ModelInput], ModelInput]:
-    """LightGBM models trained on pandas categories want categories again; it maps them to the trained ones."""
-    if not getattr(booster, "pandas_categorical", None):
-        return _unchanged
-    # A feature's bins: "[low:high]" of numbers, "a:b:c" of categories, "none" where it never varied.
-    bins = _header_value(booster, "feature_infos")
-    places = [place for place, info in enumerate(bins) if info != "none" and not info.startswith("[")]
-    told = len(places) == len(booster.pandas_categorical)
-
-    def with_categories(frame: ModelInput) -> ModelInput:
-        if not isinstance(frame, pd.DataFrame):
-            return frame
-        names = frame.columns[places] if told else frame.select_dtypes(object).columns
-        categories = dict(zip(names, booster.pandas_categorical, strict=True))
-        return frame.assign(**{str(name): _as_category(frame[name], categories[name]) for name in names})
-
-    return with_categories
-
-
-def _as_category(values: pd.Series[Any], trained: list[Any]) -> pd.Series[Any]:
-    """Give the categories of training; a text stands for the number of which it is the text."""
-    if values.dtype == object and not all(isinstance(category, str) for category in trained):
-        values = values.map({str(category): category for category in trained})
-    return values.astype("category")
-
-
-def _header_value(booster: Any, key: str) -> list[str]:
-    """Return the words after ``key=`` in the text of a LightGBM model, before its trees."""
-    header = booster.model_to_string(num_iteration=1).partition("\nTree=")[0]
-    words: list[str] = header.partition(f"\n{key}=")[2].partition("\n")[0].split()
-    return words
-
-
 def _lightgbm_booster(booster: Any) -> RawModel:
-    objective = _header_value(booster, "objective")
-    prepare = _categories_of(booster)
+    objective = header_words(booster, "objective")
+    prepare = lightgbm_categories(booster)
     model_type, classes = _classes_of_objective(
         objective[0] if objective else "none", booster.num_model_per_iteration()
     )
@@ -188,14 +159,14 @@ def _xgboost_booster(booster: Any) -> RawModel:
     learner = json.loads(booster.save_config())["learner"]
     count = max(int(learner["learner_model_param"]["num_class"]), 1)
     model_type, classes = _classes_of_objective(learner["objective"]["name"], count)
-    names = booster.feature_names
-    return RawModel(
-        model_type,
-        classes,
-        lambda frame: booster.predict(
-            xgboost.DMatrix(frame, feature_names=None if isinstance(frame, pd.DataFrame) else names, nthread=1)
-        ),
-    )
+    prepare = xgboost_categories(booster)
+    options = {"nthread": 1, "enable_categorical": True}
+
+    def predict(frame: ModelInput) -> Any:
+        names = None if isinstance(frame, pd.DataFrame) else booster.feature_names
+        return booster.predict(xgboost.DMatrix(prepare(frame), feature_names=names, **options))
+
+    return RawModel(model_type, classes, predict)
 
 
 _BINARY_OBJECTIVES = {"binary", "cross_entropy", "binary:logistic"}

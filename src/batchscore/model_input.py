@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from batchscore.flavors import ModelInput
+from batchscore.categories import ModelInput
 from batchscore.schema import Column
 
 

@@ -15,17 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from batchscore.categories import ModelInput
 from batchscore.config import ModelType
 from batchscore.errors import ModelError, TooManyInvalidRecordsError, describe_without_content
-from batchscore.flavors import (
-    ModelInput,
-    PredictorSettings,
-    RawModel,
-    check_version,
-    flavor_of,
-    load_native,
-    load_pyfunc,
-)
+from batchscore.flavors import PredictorSettings, RawModel, check_version, flavor_of, load_native, load_pyfunc
 from batchscore.model import ModelVersion
 
 FloatArray = npt.NDArray[np.float64]

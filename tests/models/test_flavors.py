@@ -254,7 +254,38 @@ def test_a_lightgbm_model_trained_on_pandas_categories_takes_their_plain_values(
     _assert_equal(loaded, SHOPPERS.astype({"size": "float64"}), expected)  # an optional integer column
 
 
+def test_a_text_stands_for_the_number_that_a_lightgbm_category_was(registry: Registry, load: Load) -> None:
+    trained = SHOPPERS[["size"]].astype("category")
+    model = lightgbm.LGBMClassifier(n_estimators=5, min_data_per_group=1, verbose=-1).fit(trained, RETURNED)
+    texts = SHOPPERS[["size"]].astype(str)
+
+    loaded = load(registry.register(model, "lightgbm", infer_signature(texts)))
+
+    _assert_equal(loaded, texts, np.asarray(model.predict_proba(trained))[:, 1])
+
+
 # ---------------------------------------------------------------- XGBoost
+
+
+@pytest.mark.parametrize("native", [False, True])
+def test_an_xgboost_model_trained_on_pandas_categories_takes_their_texts(
+    native: bool, registry: Registry, load: Load
+) -> None:
+    trained = SHOPPERS[["city", "size"]].astype({"city": "category"})
+    if native:
+        data = xgboost.DMatrix(trained, RETURNED, enable_categorical=True)
+        model: Any = xgboost.train({"objective": "binary:logistic"}, data, num_boost_round=5)
+        expected = model.predict(data)
+    else:
+        model = xgboost.XGBClassifier(n_estimators=5, enable_categorical=True).fit(trained, RETURNED)
+        expected = model.predict_proba(trained)[:, 1]
+    assert len(set(expected)) > 4
+
+    loaded = load(registry.register(model, "xgboost", columns("city:string", "size:long")))
+
+    texts = SHOPPERS[["city", "size"]]
+    _assert_equal(loaded, texts, expected)
+    _assert_equal(loaded, texts[SHOPPERS["city"] == "Genève"], expected[SHOPPERS["city"] == "Genève"])
 
 
 def test_an_xgboost_classifier_gives_probabilities(registry: Registry, load: Load) -> None:

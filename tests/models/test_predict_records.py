@@ -10,9 +10,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
+from batchscore.categories import ModelInput
 from batchscore.config import ModelType
 from batchscore.errors import ModelError, TooManyInvalidRecordsError, describe_without_content
-from batchscore.flavors import ModelInput
 from batchscore.model import ModelVersion
 from batchscore.predictor import Failure, Predictor, load_predictor, predict_records
 from tests.models.conftest import Load

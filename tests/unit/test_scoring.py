@@ -15,9 +15,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from batchscore.blocks import MAX_RECORD_BYTES
+from batchscore.categories import ModelInput
 from batchscore.config import JobConfig
 from batchscore.errors import InputError, ModelError, TooManyInvalidRecordsError
-from batchscore.flavors import ModelInput
 from batchscore.joining import join_parts, plan_joins
 from batchscore.manifest import PartFile
 from batchscore.model import ModelVersion
