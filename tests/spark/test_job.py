@@ -568,6 +568,41 @@ def test_the_same_id_with_other_parameters_is_refused_and_nothing_touched(
     assert before == {path: path.read_bytes() for path in first.output.rglob("*") if path.is_file()}
 
 
+def test_a_removed_record_does_not_free_the_id_of_a_result_that_stands(
+    model_uri: str, run: Runner, tmp_path: Path
+) -> None:
+    _write_people(tmp_path / "in" / "people.csv", 9, 15)
+    first = run(model_uri, input=f"{tmp_path}/in/")
+    first.path(".json").unlink()
+    before = {path: path.read_bytes() for path in first.output.rglob("*") if path.is_file()}
+
+    with pytest.raises(IdempotentParameterMismatchError, match="got another configuration"):
+        run(model_uri, input=f"{tmp_path}/in/", precision="full")
+
+    assert before == {path: path.read_bytes() for path in first.output.rglob("*") if path.is_file()}
+    assert run.summary(model_uri, input=f"{tmp_path}/in/")["reported_again"] is True
+    assert run.job().record["TotalRecordCount"] == 9
+
+
+def test_receipts_of_another_job_are_not_gone_on_from(
+    model_uri: str, run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = _write_people(tmp_path / "in" / "people.csv", 20, 16)
+    keys: dict[str, Any] = {"input": f"{tmp_path}/in/", "split_bytes": 150}
+    _fail_at_commit(run, model_uri, keys | {"precision": "full"}, monkeypatch)
+    run.job().path(".json").unlink()  # the id is free again, but the receipts are still there
+    receipts = list((run.job().output / "batch-prediction" / "in-progress" / "job").glob("task-*.json"))
+    kept = {path: path.read_bytes() for path in receipts}
+    _fail_at_commit(run, model_uri, keys, monkeypatch)
+    for path, content in list(kept.items())[::2]:
+        path.write_bytes(content)
+
+    summary = run.summary(model_uri, **keys)
+
+    assert 0 < summary["reused_part_count"] < summary["part_count"]
+    assert run.job().lines("people.csv") == expected
+
+
 # ---------------------------------------------------------------- models without named columns
 
 
