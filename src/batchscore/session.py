@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import shutil
 import sys
@@ -10,11 +11,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from batchscore.config import JobConfig
-from batchscore.errors import ConfigError
+from batchscore.errors import ConfigError, describe_without_content
 from batchscore.threads import THREAD_VARIABLES
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+log = logging.getLogger(__name__)
 
 _SETTINGS = {
     "spark.ui.showConsoleProgress": "false",  # it garbles our own progress
@@ -92,5 +95,9 @@ class BackgroundSpark:
     def __exit__(self, *_: object) -> None:
         """Stop what was started; a session that was given stays."""
         self._pool.shutdown()
-        if self._starting is not None and self._starting.exception() is None:
+        if self._starting is None or self._starting.exception() is not None:
+            return
+        try:
             self._starting.result().stop()
+        except Exception as error:
+            log.warning("Spark: expected to stop it, got %s", describe_without_content(error))

@@ -13,8 +13,10 @@ from pyspark.accumulators import Accumulator, AccumulatorParam
 from batchscore.errors import (
     ERRORS_BY_NAME,
     BatchScoreError,
+    CommitError,
     ScoringError,
     TooManyInvalidRecordsError,
+    TransientReadError,
 )
 from batchscore.flavors import PredictorSettings
 from batchscore.joining import JoinTask, join_parts
@@ -96,8 +98,6 @@ def loaded_predictor(archive: bytes, model: ModelVersion, settings: PredictorSet
 
 
 def _retryable(error: BatchScoreError) -> bool:
-    from batchscore.errors import CommitError, TransientReadError
-
     return isinstance(error, TransientReadError | CommitError)
 
 
@@ -141,10 +141,8 @@ def score(
             )
 
     description = f"batchscore {plan.spec.id}: score {len(plan.splits)} splits of {len(plan.inputs)} inputs"
-    try:
-        answers = run_tasks(spark, len(tasks), work, f"batchscore-score-{plan.spec.id}", description, watch)
-    finally:
-        broadcast.unpersist()
+    answers = run_tasks(spark, len(tasks), work, f"batchscore-score-{plan.spec.id}", description, watch)
+    broadcast.unpersist()
     parts = []
     for answer in map(json.loads, answers):
         _raise_answered(answer)
