@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,13 +77,27 @@ def library_version(module: str) -> str | None:
         return None
 
 
-def load_native(flavor: str, folder: Path) -> RawModel:
+def load_native(flavor: str, folder: Path, model: ModelVersion) -> RawModel:
     """Load a model by its library's own interface; raises ModelError."""
-    loaded = importlib.import_module(f"mlflow.{flavor}").load_model(str(folder))
+    loaded = _unpickled(folder, model) if flavor == "sklearn" else None
+    if loaded is None:
+        loaded = importlib.import_module(f"mlflow.{flavor}").load_model(str(folder))
     boosters = {"lightgbm": _lightgbm_booster, "xgboost": _xgboost_booster}
     if flavor in boosters and type(loaded).__name__ == "Booster":
         return boosters[flavor](loaded)
     return _estimator(loaded, flavor)
+
+
+def _unpickled(folder: Path, model: ModelVersion) -> Any:
+    """Load a pickled scikit-learn model as mlflow.sklearn does, without the seconds that importing mlflow takes.
+
+    None for models that it loads in another way: of another format, or with code of their own.
+    """
+    conf = model.flavors["sklearn"]
+    if conf.get("code") or conf.get("serialization_format") not in {"pickle", "cloudpickle"}:
+        return None
+    with (folder / str(conf["pickled_model"])).open("rb") as file:
+        return pickle.load(file)  # cloudpickle writes what pickle reads
 
 
 def _estimator(estimator: Any, flavor: str) -> RawModel:

@@ -52,7 +52,11 @@ def load_predictor(folder: Path, model: ModelVersion, settings: PredictorSetting
         with warnings.catch_warnings():
             # Hints for whoever trained the model; what matters here is checked above.
             warnings.simplefilter("ignore")
-            raw = load_pyfunc(folder, model, settings) if flavor == "python_function" else load_native(flavor, folder)
+            raw = (
+                load_pyfunc(folder, model, settings)
+                if flavor == "python_function"
+                else load_native(flavor, folder, model)
+            )
     except ModelError as error:
         raise ModelError(f"model {model.pinned_uri}: {error}") from error.__cause__
     except Exception as error:
