@@ -24,6 +24,10 @@ _SETTINGS = {
     "spark.sql.execution.arrow.maxRecordsPerBatch": "1",
 } | {f"spark.executorEnv.{name}": "1" for name in THREAD_VARIABLES}
 
+# Spark's JVM only schedules here, the work is in Python: its optimising compiler and parallel collector would take more
+# of a small machine's cores, and of a job's first seconds, than they give back.
+_LOCAL_SETTINGS = {"spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
+
 
 def check_spark() -> None:
     """Raise ConfigError if what Spark needs is not there."""
@@ -58,7 +62,8 @@ def start_spark(config: JobConfig, job_id: str) -> SparkSession:
     for name in THREAD_VARIABLES:
         os.environ.setdefault(name, "1")
     builder = SparkSession.builder.appName(f"batchscore {job_id}")
-    for key, value in ({"spark.master": "local[*,4]"} | _SETTINGS | config.spark).items():
+    defaults = {"spark.master": "local[*,4]"} | _SETTINGS | ({} if submitted else _LOCAL_SETTINGS)
+    for key, value in (defaults | config.spark).items():
         if not (submitted and key == "spark.master"):
             builder = builder.config(key, value)
     spark = builder.getOrCreate()
