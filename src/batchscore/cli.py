@@ -16,6 +16,7 @@ from batchscore import __version__, locations
 from batchscore.config import JobConfig, OutputConfig, S3Settings, load_config, load_output_config
 from batchscore.errors import BatchScoreError, ConfigError, InputError, describe_without_content
 from batchscore.outputs import Outputs
+from batchscore.process import LOG_FORMAT
 from batchscore.record import STATUSES, BatchPrediction
 from batchscore.storage import storage_for
 
@@ -83,7 +84,7 @@ def _log_to_stderr() -> None:
     logger.setLevel(logging.INFO)
     if not logger.handlers:
         handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        handler.setFormatter(logging.Formatter(LOG_FORMAT))
         logger.addHandler(handler)
         logger.propagate = False
 

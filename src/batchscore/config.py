@@ -6,7 +6,7 @@ import codecs
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
@@ -269,6 +269,3 @@ def _joined(faults: Sequence[str]) -> str:
 def _raise_faults(faults: Sequence[str]) -> None:
     if faults:
         raise ConfigError(_joined(faults))
-
-
-MODEL_TYPES: tuple[str, ...] = get_args(ModelType)

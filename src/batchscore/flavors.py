@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from batchscore.categories import ModelInput, header_words, lightgbm_categories, unchanged, xgboost_categories
-from batchscore.config import ModelType
+from batchscore.config import JobConfig, ModelType
 from batchscore.errors import ModelError
 from batchscore.model import ModelVersion
 
@@ -39,6 +39,11 @@ class PredictorSettings:
     positive_label: str | None = None
     prediction_column: str | None = None
     allow_version_mismatch: tuple[str, ...] = ()
+
+
+def predictor_settings(config: JobConfig, model_type: ModelType | None) -> PredictorSettings:
+    """Return what a configuration says of the model; ``model_type`` is what is known of it, None for nothing yet."""
+    return PredictorSettings(model_type, config.positive_label, config.prediction_column, config.allow_version_mismatch)
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatchcase
 
 from batchscore import blocks, locations
-from batchscore.blocks import Block
 from batchscore.config import JobConfig
 from batchscore.errors import BatchScoreError, InputError, ObjectMissingError
 from batchscore.plan import InputFile, JobSpec
-from batchscore.schema import Schema, bind, extra_columns, parse_schema
-from batchscore.scoring import take_header
+from batchscore.schema import Schema, bind, parse_schema
+from batchscore.scoring import input_blocks, take_header
 from batchscore.storage import StoredObject, storage_for
 
 _SCHEMA_ENDING = ".schema"
@@ -61,8 +60,8 @@ def _skip_reason(source: StoredObject, entry: str, config: JobConfig) -> str | N
     return f"excluded by {matched[0]}" if matched else None
 
 
-def find_schema(config: JobConfig) -> tuple[Schema | None, str, str | None]:
-    """Return the schema, its digest and where it was found: the one configured, or the one beside the inputs.
+def find_schema(config: JobConfig) -> tuple[Schema | None, str]:
+    """Return the schema and its digest: the one configured, or the one beside the inputs.
 
     Beside a file it is ``<file>.schema``, for a prefix ``<prefix>/.schema``. Raises InputError if the one configured is
     missing, one is malformed, or the inputs have different ones.
@@ -76,11 +75,11 @@ def find_schema(config: JobConfig) -> tuple[Schema | None, str, str | None]:
             if config.schema_uri:
                 raise
     if not found:
-        return None, "", None
+        return None, ""
     if len(set(found.values())) > 1:
         raise InputError(f"schema: expected one for all inputs, got different ones: {', '.join(found)}")
     uri, content = next(iter(found.items()))
-    return parse_schema(content, uri), hashlib.sha256(content).hexdigest(), uri
+    return parse_schema(content, uri), hashlib.sha256(content).hexdigest()
 
 
 def _beside(entry: str) -> str:
@@ -92,39 +91,21 @@ def read_header(source: InputFile, spec: JobSpec) -> list[str] | None:
 
     Raises InputError if the input begins with something else than text.
     """
-    block = next(first_blocks(source, spec, blocks.TAIL_BYTES), None)
+    block = next(input_blocks(source, spec, 0, blocks.TAIL_BYTES), None)
     return take_header(block, source, spec)[0] if block else None
-
-
-def first_blocks(source: InputFile, spec: JobSpec, sample_bytes: int | None) -> Iterator[Block]:
-    """Yield the records of the first ``sample_bytes`` (decompressed) of an input as blocks, or all of them."""
-    storage = storage_for(source.source.uri, spec.config.s3)
-    size = source.source.size_in_bytes
-
-    def read(start: int, stop: int) -> bytes:
-        return storage.read_range(source.source, start, stop)
-
-    stop = size if sample_bytes is None else min(sample_bytes, size)
-    if source.compression:
-        chunks = blocks.read_ranges(read, 0, stop, size)
-        chunks = blocks.decompressed(chunks, source.compression, source.source.uri) if size else iter(())
-        yield from blocks.read_blocks(chunks, 0, 0, sample_bytes)
-    else:
-        yield from blocks.read_blocks(blocks.read_ranges(read, 0, stop, size), 0, 0, stop)
 
 
 def check_headers(
     inputs: Sequence[InputFile], spec: JobSpec
-) -> tuple[dict[str, tuple[str, ...]], dict[str, list[str]], list[BatchScoreError]]:
+) -> tuple[dict[str, tuple[str, ...]], list[BatchScoreError]]:
     """Read the headers of inputs, many at a time, and hold each against the columns of the job.
 
-    Returns the headers, the columns of each that are not read, and the faults.
+    Returns the headers and the faults.
     """
     headers: dict[str, tuple[str, ...]] = {}
-    extra: dict[str, list[str]] = {}
     faults: list[BatchScoreError] = []
     if not inputs or not spec.columns.has_header:
-        return headers, extra, faults
+        return headers, faults
 
     def check(source: InputFile) -> tuple[InputFile, list[str] | None, BatchScoreError | None]:
         try:
@@ -141,9 +122,7 @@ def check_headers(
                 faults.append(fault)
             elif header is not None:
                 headers[source.source.uri] = tuple(header)
-                if ignored := extra_columns(spec.columns, header):
-                    extra[source.source.uri] = ignored
-    return headers, extra, faults
+    return headers, faults
 
 
 def raise_together(faults: Sequence[BatchScoreError]) -> None:

@@ -39,7 +39,7 @@ from batchscore.progress import progress_report
 from batchscore.record import BatchPrediction
 from batchscore.scoring import StageClock
 from batchscore.session import BackgroundSpark
-from batchscore.storage import Storage, read_if_present, storage_for
+from batchscore.storage import Storage, is_present, read_if_present, storage_for
 from batchscore.summary import software_versions, summary
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class _Job:
         return self._complete(plan, prediction, parts)
 
     def _is_finished(self) -> bool:
-        return read_if_present(self.storage, self.outputs.extended_manifest) is not None
+        return is_present(self.storage, self.outputs.extended_manifest)
 
     def _check_committed(self, plan: Plan) -> None:
         """Refuse an id that a committed result of other parameters has, even if its record was removed."""

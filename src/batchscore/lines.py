@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from batchscore.blocks import MAX_RECORD_BYTES
 
@@ -20,7 +21,7 @@ _NEWLINE = 10
 _CARRIAGE_RETURN = 13
 _QUOTE = 34
 _LINES_TOGETHER = 64
-_UTF8_MARK = b"\xef\xbb\xbf"
+UTF8_MARK = b"\xef\xbb\xbf"
 
 
 class MalformedRecordError(ValueError):
@@ -94,7 +95,7 @@ def clean_lines(data: bytes, starts: IntArray, text: TextFormat) -> tuple[bytes,
     suspicious = (lengths == 0) | (lengths > MAX_RECORD_BYTES)
     undecodable = _undecodable_lines(data, starts, text.encoding)
     suspicious[undecodable] = True
-    if data.startswith(_UTF8_MARK):  # pyarrow would drop it at the start of any block
+    if data.startswith(UTF8_MARK):  # pyarrow would drop it at the start of any block
         suspicious[0] = True
     if data.count(b"\r") != data.count(b"\r\n"):
         suspicious |= _has_lone_return(data, starts)
@@ -205,3 +206,12 @@ def _has_quote_out_of_place(data: bytes, starts: IntArray, delimiter: str) -> Bo
     found = odd.copy()
     found[line_of_quote[misplaced]] = True
     return found
+
+
+def spread(texts: pa.StringArray, lines: IntArray, record_count: int) -> pa.StringArray:
+    """Put the texts of some lines at their places among all records, with empty texts between."""
+    if len(lines) == record_count:
+        return texts
+    places = np.full(record_count, -1, np.int64)
+    places[lines] = np.arange(len(lines))
+    return texts.take(pa.array(places, mask=places < 0)).fill_null("")

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache
 from itertools import takewhile
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 from batchscore import locations
 from batchscore.errors import (
@@ -22,9 +22,6 @@ from batchscore.errors import (
 )
 from batchscore.outputs import FOLDER
 from batchscore.storage import StoredObject
-
-if TYPE_CHECKING:
-    pass
 
 
 @contextmanager

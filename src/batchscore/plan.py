@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Any
 
@@ -141,9 +141,7 @@ def split_count(source: StoredObject, split_bytes: int) -> int:
     return max(1, -(-source.size_in_bytes // split_bytes))
 
 
-def make_inputs(
-    sources: Sequence[StoredObject], root: str, split_bytes: int, headers: Mapping[str, tuple[str, ...]]
-) -> tuple[InputFile, ...]:
+def make_inputs(sources: Sequence[StoredObject], root: str, split_bytes: int) -> tuple[InputFile, ...]:
     """Return the inputs with their names below the result folder."""
     return tuple(
         InputFile(
@@ -151,10 +149,14 @@ def make_inputs(
             name=encode_name(source.uri.removeprefix(root)),
             compression=compression_of(source.uri),
             split_count=split_count(source, split_bytes),
-            header=headers.get(source.uri),
         )
         for source in sources
     )
+
+
+def with_headers(inputs: Sequence[InputFile], headers: Mapping[str, tuple[str, ...]]) -> tuple[InputFile, ...]:
+    """Return the inputs with the header records that are known by URI."""
+    return tuple(replace(item, header=headers.get(item.source.uri)) for item in inputs)
 
 
 def make_splits(inputs: Sequence[InputFile], split_bytes: int) -> tuple[Split, ...]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from batchscore.config import JobConfig
-from batchscore.flavors import PredictorSettings
+from batchscore.flavors import predictor_settings
 from batchscore.inputs import check_headers, find_schema, list_inputs, raise_together
 from batchscore.model import ModelVersion, resolve_model, threshold_in_force
 from batchscore.outputs import new_id
@@ -20,6 +19,7 @@ from batchscore.plan import (
     make_splits,
     naming_root,
     parameters_of,
+    with_headers,
 )
 from batchscore.predictor import Predictor, load_predictor
 from batchscore.schema import Columns, ColumnType, resolve_columns
@@ -40,12 +40,7 @@ class LoadedModel:
 def load_model(config: JobConfig, folder: Path) -> LoadedModel:
     """Resolve, download and load the model of a configuration; raises ModelError."""
     version = resolve_model(config, folder)
-    settings = PredictorSettings(
-        None if config.model_type == "auto" else config.model_type,
-        config.positive_label,
-        config.prediction_column,
-        config.allow_version_mismatch,
-    )
+    settings = predictor_settings(config, None if config.model_type == "auto" else config.model_type)
     predictor = load_predictor(folder, version, settings)
     log.info("model %s is %s, a %s model", config.model, version.pinned_uri, predictor.model_type)
     return LoadedModel(version, folder, predictor, threshold_in_force(config.threshold, version))
@@ -57,9 +52,9 @@ def make_plan(config: JobConfig, model: LoadedModel) -> Plan:
     if plan.spec.columns.has_header:
         # A one-split input's header is checked by the task that reads it: no request for it here.
         several = [item for item in plan.inputs if item.split_count > 1]
-        headers, _, faults = check_headers(several, plan.spec)
+        headers, faults = check_headers(several, plan.spec)
         raise_together(faults)
-        plan = _with_headers(plan, headers)
+        plan = replace(plan, inputs=with_headers(plan.inputs, headers))
     _log_plan(plan)
     return plan
 
@@ -69,7 +64,7 @@ def plan_without_headers(config: JobConfig, model: LoadedModel) -> Plan:
     version = model.version
     sources, skipped = list_inputs(config)
     check_inputs(sources, config.output)
-    schema, schema_digest, _ = find_schema(config)
+    schema, schema_digest = find_schema(config)
     columns = resolve_columns(version.pinned_uri, version.signature, schema, config.has_header)
     columns = _whole_numbers_required(columns, version.tensor_dtype)
     spec = JobSpec(
@@ -83,7 +78,7 @@ def plan_without_headers(config: JobConfig, model: LoadedModel) -> Plan:
         columns=columns,
         parameters=parameters_of(config, version, model.threshold, sources, schema_digest),
     )
-    inputs = make_inputs(sources, naming_root(config.input), config.split_bytes, {})
+    inputs = make_inputs(sources, naming_root(config.input), config.split_bytes)
     return Plan(spec, inputs, make_splits(inputs, config.split_bytes), tuple(skipped))
 
 
@@ -93,11 +88,6 @@ def _whole_numbers_required(columns: Columns, tensor_dtype: str | None) -> Colum
         return columns
     kind: ColumnType = {"bool": "boolean", "int32": "integer"}.get(tensor_dtype, "long")  # type: ignore[assignment] # literals
     return replace(columns, inputs=tuple(replace(column, type=kind, required=True) for column in columns.inputs))
-
-
-def _with_headers(plan: Plan, headers: Mapping[str, tuple[str, ...]]) -> Plan:
-    inputs = tuple(replace(item, header=headers.get(item.source.uri)) for item in plan.inputs)
-    return replace(plan, inputs=inputs)
 
 
 def _log_plan(plan: Plan) -> None:

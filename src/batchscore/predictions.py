@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from batchscore.config import ModelType
+from batchscore.lines import spread
 
 FloatArray = npt.NDArray[np.float64]
 Precision = Literal["amazon", "full"]
@@ -165,15 +166,12 @@ def format_predictions(
     """
     if (tags is not None, labels is not None) != (result.has_tag, result.has_label):
         raise AssertionError("results: expected tags and labels as the header has them")
-    scored = _prediction_cells(result, predictions)
-    if len(lines) < record_count:
-        places = np.full(record_count, -1, np.int64)
-        places[lines] = np.arange(len(lines))
-        absent = places < 0
-        scored = [cells.take(pa.array(places, mask=absent)).fill_null("") for cells in scored]
+    scored = [spread(cells, lines, record_count) for cells in _prediction_cells(result, predictions)]
     echoed = [quoted(texts) for texts in (tags, labels) if texts is not None]
     text = pc.binary_join_element_wise(*echoed, *scored, ",")
     if len(lines) < record_count and not result.keep_tag:
+        absent = np.ones(record_count, bool)
+        absent[lines] = False
         text = pc.if_else(pa.array(absent), "", text)
     return _joined_lines(text)
 

@@ -14,7 +14,7 @@ from types import FrameType
 
 from batchscore.errors import ScoringError
 
-_LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
+LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
 
 
 @contextmanager
@@ -23,7 +23,7 @@ def log_file() -> Iterator[Path]:
     descriptor, name = tempfile.mkstemp(prefix="batchscore-", suffix=".log")
     os.close(descriptor)
     handler = logging.FileHandler(name, encoding="utf-8")
-    handler.setFormatter(logging.Formatter(_LOG_FORMAT))
+    handler.setFormatter(logging.Formatter(LOG_FORMAT))
     logger = logging.getLogger("batchscore")
     level = logger.level
     logger.addHandler(handler)

@@ -14,7 +14,6 @@ from typing import Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv
 
 from batchscore.blocks import Block
 from batchscore.lines import (
@@ -22,6 +21,7 @@ from batchscore.lines import (
     TextFormat,
     clean_lines,
     line_starts,
+    spread,
 )
 from batchscore.schema import Binding, Columns
 from batchscore.values import read_csv_lines, typed_columns
@@ -109,7 +109,7 @@ def parse_block(block: Block, binding: Binding, columns: Columns, text: TextForm
 def _texts_at(
     arrays: dict[int, pa.Array], position: int | None, lines: IntArray, record_count: int
 ) -> pa.StringArray | None:
-    return None if position is None else _spread(arrays[position], lines, record_count)
+    return None if position is None else spread(arrays[position], lines, record_count)
 
 
 def _invalid(
@@ -118,12 +118,3 @@ def _invalid(
     start, end = int(starts[line]), int(starts[line + 1])
     raw = data[start : min(end, start + RAW_BYTES_KEPT + 2)].rstrip(b"\r\n")[:RAW_BYTES_KEPT]
     return InvalidRecord(line, offset + start, stage, reason, attribute, raw)
-
-
-def _spread(texts: pa.StringArray, lines: IntArray, record_count: int) -> pa.StringArray:
-    """Put the texts of the parsed records at their places among all records, with empty texts between."""
-    if len(lines) == record_count:
-        return texts
-    places = np.full(record_count, -1, np.int64)
-    places[lines] = np.arange(len(lines))
-    return texts.take(pa.array(places, mask=places < 0)).fill_null("")

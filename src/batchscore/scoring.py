@@ -16,7 +16,7 @@ import numpy as np
 from batchscore import blocks
 from batchscore.blocks import Block
 from batchscore.errors import InputError, TooManyInvalidRecordsError
-from batchscore.lines import MalformedRecordError, decode_header
+from batchscore.lines import UTF8_MARK, MalformedRecordError, decode_header
 from batchscore.manifest import PartFile, WrittenFile
 from batchscore.model_input import to_model_input
 from batchscore.plan import InputFile, JobSpec, Split
@@ -33,7 +33,6 @@ from batchscore.storage import Storage, storage_for
 # Level 1 saves nearly as much as level 6 for a sixth of its time.
 _GZIP_LEVEL = 1
 _MEMORY_BYTES = 32 * 1024 * 1024
-_UTF8_MARK = b"\xef\xbb\xbf"
 REJECTED_HEADER = ("part", "line", "byteOffset", "tag", "stage", "reason", "attribute", "record")
 
 
@@ -57,7 +56,7 @@ class GzipPart:
     """A gzip file in memory, or on disk when it grows large; the same content gives the same bytes."""
 
     def __init__(self) -> None:
-        self.file: IO[bytes] = cast("IO[bytes]", tempfile.SpooledTemporaryFile(_MEMORY_BYTES))  # noqa: SIM115 - closed by close()
+        self.file = tempfile.SpooledTemporaryFile(_MEMORY_BYTES)  # noqa: SIM115 - closed by close()
         self._gzip = gzip.GzipFile(filename="", mode="wb", compresslevel=_GZIP_LEVEL, fileobj=self.file, mtime=0)
 
     def write(self, content: bytes) -> None:
@@ -69,11 +68,9 @@ class GzipPart:
         self._gzip.close()
         size = self.file.tell()
         self.file.seek(0)
-        digest = hashlib.sha256()
-        while chunk := self.file.read(1 << 20):
-            digest.update(chunk)
+        digest = hashlib.file_digest(self.file, "sha256")
         self.file.seek(0)
-        etag = storage.put(uri, self.file)
+        etag = storage.put(uri, cast("IO[bytes]", self.file))
         return WrittenFile(uri, size, digest.hexdigest(), etag)
 
     def close(self) -> None:
@@ -81,21 +78,25 @@ class GzipPart:
         self.file.close()
 
 
-def input_blocks(storage: Storage, source: InputFile, split: Split) -> Iterator[Block]:
-    """Yield the blocks of a split, header record and byte-order mark included."""
+def input_blocks(source: InputFile, spec: JobSpec, start: int, stop: int | None) -> Iterator[Block]:
+    """Yield the records whose first byte lies in [start, stop), header record and byte-order mark included.
 
-    def read(start: int, stop: int) -> bytes:
-        return storage.read_range(source.source, start, stop)
-
+    A compressed input is counted in decompressed bytes and read from its start; ``stop`` None is the end.
+    """
+    storage = storage_for(source.source.uri, spec.config.s3)
     size = source.source.size_in_bytes
+
+    def read(first: int, last: int) -> bytes:
+        return storage.read_range(source.source, first, last)
+
+    planned = size if stop is None else min(stop, size)
     if source.compression:
-        chunks = blocks.read_ranges(read, 0, size, size)
+        chunks = blocks.read_ranges(read, 0, planned, size)
         content = blocks.decompressed(chunks, source.compression, source.source.uri) if size else iter(())
-        yield from blocks.read_blocks(content, 0, 0, None)
+        yield from blocks.read_blocks(content, 0, 0, stop)
     else:
-        origin = max(split.start - 1, 0)
-        chunks = blocks.read_ranges(read, origin, split.stop, size)
-        yield from blocks.read_blocks(chunks, origin, split.start, split.stop)
+        origin = max(start - 1, 0)
+        yield from blocks.read_blocks(blocks.read_ranges(read, origin, planned, size), origin, start, planned)
 
 
 def take_header(block: Block, source: InputFile, spec: JobSpec) -> tuple[list[str] | None, Block]:
@@ -105,7 +106,7 @@ def take_header(block: Block, source: InputFile, spec: JobSpec) -> tuple[list[st
     """
     uri = source.source.uri
     blocks.check_content(uri, block.data, source.compression)
-    skipped = len(_UTF8_MARK) if spec.config.encoding == "utf-8" and block.data.startswith(_UTF8_MARK) else 0
+    skipped = len(UTF8_MARK) if spec.config.encoding == "utf-8" and block.data.startswith(UTF8_MARK) else 0
     names = None
     if spec.columns.has_header:
         end = block.data.find(b"\n", skipped) + 1 or len(block.data)
@@ -120,7 +121,7 @@ def take_header(block: Block, source: InputFile, spec: JobSpec) -> tuple[list[st
 
 
 def parsed_blocks(
-    storage: Storage, source: InputFile, split: Split, spec: JobSpec, clock: StageClock, extra: list[str]
+    source: InputFile, split: Split, spec: JobSpec, clock: StageClock, extra: list[str]
 ) -> Iterator[ParsedBlock]:
     """Yield the parsed records of a split; raises InputError if the header does not fit the model.
 
@@ -129,7 +130,7 @@ def parsed_blocks(
     binding: Binding | None = None
     if source.header is not None or not spec.columns.has_header:
         binding = bind(spec.columns, source.header, source.source.uri)
-    content = input_blocks(storage, source, split)
+    content = input_blocks(source, spec, split.start, None if source.compression else split.stop)
     first = split.start == 0
     while True:
         with clock("read"):
@@ -169,13 +170,12 @@ def _score_into(
     predictor: Predictor,
 ) -> PartFile:
     clock, started = StageClock(), time.process_time()
-    reading = storage_for(source.source.uri, spec.config.s3)
     records = invalid = 0
     reasons, invalid_values = Counter[str](), Counter[str]()
     if spec.config.layout == "parts" or split.number == 0:
         part.write(header_line(spec.result_format))
     extra: list[str] = []
-    for block in parsed_blocks(reading, source, split, spec, clock, extra):
+    for block in parsed_blocks(source, split, spec, clock, extra):
         text, bad = _score_block(block, spec, predictor, clock, invalid)
         with clock("write"):
             part.write(text)

@@ -66,6 +66,15 @@ def storage_for(uri: str, s3: S3Settings) -> Storage:
     return LocalStorage()
 
 
+def is_present(storage: Storage, uri: str) -> bool:
+    """Tell whether there is an object, without reading it."""
+    try:
+        storage.stat(uri)
+    except ObjectMissingError:
+        return False
+    return True
+
+
 def read_if_present(storage: Storage, uri: str) -> bytes | None:
     """Return an object's bytes, or None where there is none."""
     try:

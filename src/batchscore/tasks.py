@@ -18,7 +18,7 @@ from batchscore.errors import (
     TooManyInvalidRecordsError,
     TransientReadError,
 )
-from batchscore.flavors import PredictorSettings
+from batchscore.flavors import PredictorSettings, predictor_settings
 from batchscore.joining import JoinTask, join_parts
 from batchscore.manifest import PartFile, WrittenFile
 from batchscore.model import ModelVersion, unpack_model
@@ -43,7 +43,6 @@ class Progress:
     size_in_bytes: int = 0
     record_count: int = 0
     invalid_record_count: int = 0
-    reused: int = 0
     failure: str | None = None
 
     def __add__(self, other: Progress) -> Progress:
@@ -53,7 +52,6 @@ class Progress:
             self.size_in_bytes + other.size_in_bytes,
             self.record_count + other.record_count,
             self.invalid_record_count + other.invalid_record_count,
-            self.reused + other.reused,
             self.failure or other.failure,
         )
 
@@ -77,14 +75,6 @@ class ScoringBroadcast:
     resuming: bool
 
 
-def predictor_settings(spec: JobSpec) -> PredictorSettings:
-    """Return what a job's configuration says of the model, with what the driver found."""
-    config = spec.config
-    return PredictorSettings(
-        spec.model_type, config.positive_label, config.prediction_column, config.allow_version_mismatch
-    )
-
-
 _loaded: dict[str, Predictor] = {}
 
 
@@ -101,7 +91,20 @@ def _retryable(error: BatchScoreError) -> bool:
     return isinstance(error, TransientReadError | CommitError)
 
 
-def _answer(outcome: dict[str, Any]) -> str:
+def _outcome(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return what a task answers.
+
+    An error that another attempt would meet again is an answer too, so that Spark does not try three times more.
+    """
+    try:
+        return work()
+    except BatchScoreError as error:
+        if _retryable(error):
+            raise
+        return {"error": type(error).__name__, "message": str(error)}
+
+
+def _as_answer(outcome: dict[str, Any]) -> str:
     return json.dumps(outcome, separators=(",", ":"))
 
 
@@ -119,7 +122,7 @@ def score(
     broadcast = context.broadcast(
         ScoringBroadcast(
             spec=plan.spec,
-            settings=predictor_settings(plan.spec),
+            settings=predictor_settings(plan.spec.config, plan.spec.model_type),
             model_archive=model_archive,
             tasks=tuple(pickle.dumps([(split, plan.inputs[split.input_index]) for split in task]) for task in tasks),
             resuming=resuming,
@@ -151,50 +154,42 @@ def score(
 
 
 def _score_task(broadcast: Broadcast[ScoringBroadcast], progress: Accumulator[Progress]) -> Callable[[int], str]:
-    """Return the work of a scoring task.
-
-    An error that another attempt would meet again is an answer, so that Spark does not try three times more.
-    """
+    """Return the work of a scoring task."""
 
     def work(number: int) -> str:
-        shared = broadcast.value
-        splits: list[tuple[Split, InputFile]] = pickle.loads(shared.tasks[number])
-        storage = storage_for(shared.spec.config.output, shared.spec.config.s3)
-        receipt = shared.spec.outputs.receipt(number)
-        try:
-            parts = _finished(shared, receipt, splits)
-            if parts is not None:
-                for (split, _), part in zip(splits, parts, strict=True):
-                    progress.add(_progress_of(split, part))
-            else:
-                predictor = loaded_predictor(shared.model_archive, shared.spec.model, shared.settings)
-                parts = []
-                for split, source in splits:
-                    parts.append(score_split(split, source, shared.spec, predictor))
-                    progress.add(_progress_of(split, parts[-1]))
-                write_receipt(storage, receipt, shared.spec.parameters, parts)
-        except BatchScoreError as error:
-            if _retryable(error):
-                raise
-            answer = _answer({"error": type(error).__name__, "message": str(error)})
+        outcome = _outcome(
+            lambda: {"parts": [part.to_dict() for part in _task_parts(broadcast.value, number, progress)]}
+        )
+        answer = _as_answer(outcome)
+        if "error" in outcome:
             progress.add(Progress(failure=answer))
-            return answer
-        return _answer({"parts": [part.to_dict() for part in parts]})
+        return answer
 
     return work
 
 
-def _finished(
-    shared: ScoringBroadcast, receipt: str, splits: Sequence[tuple[Split, InputFile]]
-) -> list[PartFile] | None:
-    if not shared.resuming:
-        return None
-    storage = storage_for(shared.spec.config.output, shared.spec.config.s3)
-    return finished_parts(storage, receipt, shared.spec.parameters, [split for split, _ in splits])
+def _task_parts(shared: ScoringBroadcast, number: int, progress: Accumulator[Progress]) -> list[PartFile]:
+    """Return the parts of a task: those that an earlier run of the job finished, or newly scored ones."""
+    spec = shared.spec
+    work: list[tuple[Split, InputFile]] = pickle.loads(shared.tasks[number])
+    storage, receipt = storage_for(spec.config.output, spec.config.s3), spec.outputs.receipt(number)
+    if shared.resuming:
+        finished = finished_parts(storage, receipt, spec.parameters, [split for split, _ in work])
+        if finished is not None:
+            for (split, _), part in zip(work, finished, strict=True):
+                progress.add(_progress_of(split, part))
+            return finished
+    predictor = loaded_predictor(shared.model_archive, spec.model, shared.settings)
+    parts = []
+    for split, source in work:
+        parts.append(score_split(split, source, spec, predictor))
+        progress.add(_progress_of(split, parts[-1]))
+    write_receipt(storage, receipt, spec.parameters, parts)
+    return parts
 
 
 def _progress_of(split: Split, part: PartFile) -> Progress:
-    return Progress(1, split.stop - split.start, part.record_count, part.invalid_record_count, int(part.reused))
+    return Progress(1, split.stop - split.start, part.record_count, part.invalid_record_count)
 
 
 def join(spark: SparkSession, spec: JobSpec, joins: Sequence[JoinTask]) -> dict[int, WrittenFile]:
@@ -203,12 +198,7 @@ def join(spark: SparkSession, spec: JobSpec, joins: Sequence[JoinTask]) -> dict[
 
     def work(number: int) -> str:
         s3, shared = broadcast.value
-        try:
-            return _answer({"joined": vars(join_parts(shared[number], s3))})
-        except BatchScoreError as error:
-            if _retryable(error):
-                raise
-            return _answer({"error": type(error).__name__, "message": str(error)})
+        return _as_answer(_outcome(lambda: {"joined": vars(join_parts(shared[number], s3))}))
 
     description = f"batchscore {spec.id}: join the parts of {len(joins)} inputs"
     answers = run_tasks(spark, len(joins), work, f"batchscore-join-{spec.id}", description, lambda: None)

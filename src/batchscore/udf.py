@@ -14,10 +14,10 @@ from pyspark.sql.types import DoubleType, StructField, StructType
 
 from batchscore.config import make_config
 from batchscore.errors import ModelError, describe_without_content
-from batchscore.flavors import PredictorSettings
+from batchscore.flavors import predictor_settings
 from batchscore.model import ModelVersion, pack_model
 from batchscore.planning import load_model
-from batchscore.predictor import FloatArray, Predictor, WrongOutputError
+from batchscore.predictor import Predictor, WrongOutputError
 from batchscore.schema import Column
 from batchscore.tasks import loaded_predictor
 
@@ -48,9 +48,7 @@ def predict_udf(spark: SparkSession, model_uri: str, **settings: Any) -> UserDef
         raise ModelError(f"model {version.pinned_uri}: expected a signature with named inputs, got none")
     columns = version.signature
     broadcast = spark.sparkContext.broadcast(archive)
-    loading = PredictorSettings(
-        predictor.model_type, config.positive_label, config.prediction_column, config.allow_version_mismatch
-    )
+    loading = predictor_settings(config, predictor.model_type)
 
     def predict(frames: Iterator[pd.DataFrame]) -> Iterator[Any]:
         loaded = loaded_predictor(broadcast.value, version, loading)
@@ -75,6 +73,8 @@ def _predict_safely(
         return _predict_frame(frame, columns, version, predictor)
     except ModelError:
         raise
+    except WrongOutputError as error:
+        raise ModelError(f"model {version.pinned_uri}: {error}") from error
     except Exception as error:
         reason = describe_without_content(error)
     raise ModelError(f"model {version.pinned_uri}: expected predictions, got {reason}")
@@ -92,22 +92,11 @@ def _predict_frame(
     width = len(predictor.classes) if predictor.model_type == "multiclass" else 1
     predictions = np.full((len(frame), width), np.nan)
     if complete.any():
-        predictions[complete] = _predict(inputs.reset_index(drop=True), version, predictor).reshape(-1, width)
+        predictions[complete] = predictor.predict(inputs.reset_index(drop=True)).reshape(-1, width)
     # pyspark turns NaN into null.
     if predictor.model_type == "multiclass":
         return pd.DataFrame(predictions, columns=list(predictor.classes))
     return pd.Series(predictions[:, 0])
-
-
-def _predict(inputs: pd.DataFrame, version: ModelVersion, predictor: Predictor) -> FloatArray:
-    try:
-        return predictor.predict(inputs)
-    except WrongOutputError as error:
-        raise ModelError(f"model {version.pinned_uri}: {error}") from error
-    except Exception as error:
-        reason = describe_without_content(error)
-    # Outside of the handler, so that the model's own message, which could print rows, is not in the chain.
-    raise ModelError(f"model {version.pinned_uri}: expected predictions, got {reason}")
 
 
 _NUMPY_TYPES: dict[str, Any] = {

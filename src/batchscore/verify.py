@@ -12,15 +12,15 @@ from typing import TypeVar
 
 from batchscore.config import JobConfig
 from batchscore.errors import BatchScoreError, TooManyInvalidRecordsError
-from batchscore.inputs import check_headers, find_schema, first_blocks, list_inputs
+from batchscore.inputs import check_headers, find_schema, list_inputs
 from batchscore.model_input import to_model_input
 from batchscore.outputs import Outputs
 from batchscore.plan import InputFile, JobSpec, Plan
 from batchscore.planning import load_model, plan_without_headers
 from batchscore.predictor import Predictor, predict_records
 from batchscore.records import parse_block
-from batchscore.schema import bind
-from batchscore.scoring import take_header
+from batchscore.schema import bind, extra_columns
+from batchscore.scoring import input_blocks, take_header
 from batchscore.storage import storage_for
 
 SAMPLE_BYTES = 256 * 1024
@@ -84,12 +84,12 @@ def review_job(config: JobConfig, folder: Path, full: bool = False) -> Review:
     plan = _attempt(faults, "input", lambda: plan_without_headers(config, model))
     if plan is None:
         return Review(None, faults=faults)
-    _, extra, header_faults = check_headers(plan.inputs, plan.spec)
+    _, header_faults = check_headers(plan.inputs, plan.spec)
     faults += [_fault("header", error) for error in header_faults]
     samples: list[Sample] = []
     if not header_faults:
         spec, predictor = plan.spec, model.predictor
-        found, record_faults = _sample_all(plan.inputs, spec, predictor, extra, None if full else SAMPLE_BYTES)
+        found, record_faults = _sample_all(plan.inputs, spec, predictor, None if full else SAMPLE_BYTES)
         samples += found
         faults += record_faults
     return Review(plan, samples, faults)
@@ -120,15 +120,13 @@ def _sample_all(
     inputs: Sequence[InputFile],
     spec: JobSpec,
     predictor: Predictor,
-    extra: dict[str, list[str]],
     sample_bytes: int | None,
 ) -> tuple[list[Sample], list[Fault]]:
     def sample(source: InputFile) -> tuple[Sample | None, BatchScoreError | None]:
         try:
-            found = sample_input(source, spec, predictor, sample_bytes)
+            return sample_input(source, spec, predictor, sample_bytes), None
         except BatchScoreError as error:
             return None, error
-        return Sample(**{**vars(found), "extra_columns": extra.get(source.source.uri, [])}), None
 
     samples, faults = [], []
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="sample") as pool:
@@ -161,12 +159,14 @@ def sample_input(source: InputFile, spec: JobSpec, predictor: Predictor, sample_
     """Parse and score the first ``sample_bytes`` of an input, or all; raises InputError or ModelError."""
     reasons, values = Counter[str](), Counter[str]()
     records = sampled = header_bytes = 0
+    extra: list[str] = []
     binding = None
-    for block in first_blocks(source, spec, sample_bytes):
+    for block in input_blocks(source, spec, 0, sample_bytes):
         content = block
         if binding is None:
             names, content = take_header(block, source, spec)
             binding = bind(spec.columns, names, source.source.uri)
+            extra = extra_columns(spec.columns, names or ())
             header_bytes = len(block.data) - len(content.data)
         if not content.data:
             continue
@@ -185,7 +185,7 @@ def sample_input(source: InputFile, spec: JobSpec, predictor: Predictor, sample_
         estimated_records=_estimate(source, sample_bytes, records, sampled, header_bytes),
         invalid_reasons=dict(reasons),
         invalid_values=dict(values),
-        extra_columns=[],
+        extra_columns=extra,
     )
 
 

@@ -74,7 +74,7 @@ def make_plan(**changes: Any) -> Plan:
         columns=Columns((Column("a", "double"),), None, None, None, has_header=True),
         parameters=parameters_of(config, MODEL, 0.4, SOURCES, "schema-digest"),
     )
-    inputs = make_inputs(SOURCES, "s3://b/in/", 100, {})
+    inputs = make_inputs(SOURCES, "s3://b/in/", 100)
     return Plan(spec, inputs, make_splits(inputs, 100), (("s3://b/in/.schema", "schema"),))
 
 
@@ -175,13 +175,13 @@ def test_plain_inputs_are_cut_into_ranges_and_compressed_ones_are_not() -> None:
 
 
 def test_an_empty_input_has_one_empty_split() -> None:
-    inputs = make_inputs([StoredObject("s3://b/e.csv", 0, "e")], "s3://b/", 100, {})
+    inputs = make_inputs([StoredObject("s3://b/e.csv", 0, "e")], "s3://b/", 100)
     assert [(split.start, split.stop) for split in make_splits(inputs, 100)] == [(0, 0)]
 
 
 def test_a_hundred_thousand_small_files_become_some_hundred_tasks_in_order() -> None:
     sources = [StoredObject(f"s3://b/in/{number:06d}.csv", 20_000, "e") for number in range(100_000)]
-    inputs = make_inputs(sources, "s3://b/in/", 2**25, {})
+    inputs = make_inputs(sources, "s3://b/in/", 2**25)
     splits = make_splits(inputs, 2**25)
     tasks = pack_tasks(splits, 2**25)
     assert [split for task in tasks for split in task] == list(splits)

@@ -21,7 +21,7 @@ from batchscore.errors import InputError, ModelError, TooManyInvalidRecordsError
 from batchscore.joining import join_parts, plan_joins
 from batchscore.manifest import PartFile
 from batchscore.model import ModelVersion
-from batchscore.plan import JobSpec, Plan, make_inputs, make_splits
+from batchscore.plan import JobSpec, Plan, make_inputs, make_splits, with_headers
 from batchscore.predictor import FloatArray, Predictor, WrongOutputError
 from batchscore.schema import Column, Columns
 from batchscore.scoring import score_split
@@ -64,8 +64,9 @@ def make_plan(path: Path, output: Path, split_bytes: int, has_header: bool, **se
         parameters={"schema": ""},
     )
     stored = storage_for(config.input[0], config.s3).stat(config.input[0])
-    headers = {stored.uri: NAMES} if has_header else {}
-    inputs = make_inputs([stored], f"file://{path.parent}/", split_bytes, headers)
+    inputs = make_inputs([stored], f"file://{path.parent}/", split_bytes)
+    if has_header:
+        inputs = with_headers(inputs, {stored.uri: NAMES})
     return Plan(spec, inputs, make_splits(inputs, split_bytes), ())
 
 
