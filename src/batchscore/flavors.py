@@ -19,6 +19,7 @@ import pandas as pd
 
 from batchscore.categories import ModelInput, header_words, lightgbm_categories, unchanged, xgboost_categories
 from batchscore.config import JobConfig, ModelType
+from batchscore.encoders import encode_distinct_values
 from batchscore.errors import ModelError
 from batchscore.model import ModelVersion
 
@@ -48,11 +49,15 @@ def predictor_settings(config: JobConfig, model_type: ModelType | None) -> Predi
 
 @dataclass(frozen=True)
 class RawModel:
-    """What an adapter finds: (n,) or (n, classes) values, and the labels where the library knows them."""
+    """What an adapter finds: (n,) or (n, classes) values, and the labels where the library knows them.
+
+    ``categorical`` names the text columns that the model takes as pandas categoricals.
+    """
 
     model_type: ModelType
     classes: tuple[str, ...]
     predict: Callable[[Any], Any]
+    categorical: frozenset[str] = frozenset()
 
 
 def flavor_of(model: ModelVersion) -> str:
@@ -110,11 +115,14 @@ def _estimator(estimator: Any, flavor: str) -> RawModel:
     _set_one_thread(estimator)
     arguments = {"thread_count": 1} if flavor == "catboost" else {}
     prepare = _categories_of(estimator, flavor)
+    categorical = encode_distinct_values(estimator) if flavor == "sklearn" else frozenset[str]()
     name = type(estimator).__name__
     if name == "CatBoost":
         raise ModelError("expected CatBoostClassifier or CatBoostRegressor, got their base CatBoost")
     if _is_regressor(estimator):
-        return RawModel("regression", (), lambda frame: _one_column(estimator.predict(prepare(frame), **arguments)))
+        return RawModel(
+            "regression", (), lambda frame: _one_column(estimator.predict(prepare(frame), **arguments)), categorical
+        )
     if not hasattr(estimator, "predict_proba"):
         hint = (
             "; wrap it in sklearn.calibration.CalibratedClassifierCV" if hasattr(estimator, "decision_function") else ""
@@ -127,6 +135,7 @@ def _estimator(estimator: Any, flavor: str) -> RawModel:
         "binary" if len(classes) == 2 else "multiclass",
         tuple(str(label) for label in classes.tolist()),
         lambda frame: estimator.predict_proba(prepare(frame), **arguments),
+        categorical,
     )
 
 

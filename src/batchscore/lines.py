@@ -97,7 +97,7 @@ def clean_lines(data: bytes, starts: IntArray, text: TextFormat) -> tuple[bytes,
     suspicious[undecodable] = True
     if data.startswith(UTF8_MARK):  # pyarrow would drop it at the start of any block
         suspicious[0] = True
-    if data.count(b"\r") != data.count(b"\r\n"):
+    if b"\r" in data and data.count(b"\r") != int(ends_in_return.sum()):
         suspicious |= _has_lone_return(data, starts)
     if b'"' in data:
         suspicious |= _has_quote_out_of_place(data, starts, text.delimiter)

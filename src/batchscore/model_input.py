@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -14,26 +14,50 @@ from batchscore.categories import ModelInput
 from batchscore.schema import Column
 
 
-def to_model_input(inputs: pa.Table, columns: Sequence[Column], tensor_dtype: str | None) -> ModelInput:
+def to_model_input(
+    inputs: pa.Table, columns: Sequence[Column], tensor_dtype: str | None, categorical: Collection[str] = ()
+) -> ModelInput:
     """Return the records as the model wants them: a frame of the signature's types, or an array.
 
     Types depend on the columns alone, never on the values: an optional integer column is always float64, as pandas
-    would hold it with missing values in it. A missing value is NaN, in text columns too, as pandas reads CSV.
+    would hold it with missing values in it. A missing value is NaN, in text columns too, as pandas reads CSV. The text
+    columns named ``categorical`` are pandas categoricals, the others hold Python strings.
     """
-    arrays = {column.name: _to_numpy(inputs.column(place), column) for place, column in enumerate(columns)}
+    arrays: dict[str, Any] = {}
+    for place, column in enumerate(columns):
+        values = inputs.column(place)
+        array = values.chunk(0) if values.num_chunks == 1 else values.combine_chunks()
+        if column.type != "string":
+            arrays[column.name] = _to_numpy(array, column)
+        elif column.name in categorical and tensor_dtype is None:
+            arrays[column.name] = _to_categorical(array, column)
+        else:
+            arrays[column.name] = _to_objects(array, column)
     if tensor_dtype is not None:
         return np.column_stack(list(arrays.values())).astype(tensor_dtype, copy=False)
     return pd.DataFrame(arrays, copy=False)
 
 
-def _to_numpy(values: pa.ChunkedArray, column: Column) -> npt.NDArray[Any]:
-    array = values.chunk(0) if values.num_chunks == 1 else values.combine_chunks()
-    if column.type == "string":
-        # One Python string for each distinct text, not for each record.
-        texts = np.array([*array.dictionary.to_pylist(), None], dtype=object)[:-1]
-        if column.empty_is_missing:
-            texts[texts == ""] = np.nan
-        return cast("npt.NDArray[Any]", texts[array.indices.to_numpy()])
+def _to_categorical(array: pa.DictionaryArray, column: Column) -> pd.Categorical:
+    texts = array.dictionary.to_pylist()
+    codes = array.indices.to_numpy()
+    if column.empty_is_missing and "" in texts:
+        places = np.cumsum([text != "" for text in texts]) - 1
+        places[texts.index("")] = -1  # what pandas has for missing
+        codes = places[codes]
+        texts.remove("")
+    return pd.Categorical.from_codes(codes, texts)
+
+
+def _to_objects(array: pa.DictionaryArray, column: Column) -> npt.NDArray[Any]:
+    # One Python string for each distinct text, not for each record.
+    texts = np.array([*array.dictionary.to_pylist(), None], dtype=object)[:-1]
+    if column.empty_is_missing:
+        texts[texts == ""] = np.nan
+    return cast("npt.NDArray[Any]", texts[array.indices.to_numpy()])
+
+
+def _to_numpy(array: pa.Array, column: Column) -> npt.NDArray[Any]:
     if column.type == "boolean":
         return _booleans(array, column)
     numbers = array.to_numpy(zero_copy_only=False)

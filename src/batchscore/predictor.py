@@ -34,13 +34,14 @@ class Predictor:
 
     ``predict`` takes n records and returns float64 of shape (n,): P(label 1) or the value; or (n, classes) for
     multiclass. ``classes`` are the labels in the model's order, none for regression; ``positive_label`` is the one
-    that ``1`` stands for.
+    that ``1`` stands for. ``categorical`` names the text columns that may come as pandas categoricals.
     """
 
     model_type: ModelType
     classes: tuple[str, ...]
     positive_label: str | None
     predict: Callable[[ModelInput], FloatArray] = field(repr=False)
+    categorical: frozenset[str] = frozenset()
 
 
 def load_predictor(folder: Path, model: ModelVersion, settings: PredictorSettings) -> Predictor:
@@ -77,7 +78,8 @@ def _settled(raw: RawModel, model: ModelVersion, settings: PredictorSettings) ->
             raise ModelError(
                 f"model {model.pinned_uri}: expected a binary model for positive_label, got {raw.model_type}"
             )
-        return Predictor(raw.model_type, raw.classes, None, _checked(raw.predict, len(raw.classes) or 1))
+        predict = _checked(raw.predict, len(raw.classes) or 1)
+        return Predictor(raw.model_type, raw.classes, None, predict, raw.categorical)
     positive = settings.positive_label or raw.classes[1]
     if positive not in raw.classes:
         raise ModelError(
@@ -91,7 +93,7 @@ def _settled(raw: RawModel, model: ModelVersion, settings: PredictorSettings) ->
             return values[:, place]
         return values if place == 1 else 1.0 - values
 
-    return Predictor("binary", raw.classes, positive, _checked(positive_probability, 1))
+    return Predictor("binary", raw.classes, positive, _checked(positive_probability, 1), raw.categorical)
 
 
 class WrongOutputError(Exception):

@@ -220,7 +220,7 @@ def _score_block(
     limit = spec.config.max_invalid_records
     left = max(limit - invalid_so_far - len(block.invalid), 0)
     with clock("convert"):
-        records = to_model_input(block.inputs, spec.columns.inputs, spec.model.tensor_dtype)
+        records = to_model_input(block.inputs, spec.columns.inputs, spec.model.tensor_dtype, predictor.categorical)
     with clock("predict"):
         predictions, failures = predict_records(predictor, records, left)
     invalid = block.invalid

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from batchscore.config import JobConfig
 from batchscore.errors import ConfigError, describe_without_content
-from batchscore.threads import THREAD_VARIABLES
+from batchscore.threads import THREAD_VARIABLES, WORKER_VARIABLES
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 _SETTINGS = {
     "spark.ui.showConsoleProgress": "false",  # it garbles our own progress
     "spark.sql.execution.arrow.maxRecordsPerBatch": "1",
-} | {f"spark.executorEnv.{name}": "1" for name in THREAD_VARIABLES}
+} | {f"spark.executorEnv.{name}": value for name, value in WORKER_VARIABLES.items()}
 
 # Spark's JVM only schedules here, the work is in Python: its optimising compiler and parallel collector would take more
 # of a small machine's cores, and of a job's first seconds, than they give back.

@@ -6,7 +6,7 @@ import logging
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -81,9 +81,8 @@ def _cancel(spark: SparkSession, group: str, action: Future[list[str]]) -> None:
 
 
 def _watch(action: Future[list[str]], watch: Callable[[], None]) -> None:
-    while not action.done():
+    while wait([action], _WATCH_SECONDS).not_done:
         watch()
-        time.sleep(_WATCH_SECONDS)
     watch()
 
 

@@ -171,7 +171,7 @@ def sample_input(source: InputFile, spec: JobSpec, predictor: Predictor, sample_
         if not content.data:
             continue
         parsed = parse_block(content, binding, spec.columns, spec.text_format)
-        model_input = to_model_input(parsed.inputs, spec.columns.inputs, spec.model.tensor_dtype)
+        model_input = to_model_input(parsed.inputs, spec.columns.inputs, spec.model.tensor_dtype, predictor.categorical)
         _, failures = predict_records(predictor, model_input, spec.config.max_invalid_records)
         sampled += len(content.data)
         records += parsed.record_count
