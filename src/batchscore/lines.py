@@ -113,8 +113,9 @@ def _repaired(
     pieces = []
     keep = np.ones(len(suspicious), bool)
     clean_from = 0
-    for line in np.flatnonzero(suspicious).tolist():
-        start, end = int(starts[line]), int(starts[line + 1])
+    lines = np.flatnonzero(suspicious)
+    bounds = zip(lines.tolist(), starts[lines].tolist(), starts[lines + 1].tolist(), strict=True)
+    for line, start, end in bounds:
         pieces.append(data[clean_from:start])
         clean_from = end
         try:

@@ -144,9 +144,10 @@ def format_numbers(values: FloatArray, precision: Precision) -> pa.StringArray:
 
 def quoted(texts: pa.StringArray) -> pa.StringArray:
     """Quote the texts that need it (RFC 4180)."""
-    special = pc.match_substring_regex(texts, '[",\r\n]')
-    if not pc.any(special, min_count=0).as_py():
+    content = _content(texts)
+    if not any(mark in content for mark in (b",", b'"', b"\n", b"\r")):
         return texts
+    special = pc.match_substring_regex(texts, '[",\r\n]')
     doubled = pc.replace_substring(texts, '"', '""')
     return pc.if_else(special, pc.binary_join_element_wise('"', doubled, '"', ""), texts)
 
@@ -186,11 +187,15 @@ def _prediction_cells(result: ResultFormat, predictions: FloatArray) -> list[pa.
 
 
 def _joined_lines(texts: pa.StringArray) -> bytes:
-    ended = pc.binary_join_element_wise(texts, "", "\n")
-    if isinstance(ended, pa.ChunkedArray):
-        ended = ended.combine_chunks()
-    _, offsets, data = ended.buffers()
-    if data is None:
+    return _content(pc.binary_join_element_wise(texts, "", "\n"))
+
+
+def _content(texts: pa.StringArray | pa.ChunkedArray) -> bytes:
+    """Return the texts one after another."""
+    if isinstance(texts, pa.ChunkedArray):
+        texts = texts.combine_chunks()
+    _, offsets, data = texts.buffers()
+    if data is None or len(texts) == 0:
         return b""
-    ends = np.frombuffer(offsets, np.int32)[ended.offset : ended.offset + len(ended) + 1]
+    ends = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
     return bytes(memoryview(data)[int(ends[0]) : int(ends[-1])])

@@ -9,6 +9,7 @@ what becomes of a record never depends on its neighbours.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -29,6 +30,10 @@ from batchscore.values import read_csv_lines, typed_columns
 Stage = Literal["parse", "schema", "model"]
 
 RAW_BYTES_KEPT = 1024
+_KEPT = RAW_BYTES_KEPT + len("\r\n")
+
+Fault = tuple[int, Stage, str, str | None]
+"""A record's line, and the stage, the reason and the attribute for which it gets no prediction."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +73,9 @@ class ParsedBlock:
         """The number of records, valid and invalid."""
         return len(self.line_starts) - 1
 
-    def reject(self, line: int, stage: Stage, reason: str, attribute: str | None = None) -> InvalidRecord:
-        """Return the invalid record for the record at ``line``."""
-        return _invalid(self.data, self.offset, self.line_starts, line, stage, reason, attribute)
+    def reject(self, faults: Sequence[Fault]) -> list[InvalidRecord]:
+        """Return the invalid records for the lines that the faults name."""
+        return _invalid_records(self.data, self.offset, self.line_starts, faults)
 
 
 def parse_block(block: Block, binding: Binding, columns: Columns, text: TextFormat) -> ParsedBlock:
@@ -81,13 +86,9 @@ def parse_block(block: Block, binding: Binding, columns: Columns, text: TextForm
     clean, lines, malformed = clean_lines(data, starts, text)
     arrays, lines, miscounted = read_csv_lines(clean, lines, binding, columns, text)
     typed, faults, invalid_values = typed_columns(arrays, binding, columns.inputs)
-    invalid = [
-        _invalid(data, block.offset, starts, line, "parse", reason, None)
-        for line, reason in sorted(malformed | miscounted)
-    ] + [
-        _invalid(data, block.offset, starts, int(lines[row]), "schema", reason, attribute)
-        for row, (attribute, reason) in sorted(faults.items())
-    ]
+    found: list[Fault] = [(line, "parse", reason, None) for line, reason in sorted(malformed | miscounted)]
+    rows = sorted(faults)
+    found += [(line, "schema", *faults[row][::-1]) for line, row in zip(lines[rows].tolist(), rows, strict=True)]
     inputs = pa.table(typed, names=[column.name for column in columns.inputs])
     valid = np.ones(len(lines), bool)
     valid[list(faults)] = False
@@ -100,7 +101,7 @@ def parse_block(block: Block, binding: Binding, columns: Columns, text: TextForm
         labels=_texts_at(arrays, binding.target_position, lines, record_count)
         if binding.target_position is not None or columns.target is None
         else pa.array([""] * record_count, pa.string()),  # the job has a target, this file does not
-        invalid=invalid,
+        invalid=_invalid_records(data, block.offset, starts, found),
         invalid_values=invalid_values,
         data=data,
     )
@@ -112,9 +113,14 @@ def _texts_at(
     return None if position is None else spread(arrays[position], lines, record_count)
 
 
-def _invalid(
-    data: bytes, offset: int, starts: IntArray, line: int, stage: Stage, reason: str, attribute: str | None
-) -> InvalidRecord:
-    start, end = int(starts[line]), int(starts[line + 1])
-    raw = data[start : min(end, start + RAW_BYTES_KEPT + 2)].rstrip(b"\r\n")[:RAW_BYTES_KEPT]
-    return InvalidRecord(line, offset + start, stage, reason, attribute, raw)
+def _invalid_records(data: bytes, offset: int, starts: IntArray, faults: Sequence[Fault]) -> list[InvalidRecord]:
+    lines = np.array([line for line, *_ in faults], np.int64)
+    bounds = zip(starts[lines].tolist(), starts[lines + 1].tolist(), strict=True)
+    return [
+        InvalidRecord(line, offset + start, stage, reason, attribute, _kept(data[start : min(end, start + _KEPT)]))
+        for (line, stage, reason, attribute), (start, end) in zip(faults, bounds, strict=True)
+    ]
+
+
+def _kept(raw: bytes) -> bytes:
+    return raw.rstrip(b"\r\n")[:RAW_BYTES_KEPT]

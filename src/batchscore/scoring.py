@@ -226,8 +226,9 @@ def _score_block(
     invalid = block.invalid
     lines = block.lines
     if failures:
-        invalid = invalid + [block.reject(int(lines[failure.row]), "model", failure.reason) for failure in failures]
         failed = [failure.row for failure in failures]
+        reasons = zip(lines[failed].tolist(), failures, strict=True)
+        invalid = invalid + block.reject([(line, "model", failure.reason, None) for line, failure in reasons])
         lines, predictions = np.delete(lines, failed), np.delete(predictions, failed, axis=0)
     with clock("format"):
         text = format_predictions(spec.result_format, block.record_count, lines, predictions, block.tags, block.labels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -20,6 +21,7 @@ BINARY_WORDS = dict.fromkeys(("0", "n", "no", "f", "false"), False) | dict.fromk
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 _WHOLE_NUMBER = r"^[+-]?[0-9]+$"
 _SPACES = " \t"
+_REFUSED_COLUMN = re.compile(r"CSV column #(\d+):")
 _INTEGER_TYPES = {"long", "integer"}
 _INT64_DIGITS = 19
 _LARGEST_EXACT_INTEGER = float(2**53)
@@ -62,15 +64,27 @@ def _read_typed(
     """Let pyarrow convert the numbers; where its rules could differ from ours, read them as text instead."""
     numbers = {position for position, kind in types.items() if not _is_text(kind)}
     hexadecimal = pa.int64() in types.values() and (b"0x" in data or b"0X" in data)  # which pyarrow would accept
-    if not hexadecimal:
+    unsure = numbers if hexadecimal else set[int]()
+    while True:
         try:
-            table, wrong_rows = _read_table(data, column_count, types, text)
-        except pa.ArrowInvalid:
-            pass  # a value that is no number
-        else:
-            if all(_all_finite(table.column(str(position))) for position in numbers):
-                return table, wrong_rows
-    return _read_table(data, column_count, types | dict.fromkeys(numbers, pa.string()), text)
+            table, wrong_rows = _read_table(data, column_count, types | dict.fromkeys(unsure, pa.string()), text)
+        except pa.ArrowInvalid as error:  # a value that is no number
+            if unsure == numbers:
+                raise
+            unsure = _with_refused_column(unsure, numbers, str(error))
+            continue
+        odd = {position for position in numbers - unsure if not _all_finite(table.column(str(position)))}
+        if not odd:
+            return table, wrong_rows
+        unsure = unsure | odd
+
+
+def _with_refused_column(unsure: set[int], numbers: set[int], message: str) -> set[int]:
+    """Add the one column that pyarrow names to those read as text; all, if it is not the first: each costs a read."""
+    named = _REFUSED_COLUMN.search(message)
+    if unsure or not named or int(named[1]) not in numbers:
+        return numbers
+    return {int(named[1])}
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -170,6 +184,7 @@ def _from_text(values: pa.StringArray, column: Column) -> tuple[pa.Array, BoolAr
     """Convert value by value; what is no finite number is invalid, spaces around a number are not."""
     trimmed = pc.ascii_trim(values, characters=_SPACES)
     present = pc.not_equal(trimmed, "")
+    trimmed = pc.if_else(present, trimmed, None)
     whole = column.required and column.type in _INTEGER_TYPES
     if whole:
         exact = pc.match_substring_regex(trimmed, _WHOLE_NUMBER)
@@ -188,12 +203,17 @@ def _from_text(values: pa.StringArray, column: Column) -> tuple[pa.Array, BoolAr
 
 
 def _decimal(texts: pa.StringArray) -> pa.DoubleArray:
-    numeric = pc.match_substring_regex(texts, _NUMBER)
-    numbers = pc.if_else(numeric, _without_plus(texts), None).cast(pa.float64())
+    try:
+        numbers = texts.cast(pa.float64())
+    except pa.ArrowInvalid:
+        numeric = pc.match_substring_regex(texts, _NUMBER)
+        numbers = pc.if_else(numeric, _without_plus(texts), None).cast(pa.float64())
     return pc.if_else(pc.is_finite(numbers), numbers, None)
 
 
 def _without_plus(texts: pa.StringArray) -> pa.StringArray:
+    if not pc.any(pc.starts_with(texts, "+"), min_count=0).as_py():
+        return texts
     return pc.replace_substring_regex(texts, r"^\+", "")  # which pyarrow's cast does not read
 
 
