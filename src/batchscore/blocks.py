@@ -9,12 +9,15 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import pyarrow as pa
 
 from batchscore.errors import InputError
+
+Item = TypeVar("Item")
 
 CHUNK_BYTES = 8 * 1024 * 1024
 TAIL_BYTES = 64 * 1024
@@ -69,6 +72,19 @@ def read_ahead(chunks: Iterator[bytes]) -> Iterator[bytes]:
         while (chunk := following.result()) is not None:
             following = pool.submit(next, chunks, None)
             yield chunk
+
+
+def read_first(items: Iterator[Item], pool: Executor) -> Iterator[Item]:
+    """Yield the same items, the first of which is being fetched already."""
+    first = pool.submit(next, items, None)
+
+    def fetched() -> Iterator[Item]:
+        item = first.result()
+        if item is not None:
+            yield item
+            yield from items
+
+    return fetched()
 
 
 def decompressed(chunks: Iterator[bytes], compression: str, uri: str) -> Iterator[bytes]:

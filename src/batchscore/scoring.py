@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import IO, cast
 
 import numpy as np
@@ -120,17 +121,22 @@ def take_header(block: Block, source: InputFile, spec: JobSpec) -> tuple[list[st
     return names, Block(block.offset + skipped, block.data[skipped:])
 
 
+def split_blocks(split: Split, source: InputFile, spec: JobSpec) -> Iterator[Block]:
+    """Yield the records of a split, header record and byte-order mark included."""
+    return input_blocks(source, spec, split.start, None if source.compression else split.stop)
+
+
 def parsed_blocks(
-    source: InputFile, split: Split, spec: JobSpec, clock: StageClock, extra: list[str]
+    content: Iterator[Block], source: InputFile, split: Split, spec: JobSpec, clock: StageClock, extra: list[str]
 ) -> Iterator[ParsedBlock]:
     """Yield the parsed records of a split; raises InputError if the header does not fit the model.
 
-    ``extra`` is given the columns of the input that the job does not read, if the split holds the header.
+    ``content`` are its blocks. ``extra`` is given the columns of the input that the job does not read, if the split
+    holds the header.
     """
     binding: Binding | None = None
     if source.header is not None or not spec.columns.has_header:
         binding = bind(spec.columns, source.header, source.source.uri)
-    content = input_blocks(source, spec, split.start, None if source.compression else split.stop)
     first = split.start == 0
     while True:
         with clock("read"):
@@ -153,56 +159,86 @@ def score_split(split: Split, source: InputFile, spec: JobSpec, predictor: Predi
 
     Raises InputError, ModelError, TooManyInvalidRecordsError or CommitError.
     """
-    part, rejected = GzipPart(), _RejectedPart(split.number, spec)
+    return score_blocks(split_blocks(split, source, spec), split, source, spec, predictor).store()
+
+
+@dataclass
+class ScoredSplit:
+    """What scoring a split has given, not stored yet."""
+
+    split: Split
+    source: InputFile
+    spec: JobSpec
+    part: GzipPart = field(default_factory=GzipPart)
+    rejected: GzipPart = field(default_factory=GzipPart)
+    record_count: int = 0
+    invalid_record_count: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    invalid_values: Counter[str] = field(default_factory=Counter)
+    extra_columns: list[str] = field(default_factory=list)
+    compute_seconds: float = 0.0
+    clock: StageClock = field(default_factory=StageClock)
+
+    def store(self) -> PartFile:
+        """Write the part, and the rejected records if there are any; raises CommitError."""
+        storage = storage_for(self.spec.config.output, self.spec.config.s3)
+        name, number = self.source.name, self.split.number
+        try:
+            with self.clock("write"):
+                rejected = None
+                if self.invalid_record_count:
+                    rejected = self.rejected.store(storage, self.spec.outputs.rejected(name, number))
+                file = self.part.store(storage, self.spec.outputs.part(name, number, self.source.split_count))
+        finally:
+            self.close()
+        return PartFile(
+            split_index=self.split.index,
+            file=file,
+            record_count=self.record_count,
+            invalid_record_count=self.invalid_record_count,
+            invalid_values=dict(sorted(self.invalid_values.items())),
+            invalid_reasons=dict(sorted(self.reasons.items())),
+            rejected=rejected,
+            extra_columns=self.extra_columns,
+            compute_milliseconds=round(self.compute_seconds * 1000),
+            seconds={stage: round(seconds, 6) for stage, seconds in self.clock.seconds.items()},
+        )
+
+    def close(self) -> None:
+        """Discard the files."""
+        self.part.close()
+        self.rejected.close()
+
+
+def score_blocks(
+    content: Iterator[Block], split: Split, source: InputFile, spec: JobSpec, predictor: Predictor
+) -> ScoredSplit:
+    """Score the blocks of a split; raises InputError, ModelError or TooManyInvalidRecordsError."""
+    scored, started = ScoredSplit(split, source, spec), time.process_time()
     try:
-        return _score_into(part, rejected, split, source, spec, predictor)
-    finally:
-        part.close()
-        rejected.part.close()
+        if spec.config.layout == "parts" or split.number == 0:
+            scored.part.write(header_line(spec.result_format))
+        scored.rejected.write(csv_lines([[name] for name in REJECTED_HEADER]))
+        for block in parsed_blocks(content, source, split, spec, scored.clock, scored.extra_columns):
+            _add_block(scored, block, predictor)
+    except BaseException:
+        scored.close()
+        raise
+    scored.compute_seconds = time.process_time() - started
+    return scored
 
 
-def _score_into(
-    part: GzipPart,
-    rejected: _RejectedPart,
-    split: Split,
-    source: InputFile,
-    spec: JobSpec,
-    predictor: Predictor,
-) -> PartFile:
-    clock, started = StageClock(), time.process_time()
-    records = invalid = 0
-    reasons, invalid_values = Counter[str](), Counter[str]()
-    if spec.config.layout == "parts" or split.number == 0:
-        part.write(header_line(spec.result_format))
-    extra: list[str] = []
-    for block in parsed_blocks(source, split, spec, clock, extra):
-        text, bad = _score_block(block, spec, predictor, clock, invalid)
-        with clock("write"):
-            part.write(text)
-            rejected.write(block, bad, records)
-        records += block.record_count
-        invalid += len(bad)
-        reasons.update(record.reason for record in bad)
-        invalid_values.update(block.invalid_values)
-        _check_limit(invalid, source, spec)
-    writing = storage_for(spec.config.output, spec.config.s3)
-    with clock("write"):
-        rejected_file = None
-        if invalid:
-            rejected_file = rejected.part.store(writing, spec.outputs.rejected(source.name, split.number))
-        file = part.store(writing, spec.outputs.part(source.name, split.number, source.split_count))
-    return PartFile(
-        split_index=split.index,
-        file=file,
-        record_count=records,
-        invalid_record_count=invalid,
-        invalid_values=dict(sorted(invalid_values.items())),
-        invalid_reasons=dict(sorted(reasons.items())),
-        rejected=rejected_file,
-        extra_columns=extra,
-        compute_milliseconds=round((time.process_time() - started) * 1000),
-        seconds={stage: round(seconds, 6) for stage, seconds in clock.seconds.items()},
-    )
+def _add_block(scored: ScoredSplit, block: ParsedBlock, predictor: Predictor) -> None:
+    text, bad = _score_block(block, scored.spec, predictor, scored.clock, scored.invalid_record_count)
+    with scored.clock("write"):
+        scored.part.write(text)
+        if bad:
+            scored.rejected.write(_rejected_lines(block, bad, scored))
+    scored.record_count += block.record_count
+    scored.invalid_record_count += len(bad)
+    scored.reasons.update(record.reason for record in bad)
+    scored.invalid_values.update(block.invalid_values)
+    _check_limit(scored.invalid_record_count, scored.source, scored.spec)
 
 
 def _check_limit(invalid: int, source: InputFile, spec: JobSpec) -> None:
@@ -235,32 +271,22 @@ def _score_block(
     return text, sorted(invalid, key=lambda record: record.line)
 
 
-class _RejectedPart:
-    """The invalid records of a split, as CSV."""
-
-    def __init__(self, number: int, spec: JobSpec) -> None:
-        self.part = GzipPart()
-        self._number = number
-        self._spec = spec
-        self.part.write(csv_lines([[name] for name in REJECTED_HEADER]))
-
-    def write(self, block: ParsedBlock, invalid: list[InvalidRecord], records_before: int) -> None:
-        """Add the invalid records of a block; lines count from 1 within the part."""
-        if not invalid:
-            return
-        tags = [""] * len(invalid)
-        if block.tags is not None:
-            tags = block.tags.take([record.line for record in invalid]).to_pylist()
-        encoding = self._spec.config.encoding
-        raw = [record.raw.decode(encoding, errors="backslashreplace") for record in invalid]
-        columns = (
-            [str(self._number)] * len(invalid),
-            [str(records_before + record.line + 1) for record in invalid],
+def _rejected_lines(block: ParsedBlock, invalid: list[InvalidRecord], scored: ScoredSplit) -> bytes:
+    """Return the invalid records of a block as CSV; lines count from 1 within the part."""
+    tags = [""] * len(invalid)
+    if block.tags is not None:
+        tags = block.tags.take([record.line for record in invalid]).to_pylist()
+    config = scored.spec.config
+    raw = [record.raw.decode(config.encoding, errors="backslashreplace") for record in invalid]
+    return csv_lines(
+        (
+            [str(scored.split.number)] * len(invalid),
+            [str(scored.record_count + record.line + 1) for record in invalid],
             [str(record.offset) for record in invalid],
             tags,
             [record.stage for record in invalid],
             [record.reason for record in invalid],
             [record.attribute or "" for record in invalid],
-            [""] * len(invalid) if self._spec.config.redact else raw,
+            [""] * len(invalid) if config.redact else raw,
         )
-        self.part.write(csv_lines(columns))
+    )

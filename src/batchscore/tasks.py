@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from pyspark.accumulators import Accumulator, AccumulatorParam
 
+from batchscore.blocks import Block, read_first
 from batchscore.errors import (
     ERRORS_BY_NAME,
     BatchScoreError,
@@ -25,7 +29,7 @@ from batchscore.model import ModelVersion, unpack_model
 from batchscore.plan import InputFile, JobSpec, Plan, Split, pack_tasks
 from batchscore.predictor import Predictor, load_predictor
 from batchscore.receipts import finished_parts, write_receipt
-from batchscore.scoring import score_split
+from batchscore.scoring import score_blocks, split_blocks
 from batchscore.spark_action import run_tasks
 from batchscore.storage import storage_for
 from batchscore.threads import limit_threads
@@ -74,6 +78,8 @@ class ScoringBroadcast:
     tasks: tuple[bytes, ...]  # pickled, so that a worker reads only its own
     resuming: bool
 
+
+_SPLITS_AT_ONCE = 4  # for each of them a few blocks are held
 
 _loaded: dict[str, Predictor] = {}
 
@@ -181,11 +187,34 @@ def _task_parts(shared: ScoringBroadcast, number: int, progress: Accumulator[Pro
             return finished
     predictor = loaded_predictor(shared.model_archive, spec.model, shared.settings)
     parts = []
-    for split, source in work:
-        parts.append(score_split(split, source, spec, predictor))
-        progress.add(_progress_of(split, parts[-1]))
+    for (split, _), part in zip(work, score_splits(work, spec, predictor), strict=True):
+        parts.append(part)
+        progress.add(_progress_of(split, part))
     write_receipt(storage, receipt, spec.parameters, parts)
     return parts
+
+
+def score_splits(work: Sequence[tuple[Split, InputFile]], spec: JobSpec, predictor: Predictor) -> Iterator[PartFile]:
+    """Score the splits of a task one after another and yield their parts in order.
+
+    Small files share a task, and fetching and storing one takes longer than scoring it: the next ones are begun to be
+    read, and the last ones are being stored, while one is scored.
+    """
+    waiting = iter(work)
+    reading = deque[tuple[Split, InputFile, Iterator[Block]]]()
+    storing = deque[Future[PartFile]]()
+    with ThreadPoolExecutor(2 * _SPLITS_AT_ONCE, thread_name_prefix="splits") as pool:
+        while True:
+            for split, source in islice(waiting, _SPLITS_AT_ONCE - len(reading)):
+                reading.append((split, source, read_first(split_blocks(split, source, spec), pool)))
+            if not reading:
+                break
+            split, source, content = reading.popleft()
+            storing.append(pool.submit(score_blocks(content, split, source, spec, predictor).store))
+            if len(storing) == _SPLITS_AT_ONCE:
+                yield storing.popleft().result()
+        while storing:
+            yield storing.popleft().result()
 
 
 def _progress_of(split: Split, part: PartFile) -> Progress:

@@ -23,7 +23,7 @@ def test_model_input_and_output_are_all_that_is_needed() -> None:
     assert (config.layout, config.invalid_records, config.precision) == ("parts", "blank", "amazon")
     assert (config.delimiter, config.encoding, config.has_header) == (",", "utf-8", None)
     assert (config.max_invalid_records, config.max_invalid_fraction) == (10_000, None)
-    assert config.split_bytes == 32 * 1024 * 1024
+    assert config.split_bytes == 64 * 1024 * 1024
 
 
 def test_every_fault_is_told_at_once_with_the_nearest_known_key() -> None:

@@ -1,0 +1,129 @@
+"""What a task does with its splits."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import pytest
+
+from batchscore import scoring
+from batchscore.config import S3Settings, make_config
+from batchscore.errors import CommitError
+from batchscore.local_storage import LocalStorage
+from batchscore.model import ModelVersion
+from batchscore.plan import InputFile, JobSpec, Split, make_inputs, make_splits
+from batchscore.predictor import Predictor
+from batchscore.schema import Column, Columns
+from batchscore.storage import StoredObject, storage_for
+from batchscore.tasks import score_splits
+
+MODEL = ModelVersion("models:/m/1", "m", "1", None, "d" * 64, {}, {}, None)
+Work = list[tuple[Split, InputFile]]
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Work, JobSpec]:
+    """Ten inputs of one record each: their number."""
+    for number in range(10):
+        (tmp_path / f"{number}.csv").write_text(f"{number}\n")
+    config = make_config({"id": "j", "model": "models:/m/1", "input": f"{tmp_path}/", "output": f"{tmp_path}/out"})
+    columns = Columns((Column("x", "double", required=True),), None, None, ("x",), has_header=False)
+    spec = JobSpec(
+        config=config,
+        id="j",
+        model=MODEL,
+        model_type="regression",
+        classes=(),
+        positive_label=None,
+        threshold=0.5,
+        columns=columns,
+        parameters={},
+    )
+    storage = storage_for(config.input[0], S3Settings())
+    inputs = make_inputs([storage.stat(f"{config.input[0]}{number}.csv") for number in range(10)], config.input[0], 100)
+    return [(split, inputs[split.input_index]) for split in make_splits(inputs, 100)], spec
+
+
+def echo(frame: Any) -> Any:
+    return frame["x"].to_numpy()
+
+
+def test_parts_come_in_order_whatever_is_in_hand(files: tuple[Work, JobSpec]) -> None:
+    work, spec = files
+    parts = list(score_splits(work, spec, Predictor("regression", (), None, echo)))
+    assert [part.split_index for part in parts] == list(range(10))
+    contents = [Path(part.file.uri.removeprefix("file://")).read_bytes() for part in parts]
+    singly = [scoring.score_split(*item, spec, Predictor("regression", (), None, echo)) for item in work]
+    assert [part.file.sha256 for part in parts] == [part.file.sha256 for part in singly]
+    assert len(set(contents)) == 10
+
+
+def test_the_next_split_is_read_while_one_is_scored(
+    files: tuple[Work, JobSpec], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work, spec = files
+    second_read = threading.Event()
+    plain_read = LocalStorage.read_range
+
+    def read_range(self: LocalStorage, source: StoredObject, start: int, stop: int) -> bytes:
+        if source.uri.endswith("/1.csv"):
+            second_read.set()
+        return plain_read(self, source, start, stop)
+
+    def predict(frame: Any) -> Any:
+        assert second_read.wait(30)
+        return np.zeros(len(frame))
+
+    monkeypatch.setattr(LocalStorage, "read_range", read_range)
+    assert len(list(score_splits(work, spec, Predictor("regression", (), None, predict)))) == 10
+
+
+def test_the_next_split_is_scored_while_one_is_stored(
+    files: tuple[Work, JobSpec], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work, spec = files
+    scored: list[float] = []
+    second_scored = threading.Event()
+    plain_put = LocalStorage.put
+
+    def put(self: LocalStorage, uri: str, content: IO[bytes]) -> str | None:
+        assert second_scored.wait(30)
+        return plain_put(self, uri, content)
+
+    def predict(frame: Any) -> Any:
+        scored.append(float(frame["x"].iloc[0]))
+        if len(scored) == 2:
+            second_scored.set()
+        return np.zeros(len(frame))
+
+    monkeypatch.setattr(LocalStorage, "put", put)
+    list(score_splits(work, spec, Predictor("regression", (), None, predict)))
+    assert scored == list(range(10))
+
+
+@pytest.mark.parametrize("failing", [1, 5, 10])
+def test_a_write_that_fails_fails_the_task_and_no_further_split_is_begun(
+    failing: int, files: tuple[Work, JobSpec], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work, spec = files
+    puts: Iterator[int] = iter(range(1, 100))
+    plain_put = LocalStorage.put
+    scored: list[float] = []
+
+    def put(self: LocalStorage, uri: str, content: IO[bytes]) -> str | None:
+        if next(puts) == failing:
+            raise CommitError("disk: expected room, got none")
+        return plain_put(self, uri, content)
+
+    def predict(frame: Any) -> Any:
+        scored.append(float(frame["x"].iloc[0]))
+        return np.zeros(len(frame))
+
+    monkeypatch.setattr(LocalStorage, "put", put)
+    with pytest.raises(CommitError, match="disk"):
+        list(score_splits(work, spec, Predictor("regression", (), None, predict)))
+    assert len(scored) <= failing + 4  # those in hand
