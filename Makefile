@@ -5,13 +5,16 @@ DIST_EXTRAS ?= sklearn
 DIST_REQUIREMENTS ?=
 # Where the cluster's nodes have Python 3.11, if not where this machine has it: /usr on EMR.
 DIST_PYTHON_PREFIX ?=
+# Arguments of the benchmark, as docs/performance.md has them.
+BENCH ?=
 
 BIN := .venv/bin
 BIN35 := .venv-spark35/bin
+BIN_BENCH := .venv-bench/bin
 SOURCES := $(shell find src jobs -name '*.py')
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check fmt unit dist clean need-python need-java FORCE
+.PHONY: help install demo test check fmt unit bench dist clean need-python need-java FORCE
 
 help: ## Print the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +47,9 @@ check: .venv/installed ## Run the linters and the type checker
 unit: .venv/installed ## Run the tests that need no Spark
 	$(BIN)/python -m pytest tests/unit
 
+bench: .venv-bench/installed need-java ## Compare with other ways of scoring: hours; BENCH='--rounds 1' and such
+	$(BIN_BENCH)/python -m bench $(BENCH)
+
 fmt: .venv/installed ## Format the code and mend what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -51,7 +57,7 @@ fmt: .venv/installed ## Format the code and mend what the linter can
 dist: dist/environment.tar.gz ## Build the wheel and the packed environment for a cluster in dist/
 
 clean: ## Remove what the other targets made, environments included
-	rm -rf .venv .venv-spark35 .dist-settings build dist demo src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis spark-warehouse
+	rm -rf .venv .venv-spark35 .venv-bench .bench .dist-settings build dist demo src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis spark-warehouse
 
 .venv/installed: setup.cfg pyproject.toml | need-python
 	$(PYTHON) -m venv .venv
@@ -61,6 +67,11 @@ clean: ## Remove what the other targets made, environments included
 .venv-spark35/installed: setup.cfg pyproject.toml | need-python
 	$(PYTHON) -m venv .venv-spark35
 	$(BIN35)/pip install --quiet --disable-pip-version-check --editable '.[local]' 'pyspark>=3.5.5,<3.6' 'pytest>=8.3,<10'
+	@touch $@
+
+.venv-bench/installed: setup.cfg pyproject.toml | need-python
+	$(PYTHON) -m venv .venv-bench
+	$(BIN_BENCH)/pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	@touch $@
 
 dist/environment.tar.gz: setup.cfg pyproject.toml $(SOURCES) .dist-settings | .venv/installed
