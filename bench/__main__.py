@@ -6,19 +6,18 @@ import argparse
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.cases import CASES, Case
 from bench.compare import DifferenceError, Predictions, check_same, read_predictions
 from bench.data import make_data
-from bench.measure import Measurement, WayError, adopt_orphans, measure
+from bench.figures import WAYS
+from bench.measure import Measurement, WayError, adopt_orphans, measure, use_cores
 from bench.report import RUNS, write_report
 from bench.results import Results, Run, this_environment
 from bench.ways.job import Job, way_command, way_environment
-
-DEFAULT_WAYS = ["batchscore", "plain_spark", "tuned_spark", "floor", "limit"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,10 @@ class Turn:
     def record_count(self) -> int:
         """How many records are scored."""
         return self.case.record_count(self.asked_count)
+
+    def key(self, cores: int) -> tuple[str, str, int, int, int]:
+        """Return the key of its run."""
+        return (self.case.name, self.way, self.asked_count, self.round, cores)
 
     def __str__(self) -> str:
         """Return what the run is called in messages."""
@@ -58,13 +61,13 @@ class Benchmark:
         self._cores = cores
         self._expected: dict[tuple[str, int], Predictions] = {}
 
-    def prepare(self, cases: list[Case], sizes: list[int]) -> None:
+    def prepare(self, todo: Sequence[Turn]) -> None:
         """Make the models and the data that are not there."""
-        command = [sys.executable, "-m", "bench.models", str(self._work), *(case.name for case in cases)]
-        subprocess.run(command, env=way_environment(), check=True)
-        for case in cases:
-            for size in sizes:
-                make_data(case.data_set, case.record_count(size), self._work)
+        cases = sorted({turn.case.name for turn in todo})
+        command = [sys.executable, "-m", "bench.models", str(self._work), *cases]
+        subprocess.run(command, env=way_environment(self._cores), check=True)
+        for turn in todo:
+            make_data(turn.case.data_set, turn.record_count, self._work)
 
     def run(self, turn: Turn) -> Run:
         """Make a run, and hold its predictions to those of the first way that had the same records."""
@@ -73,7 +76,7 @@ class Benchmark:
         job = self._job(turn, output)
         _read_into_cache(job)
         log = self._work / "logs" / f"{turn.case.name}-{turn.record_count}-{turn.way}-{turn.round}.log"
-        measured = measure(way_command(turn.way, job), way_environment(), log)
+        measured = measure(way_command(turn.way, job), way_environment(self._cores), log)
         self._check(turn, read_predictions(output, turn.record_count))
         shutil.rmtree(output)
         return _run_of(turn, self._cores, measured)
@@ -113,10 +116,10 @@ def _run_of(turn: Turn, cores: int, measured: Measurement) -> Run:
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("command", nargs="?", choices=["run", "report"], default="run")
-    parser.add_argument("--records", type=int, nargs="+", default=[2_000_000, 10_000_000], help="sizes")
+    parser.add_argument("--records", type=int, nargs="+", default=[1000, 2_000_000, 10_000_000], help="sizes")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--cases", nargs="+", choices=list(CASES), default=list(CASES))
-    parser.add_argument("--ways", nargs="+", choices=DEFAULT_WAYS, default=DEFAULT_WAYS)
+    parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=list(WAYS))
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--work", type=Path, default=Path(".bench"), help="data, models and logs")
     parser.add_argument("--output", type=Path, default=Path("docs/performance"), help="runs, tables and plot")
@@ -124,18 +127,20 @@ def _parse() -> argparse.Namespace:
 
 
 def _benchmark(options: argparse.Namespace) -> None:
-    adopt_orphans()
-    cases = [CASES[name] for name in options.cases]
-    benchmark = Benchmark(options.work.resolve(), options.cores)
-    benchmark.prepare(cases, options.records)
     results = Results(options.output / RUNS)
-    environment = this_environment()
-    if results.environments()[-1:] != [environment]:
-        results.add(environment)
     done = {run.key for run in results.runs()}
-    for turn in turns(cases, options.ways, options.records, options.rounds):
-        if (turn.case.name, turn.way, turn.asked_count, turn.round, options.cores) in done:
-            continue
+    asked = turns([CASES[name] for name in options.cases], options.ways, options.records, options.rounds)
+    todo = [turn for turn in asked if turn.key(options.cores) not in done]
+    if not todo:
+        return
+    adopt_orphans()
+    use_cores(options.cores)
+    benchmark = Benchmark(options.work.resolve(), options.cores)
+    benchmark.prepare(todo)
+    environment = this_environment()
+    if environment not in results.environments():
+        results.add(environment)
+    for turn in todo:
         run = benchmark.run(turn)
         results.add(run)
         print(f"{turn}: {run.seconds:.1f} s, {run.cpu_seconds:.1f} CPU s, {run.peak_bytes / 1e6:.0f} MB", flush=True)

@@ -15,6 +15,7 @@ from pyarrow import csv
 from bench.data import ID_DIGITS
 
 DIGITS = 7  # what batchscore writes of a number
+ENDINGS = (".csv.gz", ".csv")  # Ray Data leaves the .gz out
 
 
 class DifferenceError(Exception):
@@ -31,10 +32,10 @@ class Predictions:
 
 def read_predictions(folder: Path, record_count: int) -> Predictions:
     """Read all gzip CSV files below a folder; raises DifferenceError unless each id is there exactly once."""
-    files = [path for path in sorted(folder.rglob("*.gz")) if path.is_file() and not path.name.startswith(".")]
+    files = [path for path in sorted(folder.rglob("[!.]*")) if path.is_file() and path.name.endswith(ENDINGS)]
     tables = [table for table in map(_read_file, files) if table is not None]
     if not tables:
-        raise DifferenceError(f"{folder}: expected results, got no file that ends in .gz")
+        raise DifferenceError(f"{folder}: expected results, got none")
     table = pa.concat_tables(tables)
     places = pc.utf8_slice_codeunits(table.column(0), 1, 1 + ID_DIGITS).cast(pa.int64()).to_numpy()
     seen = np.bincount(places, minlength=record_count)
@@ -50,7 +51,8 @@ def _read_file(path: Path) -> pa.Table | None:
     """Return the records of a result; None for one without even a header, as Spark writes an empty partition."""
     with pa.input_stream(path, compression="gzip") as stream:
         data = stream.read()
-    return csv.read_csv(pa.py_buffer(data)) if data else None
+    types = csv.ConvertOptions(column_types={"score": pa.float64()})
+    return csv.read_csv(pa.py_buffer(data), convert_options=types) if data else None
 
 
 def _in_place(column: pa.ChunkedArray, places: npt.NDArray[np.int64], dtype: Any) -> npt.NDArray[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import linear_regression, median
+from statistics import median
 
 from bench.results import Run
 
@@ -15,7 +15,6 @@ WAYS = {
     "tuned_spark": "tuned Spark",
     "ray_data": "Ray Data",
     "polars_script": "Polars",
-    "dask_script": "Dask",
     "floor": "floor: processes without Spark",
     "limit": "limit: predict alone",
 }
@@ -60,11 +59,15 @@ class WayFigures:
 
 
 def fit(points: Mapping[int, float]) -> Line | None:
-    """Return the least-squares line through seconds by record count; None for fewer than two sizes."""
+    """Return the line through the seconds of the two largest record counts; None for fewer than two.
+
+    A job of few records does not use all cores, and says nothing of what more of them cost.
+    """
     if len(points) < 2:
         return None
-    slope, intercept = linear_regression([count / 1e6 for count in points], list(points.values()))
-    return Line(intercept, slope)
+    (less, early), (more, late) = sorted(points.items())[-2:]
+    slope = (late - early) / (more - less)
+    return Line(early - slope * less, slope * 1e6)
 
 
 def figures_of(runs: Sequence[Run]) -> list[WayFigures]:

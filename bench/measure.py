@@ -40,6 +40,14 @@ def adopt_orphans() -> None:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
 
 
+def use_cores(count: int) -> None:
+    """Hold this process and all that it starts to some of the machine's cores; raises ValueError if it has fewer."""
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < count:
+        raise ValueError(f"cores: expected at most {len(cores)}, which this machine has, got {count}")
+    os.sched_setaffinity(0, cores[:count])
+
+
 class _Sampler:
     """Looks at all processes below this one every half second, for peak memory and for CPU seconds.
 

@@ -21,7 +21,7 @@ def write_report(folder: Path) -> None:
     runs, environments = results.runs(), results.environments()
     if not runs:
         raise ValueError(f"{folder / RUNS}: expected runs, got none")
-    (folder / TABLES).write_text(tables(runs, environments[-1]))
+    (folder / TABLES).write_text(tables(runs, environments))
     plot(runs, folder / PLOT)
 
 
@@ -30,29 +30,26 @@ def _by_case(runs: Sequence[Run]) -> dict[Case, list[Run]]:
     return {case: [run for run in runs if run.case == case.name] for case in CASES.values() if case.name in names}
 
 
-def tables(runs: Sequence[Run], environment: Environment) -> str:
+def tables(runs: Sequence[Run], environments: Sequence[Environment]) -> str:
     """Return the report in Markdown."""
-    parts = [_environment_text(environment, runs), f"![seconds by records]({PLOT})"]
+    parts = [_environment_text(environments, runs), f"![seconds by records]({PLOT})"]
     for case, own in _by_case(runs).items():
         parts.append(f"## {case.title}")
         parts.append(_table(figures_of(own)))
     return "\n\n".join(parts) + "\n"
 
 
-def _environment_text(environment: Environment, runs: Sequence[Run]) -> str:
-    rounds = {run.round for run in runs}
-    cores = sorted({run.cores for run in runs})
-    versions = ", ".join(f"{name} {version}" for name, version in environment.versions.items())
-    return "\n".join(
-        [
-            "# Results of the benchmark",
-            "",
-            f"- {environment.date}; {len(rounds)} rounds; {' and '.join(map(str, cores))} cores used",
-            f"- {environment.processor}, {environment.core_count} cores, {environment.memory_bytes / 2**30:.1f} GiB; "
-            f"{environment.system}; {environment.java}",
-            f"- {versions}",
-        ]
-    )
+def _environment_text(environments: Sequence[Environment], runs: Sequence[Run]) -> str:
+    rounds = len({run.round for run in runs})
+    cores = " and ".join(str(count) for count in sorted({run.cores for run in runs}))
+    lines = ["# Results of the benchmark", "", f"Rounds: {rounds}. Cores used: {cores}. Made with:", ""]
+    for environment in environments:
+        versions = ", ".join(f"{name} {version}" for name, version in environment.versions.items())
+        lines.append(
+            f"- {environment.date}: {environment.processor}, {environment.core_count} cores, "
+            f"{environment.memory_bytes / 2**30:.1f} GiB; {environment.system}; {environment.java}; {versions}"
+        )
+    return "\n".join(lines)
 
 
 def _table(ways: Sequence[WayFigures]) -> str:
@@ -60,7 +57,7 @@ def _table(ways: Sequence[WayFigures]) -> str:
     titles = [
         "way",
         *(f"{size:,} records, s" for size in sizes),
-        *("start-up, s", "s per million more", "of batchscore's", "by round", "peak memory, MB", "CPU, s"),
+        *("start-up, s", "s per million more", "of batchscore's", "the same, by round", "peak memory, MB", "CPU, s"),
     ]
     rows = [_row(way, sizes) for way in ways]
     separator = ["---", *("---:" for _ in titles[1:])]

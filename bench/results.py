@@ -15,10 +15,7 @@ from typing import Any
 
 import psutil
 
-LIBRARIES = (
-    *("batchscore", "mlflow", "numpy", "pandas", "pyarrow", "pyspark", "scikit-learn", "lightgbm", "ray", "polars"),
-    "dask",
-)
+LIBRARIES = (*("mlflow", "numpy", "pandas", "pyarrow", "pyspark", "scikit-learn", "lightgbm", "ray", "polars"),)
 
 
 @dataclass(frozen=True)
@@ -89,7 +86,7 @@ def this_environment() -> Environment:
         psutil.virtual_memory().total,
         f"Linux {platform.release()}",
         _java(),
-        {"python": platform.python_version()} | _versions(LIBRARIES),
+        {"batchscore": _own_version(), "python": platform.python_version()} | _versions(LIBRARIES),
     )
 
 
@@ -103,6 +100,14 @@ def _java() -> str:
     home = os.environ.get("JAVA_HOME")
     command = [f"{home}/bin/java" if home else "java", "-version"]
     return subprocess.run(command, capture_output=True, text=True, check=True).stderr.splitlines()[0]
+
+
+def _own_version() -> str:
+    """Return the version, and the commit if this is a checkout."""
+    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    commit = f" at {done.stdout.strip()}" if done.returncode == 0 else ""
+    return f"{version('batchscore')}{commit}"
 
 
 def _versions(names: Sequence[str]) -> dict[str, str]:

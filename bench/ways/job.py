@@ -56,21 +56,20 @@ def parse_job() -> Job:
     return Job(**vars(parser.parse_args()))
 
 
-def way_environment() -> dict[str, str]:
+def way_environment(cores: int) -> dict[str, str]:
     """Return the environment of a way: this process's without settings of the libraries that are compared."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_OTHERS)}
-    return (
-        kept
-        | THREADS
-        | {
-            "MLFLOW_DISABLE_TELEMETRY": "true",
-            "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-            "PYSPARK_PYTHON": sys.executable,
-            "PYSPARK_DRIVER_PYTHON": sys.executable,
-            "PYTHONWARNINGS": "ignore",
-            "SPARK_LOCAL_IP": "127.0.0.1",
-        }
-    )
+    own = {
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+        "POLARS_MAX_THREADS": str(cores),
+        "PYSPARK_PYTHON": sys.executable,
+        "PYSPARK_DRIVER_PYTHON": sys.executable,
+        "PYTHONWARNINGS": "ignore",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "SPARK_LOCAL_IP": "127.0.0.1",
+    }
+    return kept | THREADS | own
 
 
 def way_command(way: str, job: Job) -> list[str]:
