@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 
 SAMPLE_SECONDS = 0.5
+SAMPLER_SHARE = 0.02  # of one core, at most: reading the memory of 2 GB of pages takes 40 ms
 LINGER_SECONDS = 10.0
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -49,7 +50,7 @@ def use_cores(count: int) -> None:
 
 
 class _Sampler:
-    """Looks at all processes below this one every half second, for peak memory and for CPU seconds.
+    """Looks at all processes below this one every half second or so, for peak memory and for CPU seconds.
 
     A process whose parent ignores SIGCHLD, as Ray's raylet does, adds nothing to RUSAGE_CHILDREN: its CPU seconds are
     those of the last look.
@@ -74,9 +75,12 @@ class _Sampler:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._stop.wait(SAMPLE_SECONDS):
+        wait_seconds = SAMPLE_SECONDS
+        while not self._stop.wait(wait_seconds):
+            started = time.thread_time()
             processes = psutil.Process().children(recursive=True)
             self.peak_bytes = max(self.peak_bytes, sum(map(self._look, processes)))
+            wait_seconds = max(SAMPLE_SECONDS, (time.thread_time() - started) / SAMPLER_SHARE)
 
     def _look(self, process: psutil.Process) -> int:
         """Note a process's CPU seconds and return its memory in bytes; shared pages are divided among their users."""

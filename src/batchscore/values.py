@@ -42,7 +42,8 @@ def read_csv_lines(
         raise AssertionError(f"block: expected {len(lines)} records, got {table.num_rows + len(wrong_rows)}")
     wrong = np.array(wrong_rows, np.int64)
     faults = {(int(line), "column_count") for line in lines[wrong]}
-    arrays = {position: _one_chunk(table.column(str(position))) for position in types}
+    read = dict(zip(table.column_names, table.columns, strict=True))
+    arrays = {position: _one_chunk(read[str(position)]) for position in types}
     return arrays, np.delete(lines, wrong), faults
 
 
@@ -73,7 +74,8 @@ def _read_typed(
                 raise
             unsure = _with_refused_column(unsure, numbers, str(error))
             continue
-        odd = {position for position in numbers - unsure if not _all_finite(table.column(str(position)))}
+        columns = dict(zip(table.column_names, table.columns, strict=True))
+        odd = {position for position in numbers - unsure if not _all_finite(columns[str(position)])}
         if not odd:
             return table, wrong_rows
         unsure = unsure | odd
@@ -92,7 +94,13 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _all_finite(values: pa.ChunkedArray) -> bool:
-    return not pa.types.is_floating(values.type) or pc.all(pc.is_finite(values), min_count=0).as_py()
+    if not pa.types.is_floating(values.type):
+        return True
+    # Whatever is not finite shows in the sum, which costs a tenth where there are hundreds of columns.
+    sums = [
+        np.frombuffer(chunk.buffers()[1], np.float64, len(chunk), 8 * chunk.offset).sum() for chunk in values.chunks
+    ]
+    return bool(np.isfinite(sums).all()) or pc.all(pc.is_finite(values), min_count=0).as_py()
 
 
 def _read_table(

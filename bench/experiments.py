@@ -1,0 +1,283 @@
+"""`python -m bench.experiments NAME`: what the comparison does not show - delay, invalid records, memory, planning.
+
+Each prints a table in Markdown as it goes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import os
+import pickle
+import random
+import resource
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from batchscore.config import make_config
+from batchscore.manifest import PartFile, WrittenFile, check_parts, classic_manifest, extended_manifest
+from batchscore.model import ModelVersion
+from batchscore.plan import JobSpec, Plan, Split, make_inputs, make_splits, pack_tasks
+from batchscore.schema import Column, Columns
+from batchscore.storage import StoredObject
+from bench.cases import CASES
+from bench.data import DATA_SETS, make_data
+from bench.ways.job import way_environment
+
+CORES = 2
+SAMPLE_SECONDS = 0.2
+MEGABYTE = 1e6
+
+
+def _score(work: Path, case: str, source: str, schema: Path, **keys: object) -> dict[str, Any]:
+    """Run batchscore and return its summary."""
+    output = work / "output"
+    shutil.rmtree(output, ignore_errors=True)
+    settings = {
+        "id": "experiment",
+        "model": CASES[case].model_uri,
+        "tracking_uri": f"sqlite:///{work}/mlflow.db",
+        "input": source,
+        "schema": str(schema),
+        "output": str(output),
+        "spark.master": f"local[{CORES}]",
+        "spark.ui.enabled": "false",
+    } | keys
+    command = [sys.executable, "-m", "batchscore.cli", "run", *(f"{key}={value}" for key, value in settings.items())]
+    done = subprocess.run(command, env=way_environment(CORES), stdout=subprocess.PIPE, check=True)
+    summary: dict[str, Any] = json.loads(done.stdout)
+    return summary
+
+
+def _prepare(work: Path, *cases: str) -> None:
+    command = [sys.executable, "-m", "bench.models", str(work), *cases]
+    subprocess.run(command, env=way_environment(CORES), check=True)
+
+
+def _row(*cells: object) -> None:
+    print("| " + " | ".join(str(cell) for cell in cells) + " |", flush=True)
+
+
+def _titles(*titles: str) -> None:
+    _row(*titles)
+    _row(*("---" for _ in titles))
+
+
+@contextmanager
+def _object_server(root: Path, delay_seconds: float) -> Iterator[str]:
+    command = [sys.executable, "-m", "bench.object_server", str(root), str(delay_seconds)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        assert server.stdout is not None
+        try:
+            yield f"http://127.0.0.1:{int(server.stdout.readline())}"
+        finally:
+            server.terminate()
+
+
+def delay(work: Path) -> None:
+    """Score four million records from an S3 server that answers at once, and from one that waits 50 ms each time."""
+    _prepare(work, "bank-logistic")
+    data = make_data(DATA_SETS["bank"], 4_000_000, work)
+    os.environ |= {"AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none", "AWS_DEFAULT_REGION": "us-east-1"}
+    root = work / "buckets"
+    (root / "out").mkdir(parents=True, exist_ok=True)
+    (root / "data").unlink(missing_ok=True)
+    (root / "data").symlink_to(data)
+    _titles("round", "s without delay", "s with 50 ms", "ratio")
+    for number in range(3):
+        seconds = []
+        for delay_seconds in (0.0, 0.05):
+            shutil.rmtree(root / "out" / "batch-prediction", ignore_errors=True)
+            with _object_server(root, delay_seconds) as endpoint:
+                keys = {"output": "s3://out", "s3.endpoint": endpoint}
+                summary = _score(work, "bank-logistic", "s3://data/", data / ".schema", **keys)
+            seconds.append(summary["seconds"]["total"])
+        _row(number + 1, *(f"{value:.1f}" for value in seconds), f"{seconds[1] / seconds[0]:.3f}")
+
+
+def _spoilt(cells: list[bytes], kind: str) -> bytes:
+    if kind == "columns":
+        cells = cells[:-1]
+    elif kind == "number":
+        cells[1] = b"many"
+    elif kind == "quote":
+        cells[3] = b'"x'
+    else:
+        cells[2] = b"\xff\xfe"
+    return b",".join(cells)
+
+
+def invalid(work: Path) -> None:
+    """Score a million records of which none, a hundredth and half are invalid, for one of four reasons."""
+    _prepare(work, "bank-logistic")
+    data = make_data(DATA_SETS["bank"], 1_000_000, work)
+    chance = random.Random(1)
+    paths = []
+    for share in (0.0, 0.01, 0.5):
+        path = work / "data" / f"invalid-{share}.csv"
+        with (data / "data-000.csv").open("rb") as source, path.open("wb") as target:
+            target.write(source.readline())
+            for line in source:
+                spoil = chance.random() < share
+                kind = chance.choice(("columns", "number", "quote", "encoding"))
+                target.write(_spoilt(line.rstrip(b"\n").split(b","), kind) + b"\n" if spoil else line)
+        paths.append(path)
+    _titles("round", "invalid", "CPU s of the tasks", "ratio", "s in all", "ratio")
+    for number in range(3):
+        first: list[float] = []
+        for path in paths:
+            limit = {"max_invalid_records": 10**9}
+            summary = _score(work, "bank-logistic", str(path), data / ".schema", **limit)
+            cpu, total = summary["ComputeTime"] / 1000, summary["seconds"]["total"]
+            first = first or [cpu, total]
+            cells = (f"{cpu:.2f}", f"{cpu / first[0]:.2f}", f"{total:.1f}", f"{total / first[1]:.2f}")
+            _row(number + 1, f"{summary['InvalidRecordCount'] / summary['TotalRecordCount']:.1%}", *cells)
+
+
+class _WorkerSampler:
+    """Watches the memory that no other process shares: of the workers, the greatest of one, and of the driver."""
+
+    def __init__(self) -> None:
+        self.worker_bytes = self.driver_bytes = 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> _WorkerSampler:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.wait(SAMPLE_SECONDS):
+            for process in psutil.Process().children(recursive=True):
+                try:
+                    command, size = " ".join(process.cmdline()), process.memory_full_info().uss
+                except psutil.Error:  # it ended meanwhile
+                    continue
+                if "pyspark.daemon" in command:
+                    self.worker_bytes = max(self.worker_bytes, size)
+                elif "batchscore.cli" in command:
+                    self.driver_bytes = max(self.driver_bytes, size)
+
+
+def _repeated(data: Path, times: int, target: Path, opened: Callable[[Path], Any]) -> Path:
+    """Write one file with the records of a folder's files so many times."""
+    if not target.exists():
+        with opened(target) as file:
+            for turn in range(times):
+                for path in sorted(data.glob("*.csv")):
+                    with path.open("rb") as source:
+                        header = source.readline()
+                        if file.tell() == 0 and turn == 0:
+                            file.write(header)
+                        shutil.copyfileobj(source, file, 1 << 24)
+    return target
+
+
+def _gzip_file(path: Path) -> Any:
+    return gzip.open(path, "wb", compresslevel=1)
+
+
+def memory(work: Path) -> None:
+    """Watch a worker's memory: for one record, a million, a hundred million in one file, a .gz, and wide records."""
+    _prepare(work, "bank-logistic", "wide-linear")
+    bank = {size: make_data(DATA_SETS["bank"], size, work) for size in (1, 1_000_000, 4_000_000)}
+    wide = {size: make_data(DATA_SETS["wide"], size, work) for size in (1, 100_000)}
+    folder = work / "data"
+    large = _repeated(bank[4_000_000], 25, folder / "large.csv", lambda path: path.open("wb"))
+    small_gz = _repeated(bank[1], 1, folder / "one.csv.gz", _gzip_file)
+    large_gz = _repeated(bank[4_000_000], 11, folder / "large.csv.gz", _gzip_file)
+    cases = [
+        ("bank-logistic", "one record", f"{bank[1]}/", bank[1]),
+        ("bank-logistic", "1 million records", f"{bank[1_000_000]}/", bank[1]),
+        ("bank-logistic", "100 million in one file", str(large), bank[1]),
+        ("bank-logistic", "one record in a .gz", str(small_gz), bank[1]),
+        ("bank-logistic", "44 million in one .gz", str(large_gz), bank[1]),
+        ("wide-linear", "one record of 501 columns", f"{wide[1]}/", wide[1]),
+        ("wide-linear", "100,000 of 501 columns", f"{wide[100_000]}/", wide[1]),
+    ]
+    _titles("input", "GB", "worker's peak, MB", "driver's peak, MB", "s")
+    for case, name, source, schema in cases:
+        files = [Path(source)] if not source.endswith("/") else sorted(Path(source).glob("*.csv"))
+        size = sum(path.stat().st_size for path in files) / 1e9
+        with _WorkerSampler() as sampler:
+            summary = _score(work, case, source, schema / ".schema")
+        cells = (sampler.worker_bytes / MEGABYTE, sampler.driver_bytes / MEGABYTE, summary["seconds"]["total"])
+        _row(name, f"{size:.2f}", *(f"{value:.0f}" for value in cells))
+
+
+def _synthetic_plan(count: int) -> Plan:
+    """Return a plan of so many inputs of 64 MiB, a split each."""
+    config = make_config(
+        {"id": "large", "model": "models:/m/1", "input": "s3://bucket/in/", "output": "s3://bucket/out"}
+    )
+    columns = Columns(tuple(Column(f"x{place}", "double") for place in range(20)), "id", None, None, has_header=True)
+    model = ModelVersion("models:/m/1", "m", "1", None, "d" * 64, {}, {"sklearn": {}}, None)
+    spec = JobSpec("large", config, model, "binary", ("0", "1"), "1", 0.5, columns, {"schema": ""})
+    sources = [StoredObject(f"s3://bucket/in/{number:06d}.csv", 64 << 20, f"{number:032x}") for number in range(count)]
+    inputs = make_inputs(sources, "s3://bucket/in/", config.split_bytes)
+    return Plan(spec, inputs, make_splits(inputs, config.split_bytes), ())
+
+
+def _answer(split: Split) -> str:
+    seconds = dict.fromkeys(("read", "parse", "convert", "predict", "format", "write"), 0.123456)
+    file = WrittenFile(f"s3://bucket/out/batch-prediction/result/{split.index}", 5_000_000, "a" * 64, "b" * 32)
+    part = PartFile(split.index, file, 450_000, 0, {}, {}, None, [], 900, seconds)
+    return json.dumps({"parts": [part.to_dict()]})
+
+
+def planning(_: Path) -> None:
+    """Plan, collect and commit up to a hundred thousand splits as the driver does, without Spark."""
+    _titles("splits", "plan and tasks, s", "answers and manifests, s", "manifest, MB", "peak of the process, MB")
+    for count in (1_000, 10_000, 100_000):
+        started = time.perf_counter()
+        plan = _synthetic_plan(count)
+        tasks = [
+            pickle.dumps([(split, plan.inputs[split.input_index]) for split in task])
+            for task in pack_tasks(plan.splits, plan.spec.config.split_bytes)
+        ]
+        planned = time.perf_counter() - started
+        answers = [_answer(split) for split in plan.splits]
+        started = time.perf_counter()
+        parts = [PartFile.from_dict(part) for answer in answers for part in json.loads(answer)["parts"]]
+        content = extended_manifest(plan, check_parts(plan, parts), {}, {}, "0")
+        classic_manifest(plan)
+        collected = time.perf_counter() - started
+        assert len(tasks) == count
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+        _row(f"{count:,}", f"{planned:.2f}", f"{collected:.2f}", f"{len(content) / MEGABYTE:.1f}", f"{peak:.0f}")
+
+
+EXPERIMENTS: dict[str, Callable[[Path], None]] = {
+    "delay": delay,
+    "invalid": invalid,
+    "memory": memory,
+    "planning": planning,
+}
+
+
+def main() -> int:
+    """Run an experiment."""
+    parser = argparse.ArgumentParser(prog="bench.experiments", description=__doc__)
+    parser.add_argument("name", choices=list(EXPERIMENTS))
+    parser.add_argument("--work", type=Path, default=Path(".bench"))
+    options = parser.parse_args()
+    EXPERIMENTS[options.name](options.work.resolve())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
