@@ -1,4 +1,4 @@
-"""The command line: run, verify, describe, list."""
+"""The command line: run, verify, describe, list, check."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -72,9 +73,12 @@ def _parser() -> argparse.ArgumentParser:
     describe.add_argument("id", metavar="ID")
     listing = add("list", _list, "print the records of all batch predictions of an output")
     listing.add_argument("--status", choices=STATUSES)
-    for command in (describe, listing):
+    check = add("check", _check, "read the inputs and results of a finished job again and prove that they agree")
+    check.add_argument("id", metavar="ID")
+    check.add_argument("--sample", type=_sample, metavar="N", help="read N parts, or a fraction of them below 1")
+    for command in (describe, listing, check):
         command.add_argument("--json", action="store_true", help="print JSON")
-    for command in (run, verify, describe, listing):
+    for command in (run, verify, describe, listing, check):
         command.add_argument("overrides", nargs="*", metavar="key=value", help="a key of the configuration")
     return parser
 
@@ -161,6 +165,25 @@ def _list(options: argparse.Namespace) -> int:
     ]
     rows = [[record.to_dict().get(title, "") for title in titles] for record in chosen]
     print("\n".join(table(titles, rows)))
+    return 0
+
+
+def _sample(text: str) -> float:
+    with suppress(ValueError):
+        sample = float(text)
+        if 0 < sample < 1 or (sample.is_integer() and sample >= 1):
+            return sample
+    raise argparse.ArgumentTypeError(f"expected a whole number of parts or a fraction below 1, got {text}")
+
+
+def _check(options: argparse.Namespace) -> int:
+    config = load_output_config(_config_text(options.config), options.overrides)
+    from batchscore.check import check_job
+    from batchscore.review_text import describe_check, render_check
+
+    report = check_job(options.id, config, options.sample)
+    print(json.dumps(describe_check(report)) if options.json else render_check(report), flush=True)
+    report.raise_if_failed()
     return 0
 
 

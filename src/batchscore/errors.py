@@ -76,6 +76,12 @@ class AlreadyCommittedError(CommitError):
     exit_code = 7
 
 
+class CheckFailedError(BatchScoreError):
+    """A result is not what its manifest and its input say. Do not use it; score the inputs again under a new id."""
+
+    exit_code = 8
+
+
 ERRORS_BY_NAME: dict[str, type[BatchScoreError]] = {
     error.__name__: error
     for error in (

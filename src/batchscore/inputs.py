@@ -8,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatchcase
 
 from batchscore import blocks, locations
-from batchscore.config import JobConfig
+from batchscore.config import JobConfig, S3Settings
 from batchscore.errors import BatchScoreError, InputError, ObjectMissingError
+from batchscore.lines import TextFormat
 from batchscore.plan import InputFile, JobSpec
 from batchscore.schema import Schema, bind, parse_schema
 from batchscore.scoring import input_blocks, take_header
@@ -86,13 +87,13 @@ def _beside(entry: str) -> str:
     return f"{entry}{_SCHEMA_ENDING}"
 
 
-def read_header(source: InputFile, spec: JobSpec) -> list[str] | None:
-    """Return the header record of an input, None where it has none: no records, or a job without headers.
+def read_header(source: InputFile, s3: S3Settings, text: TextFormat) -> list[str] | None:
+    """Return the header record of an input, None where it has none since it is empty.
 
     Raises InputError if the input begins with something else than text.
     """
-    block = next(input_blocks(source, spec, 0, blocks.TAIL_BYTES), None)
-    return take_header(block, source, spec)[0] if block else None
+    block = next(input_blocks(source, s3, 0, blocks.TAIL_BYTES), None)
+    return take_header(block, source, text, has_header=True)[0] if block else None
 
 
 def check_headers(
@@ -109,7 +110,7 @@ def check_headers(
 
     def check(source: InputFile) -> tuple[InputFile, list[str] | None, BatchScoreError | None]:
         try:
-            header = read_header(source, spec)
+            header = read_header(source, spec.config.s3, spec.text_format)
             if header is not None:
                 bind(spec.columns, header, source.source.uri)
         except BatchScoreError as error:

@@ -141,6 +141,7 @@ def extended_manifest(
         "threshold": spec.threshold if spec.model_type == "binary" else None,
         "schema_sha256": spec.parameters["schema"],
         "parameters": spec.parameters,
+        "input_format": _input_format_entry(spec),
         "layout": spec.config.layout,
         "invalid_records": spec.config.invalid_records,
         "precision": spec.config.precision,
@@ -174,6 +175,20 @@ def _model_entry(spec: JobSpec) -> dict[str, Any]:
         "type": spec.model_type,
         "classes": list(spec.classes),
         "positive_label": spec.positive_label,
+    }
+
+
+def _input_format_entry(spec: JobSpec) -> dict[str, Any]:
+    """Return how the records were read, so that they can be read again and held against the results."""
+    columns = spec.columns
+    names = None if columns.has_header else list(columns.names or (column.name for column in columns.inputs))
+    return {
+        "encoding": spec.config.encoding,
+        "delimiter": spec.config.delimiter,
+        "has_header": columns.has_header,
+        "names": names,
+        "row_id": columns.row_id,
+        "target": columns.target,
     }
 
 

@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from batchscore.check import PROOFS, CheckReport
 from batchscore.plan import JobSpec, pack_tasks
 from batchscore.verify import Review
+
+_FINDINGS_SHOWN = 50
 
 
 def describe_plan(review: Review) -> dict[str, Any]:
@@ -116,6 +119,42 @@ def _plan_lines(facts: dict[str, Any]) -> list[str]:
     return (
         [*lines, "", *table(["input", "bytes", "records", "columns not read", "result"], samples)] if samples else lines
     )
+
+
+def describe_check(report: CheckReport) -> dict[str, Any]:
+    """Return what a check looked at and found, for machines."""
+    return {
+        "id": report.id,
+        "ok": not report.findings,
+        "manifest": report.manifest,
+        "input_count": report.input_count,
+        "part_count": report.part_count,
+        "record_count": report.record_count,
+        "parts_read": report.parts_read,
+        "records_read": report.records_read,
+        "proofs": {proof: {"tried": report.tried[proof], "failed": report.failed[proof]} for proof in PROOFS},
+        "findings": [asdict(finding) for finding in report.findings],
+    }
+
+
+def render_check(report: CheckReport) -> str:
+    """Return what a check looked at and found, for people."""
+    shown = [
+        ("id", report.id),
+        ("manifest", report.manifest),
+        ("inputs", report.input_count),
+        ("parts", f"{report.part_count}, {report.parts_read} of them read again"),
+        ("records", f"{report.record_count}, {report.records_read} of them read again"),
+    ]
+    lines = [f"{name:<15} {value}" for name, value in shown]
+    rows = [[proof, report.tried[proof], report.failed[proof], meaning] for proof, meaning in PROOFS.items()]
+    lines += ["", *table(["proof", "tried", "failed", "what it says"], rows)]
+    if report.findings:
+        found = [[finding.proof, finding.where, finding.what] for finding in report.findings[:_FINDINGS_SHOWN]]
+        lines += ["", *table(["proof", "where", "what is wrong"], found)]
+    if len(report.findings) > _FINDINGS_SHOWN:
+        lines.append(f"and {len(report.findings) - _FINDINGS_SHOWN} more; --json has all")
+    return "\n".join([*lines, "", "wrong" if report.findings else "proven"])
 
 
 def table(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:

@@ -16,8 +16,9 @@ import numpy as np
 
 from batchscore import blocks
 from batchscore.blocks import Block
+from batchscore.config import S3Settings
 from batchscore.errors import InputError, TooManyInvalidRecordsError
-from batchscore.lines import UTF8_MARK, MalformedRecordError, decode_header
+from batchscore.lines import UTF8_MARK, MalformedRecordError, TextFormat, decode_header
 from batchscore.manifest import PartFile, WrittenFile
 from batchscore.model_input import to_model_input
 from batchscore.plan import InputFile, JobSpec, Split
@@ -79,12 +80,12 @@ class GzipPart:
         self.file.close()
 
 
-def input_blocks(source: InputFile, spec: JobSpec, start: int, stop: int | None) -> Iterator[Block]:
+def input_blocks(source: InputFile, s3: S3Settings, start: int, stop: int | None) -> Iterator[Block]:
     """Yield the records whose first byte lies in [start, stop), header record and byte-order mark included.
 
     A compressed input is counted in decompressed bytes and read from its start; ``stop`` None is the end.
     """
-    storage = storage_for(source.source.uri, spec.config.s3)
+    storage = storage_for(source.source.uri, s3)
     size = source.source.size_in_bytes
 
     def read(first: int, last: int) -> bytes:
@@ -100,21 +101,21 @@ def input_blocks(source: InputFile, spec: JobSpec, start: int, stop: int | None)
         yield from blocks.read_blocks(blocks.read_ranges(read, origin, planned, size), origin, start, planned)
 
 
-def take_header(block: Block, source: InputFile, spec: JobSpec) -> tuple[list[str] | None, Block]:
+def take_header(block: Block, source: InputFile, text: TextFormat, has_header: bool) -> tuple[list[str] | None, Block]:
     """Take byte-order mark and header record off the first block of an input.
 
-    Returns the header's names, None for a job without headers, and the rest. Raises InputError.
+    Returns the header's names, None for inputs without headers, and the rest. Raises InputError.
     """
     uri = source.source.uri
     blocks.check_content(uri, block.data, source.compression)
-    skipped = len(UTF8_MARK) if spec.config.encoding == "utf-8" and block.data.startswith(UTF8_MARK) else 0
+    skipped = len(UTF8_MARK) if text.encoding == "utf-8" and block.data.startswith(UTF8_MARK) else 0
     names = None
-    if spec.columns.has_header:
+    if has_header:
         end = block.data.find(b"\n", skipped) + 1 or len(block.data)
         if end - skipped > blocks.MAX_RECORD_BYTES:
             raise InputError(f"header of {uri}: expected at most {blocks.MAX_RECORD_BYTES} bytes, got more")
         try:
-            names = decode_header(block.data[skipped:end], spec.text_format)
+            names = decode_header(block.data[skipped:end], text)
         except MalformedRecordError as error:
             raise InputError(f"header of {uri}: expected a record of names, got one with {error}") from None
         skipped = end
@@ -123,7 +124,7 @@ def take_header(block: Block, source: InputFile, spec: JobSpec) -> tuple[list[st
 
 def split_blocks(split: Split, source: InputFile, spec: JobSpec) -> Iterator[Block]:
     """Yield the records of a split, header record and byte-order mark included."""
-    return input_blocks(source, spec, split.start, None if source.compression else split.stop)
+    return input_blocks(source, spec.config.s3, split.start, None if source.compression else split.stop)
 
 
 def parsed_blocks(
@@ -144,7 +145,7 @@ def parsed_blocks(
         if block is None:
             return
         if first:
-            names, block = take_header(block, source, spec)
+            names, block = take_header(block, source, spec.text_format, spec.columns.has_header)
             binding = bind(spec.columns, names, source.source.uri)
             extra += extra_columns(spec.columns, names or ())
             first = False

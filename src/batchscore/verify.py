@@ -161,10 +161,10 @@ def sample_input(source: InputFile, spec: JobSpec, predictor: Predictor, sample_
     records = sampled = header_bytes = 0
     extra: list[str] = []
     binding = None
-    for block in input_blocks(source, spec, 0, sample_bytes):
+    for block in input_blocks(source, spec.config.s3, 0, sample_bytes):
         content = block
         if binding is None:
-            names, content = take_header(block, source, spec)
+            names, content = take_header(block, source, spec.text_format, spec.columns.has_header)
             binding = bind(spec.columns, names, source.source.uri)
             extra = extra_columns(spec.columns, names or ())
             header_bytes = len(block.data) - len(content.data)

@@ -14,6 +14,7 @@ MODULES = {path.stem: ast.parse(path.read_text()) for path in sorted(PACKAGE.glo
 PURE = [
     *("errors", "config", "locations", "schema", "blocks", "lines", "values", "records", "predictions"),
     *("outputs", "plan", "manifest", "record", "joining", "receipts", "scoring", "model_input"),
+    *("committed", "rejected", "pairing"),
 ]
 ALLOWED = {
     "boto3": {"s3_storage"},

@@ -1,0 +1,170 @@
+"""The proof of a finished job: its inputs, its manifests and its results read again and held against each other."""
+
+from __future__ import annotations
+
+import logging
+import math
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from batchscore.committed import (
+    CommittedJob,
+    Finding,
+    classic_findings,
+    manifest_findings,
+    read_manifest,
+    record_findings,
+)
+from batchscore.config import OutputConfig, S3Settings
+from batchscore.errors import CheckFailedError, InputError, ObjectMissingError
+from batchscore.manifest import WrittenFile
+from batchscore.outputs import Outputs
+from batchscore.pairing import Tally
+from batchscore.part_check import PartToRead, check_part, parts_to_read
+from batchscore.record import BatchPrediction
+from batchscore.storage import StoredObject, read_if_present, storage_for
+
+log = logging.getLogger(__name__)
+
+PROOFS = {
+    "manifest": "the extended manifest agrees with itself and with its id",
+    "classic manifest": "Amazon's manifest agrees with it",
+    "record": "the record agrees with it",
+    "inputs": "every input is there, unchanged since it was scored",
+    "files": "every part and rejected file is there, of its size and, where read, its SHA-256",
+    "records": "a line for each record of the input, and the counts of the manifest",
+    "tags": "each line has the tag and label of its record",
+    "predictions": "each record that is not rejected has its predictions",
+    "invalid records": "the records without a prediction are those of the rejected files",
+}
+_STAT_THREADS = 16
+_READ_THREADS = 4
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+
+@dataclass
+class CheckReport:
+    """What a check looked at, by proof, and what it found wrong."""
+
+    id: str
+    manifest: str
+    input_count: int
+    part_count: int
+    record_count: int
+    parts_read: int = 0
+    records_read: int = 0
+    tried: Counter[str] = field(default_factory=Counter)
+    failed: Counter[str] = field(default_factory=Counter)
+    findings: list[Finding] = field(default_factory=list)
+
+    def add(self, proof: str, tried: int, findings: Sequence[Finding]) -> None:
+        """Add what was looked at for a proof."""
+        self.tried[proof] += tried
+        self.failed[proof] += len(findings)
+        self.findings += findings
+
+    def add_tally(self, tally: Tally, where: str) -> None:
+        """Add the comparison of a part."""
+        self.tried += tally.tried
+        self.failed += tally.failed
+        for proof, what in tally.first.items():
+            count = tally.failed[proof]
+            self.findings.append(Finding(proof, where, f"{what} ({count} in all)" if count > 1 else what))
+
+    def raise_if_failed(self) -> None:
+        """Raise CheckFailedError if anything is wrong."""
+        if self.findings:
+            first = self.findings[0]
+            raise CheckFailedError(
+                f"job {self.id}: expected results that hold, got {len(self.findings)} findings, the first: "
+                f"{first.proof}, {first.where}: {first.what}"
+            )
+
+
+def check_job(batch_id: str, config: OutputConfig, sample: float | None = None) -> CheckReport:
+    """Read the inputs and results of a finished job again and hold them against each other.
+
+    ``sample`` reads only so many parts, or such a fraction of them if it is below 1, chosen at random; that all are
+    there with their sizes is seen in any case. Raises InputError if there is no such job or something cannot be read.
+    """
+    storage, s3 = storage_for(config.output, config.s3), config.s3
+    outputs = Outputs(config.output, batch_id, "parts")
+    content = read_if_present(storage, outputs.extended_manifest)
+    if content is None:
+        raise InputError(f"job {batch_id}: expected a finished one, got no manifest {outputs.extended_manifest}")
+    job = read_manifest(content, outputs.extended_manifest)
+    outputs = replace(outputs, layout=job.layout)
+    parts = [part for item in job.inputs for part in parts_to_read(job, item)]
+    report = CheckReport(batch_id, outputs.extended_manifest, len(job.inputs), len(parts), job.record_count)
+    report.add("manifest", 1, list(manifest_findings(job, outputs)))
+    report.add(
+        "classic manifest", 1, list(classic_findings(job, read_if_present(storage, outputs.manifest), outputs.manifest))
+    )
+    record = read_if_present(storage, outputs.record)
+    prediction = None if record is None else BatchPrediction.from_json(record, outputs.record)
+    report.add("record", 1, list(record_findings(job, prediction, outputs.record)))
+    absent = _check_presence(job, s3, report)
+    chosen = [part for part in _sampled(parts, sample) if not absent & part.uris]
+    log.info("job %s: %d of %d parts are read again", batch_id, len(chosen), len(parts))
+    for part, (tally, findings) in zip(
+        chosen, _in_threads(lambda part: check_part(part, s3), chosen, _READ_THREADS), strict=True
+    ):
+        report.parts_read += 1
+        report.records_read += tally.record_count
+        report.add_tally(tally, part.part.file.uri)
+        for finding in findings:
+            report.add(finding.proof, 0, [finding])
+    return report
+
+
+def _check_presence(job: CommittedJob, s3: S3Settings, report: CheckReport) -> set[str]:
+    """See that every input, part and rejected file is there; return the URIs of those that are not as they were."""
+    files = [file for item in job.inputs for file in (*(part.file for part in item.parts), *item.rejected)]
+    sources = [item.source for item in job.inputs]
+    found = list(_in_threads(lambda file: _file_findings(file, s3), files, _STAT_THREADS))
+    report.add("files", len(files), [finding for findings in found for finding in findings])
+    found = list(_in_threads(lambda source: _source_findings(source, s3), sources, _STAT_THREADS))
+    report.add("inputs", len(sources), [finding for findings in found for finding in findings])
+    return {finding.where for finding in report.findings if finding.proof in {"files", "inputs"}}
+
+
+def _file_findings(file: WrittenFile, s3: S3Settings) -> list[Finding]:
+    try:
+        size = storage_for(file.uri, s3).stat(file.uri).size_in_bytes
+    except ObjectMissingError:
+        return [Finding("files", file.uri, "expected a file, got none")]
+    if size != file.file_size_in_bytes:
+        return [Finding("files", file.uri, f"expected {file.file_size_in_bytes} bytes, got {size}")]
+    return []
+
+
+def _source_findings(source: StoredObject, s3: S3Settings) -> list[Finding]:
+    try:
+        stored = storage_for(source.uri, s3).stat(source.uri)
+    except ObjectMissingError:
+        return [Finding("inputs", source.uri, "expected the input that was scored, got none")]
+    if (stored.etag, stored.size_in_bytes) != (source.etag, source.size_in_bytes):
+        return [Finding("inputs", source.uri, f"expected etag {source.etag} as scored, got {stored.etag}")]
+    return []
+
+
+def _sampled(parts: Sequence[PartToRead], sample: float | None) -> Sequence[PartToRead]:
+    if sample is None:
+        return parts
+    count = min(len(parts), int(sample) if sample >= 1 else math.ceil(len(parts) * sample))
+    return [parts[index] for index in sorted(random.sample(range(len(parts)), count))]
+
+
+def _in_threads(work: Callable[[Item], Answer], items: Sequence[Item], threads: int) -> Iterator[Answer]:
+    """Yield the answers in order; after an error no more work begins."""
+    with ThreadPoolExecutor(threads, thread_name_prefix="check") as pool:
+        try:
+            yield from pool.map(work, items)
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise

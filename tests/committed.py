@@ -1,0 +1,100 @@
+"""A finished job without Spark: scored as a task scores it, committed as a driver does, for tests of what follows."""
+
+import json
+import math
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from batchscore import record
+from batchscore.categories import ModelInput
+from batchscore.config import JobConfig, OutputConfig
+from batchscore.joining import join_parts, plan_joins
+from batchscore.manifest import PartFile, classic_manifest, count, extended_manifest
+from batchscore.model import ModelVersion
+from batchscore.plan import JobSpec, Plan, make_inputs, make_splits, naming_root, parameters_of, with_headers
+from batchscore.predictor import FloatArray, Predictor
+from batchscore.schema import Column, Columns
+from batchscore.scoring import score_split
+from batchscore.storage import StoredObject, storage_for
+
+INPUTS = (Column("a", "double", required=True), Column("b", "string"))
+FAILS = 13.0  # the model raises where a is this
+
+
+def predict(frame: ModelInput) -> FloatArray:
+    """Return a number for each record."""
+    assert isinstance(frame, pd.DataFrame)
+    if (frame["a"] == FAILS).any():
+        raise ValueError("cannot take it")
+    return np.array([math.tanh(a / 10) + len(b) for a, b in frame.itertuples(index=False)])
+
+
+PREDICTOR = Predictor("regression", (), None, predict)
+
+
+class FinishedJob:
+    """A regression over CSV files of a folder ``in``, with columns ``id``, ``a``, ``b`` and ``y``."""
+
+    def __init__(self, folder: Path, files: dict[str, bytes], batch_id: str = "bp-1", **settings: Any) -> None:
+        self.folder = folder
+        (folder / "in").mkdir(exist_ok=True)
+        for name, content in files.items():
+            path = folder / "in" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        settings = {"model": "models:/m/1", "input": f"{folder}/in/", "output": f"{folder}/out"} | settings
+        self.tagged: bool = settings.pop("tagged", True)
+        self.config = JobConfig.model_validate(settings)
+        prefix = f"file://{folder}/in/"
+        listed = storage_for(prefix, self.config.s3).list(prefix)
+        self.plan = self._plan(batch_id, [item for item in listed if item.uri.removeprefix(prefix) in files])
+        self.parts: list[PartFile] = []
+
+    def _plan(self, batch_id: str, sources: Sequence[StoredObject]) -> Plan:
+        config, version = self.config, ModelVersion("models:/m/1", "m", "1", None, "0", {}, {}, INPUTS)
+        names = ("id", "a", "b", "y")
+        has_header = config.has_header is not False
+        row_id, target = ("id", "y") if self.tagged else (None, None)
+        columns = Columns(INPUTS, row_id, target, names, has_header)
+        parameters = parameters_of(config, version, 0.5, sources, "")
+        spec = JobSpec(batch_id, config, version, "regression", (), None, 0.5, columns, parameters)
+        inputs = make_inputs(sources, naming_root(config.input), config.split_bytes)
+        if has_header:
+            inputs = with_headers(inputs, {item.source.uri: names for item in inputs if item.split_count > 1})
+        return Plan(spec, inputs, make_splits(inputs, config.split_bytes), ())
+
+    def score(self) -> None:
+        """Write the parts, and join those of an input where the layout asks for it."""
+        plan = self.plan
+        self.parts = [score_split(split, plan.inputs[split.input_index], plan.spec, PREDICTOR) for split in plan.splits]
+
+    def commit(self) -> "FinishedJob":
+        """Score and commit; the record is COMPLETED."""
+        self.score()
+        outputs, storage = self.plan.spec.outputs, storage_for(self.config.output, self.config.s3)
+        joined = {task.input_index: join_parts(task, self.config.s3) for task in plan_joins(self.plan, self.parts)}
+        content = extended_manifest(self.plan, self.parts, joined, {}, "1")
+        storage.put_new(outputs.extended_manifest, content)
+        storage.put(outputs.manifest, BytesIO(classic_manifest(self.plan)))
+        done = record.completed(record.pending(self.plan.spec, 1), count(self.parts), 0, outputs.log, 2)
+        storage.put(outputs.record, BytesIO(done.to_json()))
+        return self
+
+    @property
+    def output(self) -> OutputConfig:
+        """Where the results are."""
+        return OutputConfig(output=self.config.output)
+
+    def path(self, name: str) -> Path:
+        """Return a file below ``batch-prediction``."""
+        return self.folder / "out" / "batch-prediction" / name
+
+    def edit_manifest(self, **changed: Any) -> None:
+        """Change top-level keys of the extended manifest."""
+        path = self.path(f"{self.plan.spec.id}.manifest.json")
+        path.write_text(json.dumps(json.loads(path.read_bytes()) | changed))
