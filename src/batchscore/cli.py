@@ -1,4 +1,4 @@
-"""The command line: run, verify, describe, list, check."""
+"""The command line: run, verify, describe, list, check, clean."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import logging
 import sys
 import tempfile
+import time
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,13 +17,10 @@ from typing import Any
 from batchscore import __version__, locations
 from batchscore.config import JobConfig, OutputConfig, S3Settings, load_config, load_output_config
 from batchscore.errors import BatchScoreError, ConfigError, InputError, describe_without_content
-from batchscore.outputs import Outputs
+from batchscore.outputs import EXTENDED_MANIFEST_END, RECORD_END, Outputs
 from batchscore.process import LOG_FORMAT
 from batchscore.record import STATUSES, BatchPrediction
 from batchscore.storage import storage_for
-
-_RECORD_NAMES_END = ".json"
-_EXTENDED_MANIFEST_END = ".manifest.json"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -76,9 +74,12 @@ def _parser() -> argparse.ArgumentParser:
     check = add("check", _check, "read the inputs and results of a finished job again and prove that they agree")
     check.add_argument("id", metavar="ID")
     check.add_argument("--sample", type=_sample, metavar="N", help="read N parts, or a fraction of them below 1")
-    for command in (describe, listing, check):
+    clean = add("clean", _clean, "list what unfinished jobs have left behind, and remove it with --yes")
+    clean.add_argument("--older-than", metavar="AGE", default="7d", help="such as 36h, 7d (the default) or 2w")
+    clean.add_argument("--yes", action="store_true", help="remove what is listed")
+    for command in (describe, listing, check, clean):
         command.add_argument("--json", action="store_true", help="print JSON")
-    for command in (run, verify, describe, listing, check):
+    for command in (run, verify, describe, listing, check, clean):
         command.add_argument("overrides", nargs="*", metavar="key=value", help="a key of the configuration")
     return parser
 
@@ -146,8 +147,8 @@ def _list(options: argparse.Namespace) -> int:
     folder = Outputs(config.output, "", "parts").folder + "/"
     records = [
         _read_record(item.uri, config)
-        for item in storage_for(folder, config.s3).list(folder)
-        if _is_record(item.uri.removeprefix(folder))
+        for item in storage_for(folder, config.s3).list_folder(folder)
+        if _is_record(item.uri)
     ]
     chosen = [record for record in records if options.status in (None, record.Status)]
     if options.json:
@@ -187,8 +188,20 @@ def _check(options: argparse.Namespace) -> int:
     return 0
 
 
-def _is_record(name: str) -> bool:
-    return "/" not in name and name.endswith(_RECORD_NAMES_END) and not name.endswith(_EXTENDED_MANIFEST_END)
+def _clean(options: argparse.Namespace) -> int:
+    config = load_output_config(_config_text(options.config), options.overrides)
+    from batchscore.clean import find_leftovers, parse_age, remove_leftovers
+    from batchscore.review_text import describe_leftovers, render_leftovers
+
+    leftovers = find_leftovers(config, parse_age(options.older_than), time.time())
+    removed = remove_leftovers(config, leftovers) if options.yes else None
+    found = leftovers.objects
+    print(json.dumps(describe_leftovers(found, removed)) if options.json else render_leftovers(found, removed))
+    return 0
+
+
+def _is_record(uri: str) -> bool:
+    return uri.endswith(RECORD_END) and not uri.endswith(EXTENDED_MANIFEST_END)
 
 
 if __name__ == "__main__":

@@ -96,6 +96,15 @@ def read_manifest(content: bytes, uri: str) -> CommittedJob:
         raise InputError(f"manifest {uri}: expected an extended manifest, got something else") from error
 
 
+def read_file_uris(content: bytes, uri: str) -> set[str]:
+    """Return the URIs of everything that an extended manifest names; raises InputError."""
+    try:
+        items = [_read_input(item) for item in json.loads(content)["inputs"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"manifest {uri}: expected an extended manifest, got something else") from error
+    return {file.uri for item in items for file in _files(item)} | {item.result for item in items}
+
+
 def _read_source(raw: dict[str, Any]) -> StoredObject:
     return StoredObject(raw["uri"], raw["file_size_in_bytes"], raw["etag"])
 

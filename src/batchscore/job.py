@@ -29,6 +29,7 @@ from batchscore.manifest import (
     committed_parameters,
     count,
     extended_manifest,
+    named_files,
 )
 from batchscore.model import pack_model
 from batchscore.outputs import Outputs, new_id
@@ -36,6 +37,7 @@ from batchscore.plan import Plan
 from batchscore.planning import LoadedModel, load_model, make_plan
 from batchscore.process import StopRequested, log_file, signals_as_errors, temporary_folder
 from batchscore.progress import progress_report
+from batchscore.receipts import check_present
 from batchscore.record import BatchPrediction
 from batchscore.scoring import StageClock
 from batchscore.session import BackgroundSpark
@@ -91,6 +93,8 @@ class _Job:
                     session = spark.session()
                 parts = self._score(session, plan, model, existed)
                 joined = self._join(session, plan, parts)
+                if existed:
+                    check_present(self.storage, named_files(plan, parts, joined))
                 with self.clock("commit"):
                     self._commit(plan, parts, joined)
             except BaseException as error:

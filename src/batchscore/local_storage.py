@@ -36,6 +36,10 @@ def _local_errors(what: str, uri: str, wrong: type[InputError | CommitError]) ->
         raise wrong(f"{what} {uri}: expected access, got {error.strerror or type(error).__name__}") from error
 
 
+def _stored(uri: str, status: os.stat_result) -> StoredObject:
+    return StoredObject(uri, status.st_size, _local_etag(status), status.st_mtime)
+
+
 def _local_etag(status: os.stat_result) -> str:
     return f"{status.st_mtime_ns:x}-{status.st_size:x}"
 
@@ -47,8 +51,15 @@ class LocalStorage:
         """See Storage.list; a missing folder has no files."""
         with _local_errors("input", prefix, InputError):
             for path in sorted(self._walk(locations.local_path(prefix).rstrip("/"))):
-                status = Path(path).stat()
-                yield StoredObject(f"file://{path}", status.st_size, _local_etag(status))
+                yield _stored(f"file://{path}", Path(path).stat())
+
+    def list_folder(self, prefix: str) -> Iterator[StoredObject]:
+        """See Storage.list_folder; a missing folder has no files."""
+        with _local_errors("input", prefix, InputError):
+            folder = Path(locations.local_path(prefix))
+            for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+                if path.is_file():
+                    yield _stored(f"file://{path}", path.stat())
 
     def _walk(self, folder: str) -> Iterator[str]:
         if not Path(folder).is_dir():
@@ -67,7 +78,7 @@ class LocalStorage:
             status = path.stat()
             if path.is_dir():
                 raise ObjectMissingError(f"file {uri}: expected a file, got a folder (a prefix ends in /)")
-            return StoredObject(uri, status.st_size, _local_etag(status))
+            return _stored(uri, status)
 
     def read(self, uri: str) -> bytes:
         """See Storage.read."""

@@ -162,6 +162,12 @@ def extended_manifest(
     return f'{head}"inputs": [\n  {lines}\n ]{tail}'.encode()
 
 
+def named_files(plan: Plan, parts: Sequence[PartFile], joined: Mapping[int, WrittenFile]) -> list[WrittenFile]:
+    """Return every file that the extended manifest of these parts names."""
+    alone = [part.file for part in parts if plan.splits[part.split_index].input_index not in joined]
+    return [*alone, *joined.values(), *(part.rejected for part in parts if part.rejected)]
+
+
 def _model_entry(spec: JobSpec) -> dict[str, Any]:
     model = spec.model
     return {

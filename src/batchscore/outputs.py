@@ -13,6 +13,10 @@ from batchscore import locations
 Layout = Literal["parts", "amazon"]
 
 FOLDER = "batch-prediction"
+EXTENDED_MANIFEST_END = ".manifest.json"
+MANIFEST_END = ".manifest"
+RECORD_END = ".json"
+LOG_END = ".log"
 # What S3 calls safe beside letters and digits; quote() itself keeps "_.-~", and "~" is one to avoid.
 _SAFE_CHARACTERS = "!-_.*'()"
 _GENERATED_ID_CHARACTERS = 11
@@ -42,6 +46,14 @@ def encode_name(relative_key: str) -> str:
     return text
 
 
+def id_of(name: str) -> str | None:
+    """Return the id whose manifest, record or log has a name; None for the name of something else."""
+    for ending in (EXTENDED_MANIFEST_END, MANIFEST_END, RECORD_END, LOG_END):
+        if name.endswith(ending):
+            return name.removesuffix(ending)
+    return None
+
+
 @dataclass(frozen=True)
 class Outputs:
     """Where one batch prediction writes."""
@@ -61,22 +73,22 @@ class Outputs:
     @property
     def manifest(self) -> str:
         """Amazon's manifest."""
-        return self._beside_results(".manifest")
+        return self._beside_results(MANIFEST_END)
 
     @property
     def extended_manifest(self) -> str:
         """The extended manifest: the commit."""
-        return self._beside_results(".manifest.json")
+        return self._beside_results(EXTENDED_MANIFEST_END)
 
     @property
     def record(self) -> str:
         """The record of the batch prediction."""
-        return self._beside_results(".json")
+        return self._beside_results(RECORD_END)
 
     @property
     def log(self) -> str:
         """The log."""
-        return self._beside_results(".log")
+        return self._beside_results(LOG_END)
 
     @property
     def work(self) -> str:

@@ -6,12 +6,15 @@ import hashlib
 import io
 import json
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from batchscore.errors import ObjectMissingError
+from batchscore.errors import ObjectMissingError, ScoringError
 from batchscore.manifest import PartFile, WrittenFile
 from batchscore.plan import Split
-from batchscore.storage import Storage
+from batchscore.storage import Storage, is_present
+
+_THREADS = 16
 
 
 def write_receipt(storage: Storage, uri: str, parameters: Mapping[str, str], parts: Sequence[PartFile]) -> None:
@@ -40,6 +43,18 @@ def finished_parts(
     if not all(_is_unchanged(storage, file) for file in written):
         return None
     return [replace(part, reused=True) for part in parts]
+
+
+def check_present(storage: Storage, files: Sequence[WrittenFile]) -> None:
+    """Raise ScoringError if a file of a job that went on is no longer there: what is old may be cleaned away."""
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="present") as pool:
+        absent = [
+            file.uri
+            for file, there in zip(files, pool.map(lambda file: is_present(storage, file.uri), files), strict=True)
+            if not there
+        ]
+    if absent:
+        raise ScoringError(f"part {absent[0]}: expected {len(absent)} parts to be there still, got none; run it again")
 
 
 def _is_unchanged(storage: Storage, written: WrittenFile) -> bool:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 from batchscore.check import PROOFS, CheckReport
 from batchscore.plan import JobSpec, pack_tasks
+from batchscore.storage import StoredObject
 from batchscore.verify import Review
 
 _FINDINGS_SHOWN = 50
@@ -155,6 +157,35 @@ def render_check(report: CheckReport) -> str:
     if len(report.findings) > _FINDINGS_SHOWN:
         lines.append(f"and {len(report.findings) - _FINDINGS_SHOWN} more; --json has all")
     return "\n".join([*lines, "", "wrong" if report.findings else "proven"])
+
+
+def describe_leftovers(objects: Sequence[StoredObject], removed: Sequence[StoredObject] | None) -> dict[str, Any]:
+    """Return what jobs have left behind, and what of it was removed, None if that was not asked for, for machines."""
+    return {
+        "object_count": len(objects),
+        "size_in_bytes": sum(item.size_in_bytes for item in objects),
+        "removed_count": len(removed or ()),
+        "objects": [
+            {"uri": item.uri, "size_in_bytes": item.size_in_bytes, "modified": round(item.modified_epoch_seconds)}
+            for item in objects
+        ],
+    }
+
+
+def render_leftovers(objects: Sequence[StoredObject], removed: Sequence[StoredObject] | None) -> str:
+    """Return what jobs have left behind, and what of it was removed, for people."""
+    if not objects:
+        return "nothing to clean"
+    rows = [[item.size_in_bytes, _utc(item.modified_epoch_seconds), item.uri] for item in objects]
+    size = sum(item.size_in_bytes for item in objects)
+    done = "nothing removed; --yes removes them" if removed is None else f"{len(removed)} of them removed"
+    return "\n".join(
+        [*table(["bytes", "last change", "file"], rows), "", f"{len(objects)} files, {size} bytes: {done}"]
+    )
+
+
+def _utc(epoch_seconds: float) -> str:
+    return datetime.fromtimestamp(epoch_seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def table(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:

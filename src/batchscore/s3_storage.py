@@ -124,19 +124,29 @@ class S3Storage:
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """See Storage.list."""
+        return self._list(prefix)
+
+    def list_folder(self, prefix: str) -> Iterator[StoredObject]:
+        """See Storage.list_folder: S3 itself passes over what lies deeper."""
+        return self._list(prefix, Delimiter="/")
+
+    def _list(self, prefix: str, **arguments: Any) -> Iterator[StoredObject]:
         bucket, key = locations.split_s3_uri(prefix)
-        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key, **self._for_reading())
+        pages = self._s3.get_paginator("list_objects_v2").paginate(
+            Bucket=bucket, Prefix=key, **arguments, **self._for_reading()
+        )
         with _read_errors(prefix):
             for page in pages:
                 for item in page.get("Contents", []):
-                    yield StoredObject(f"s3://{bucket}/{item['Key']}", item["Size"], item["ETag"].strip('"'))
+                    uri, modified = f"s3://{bucket}/{item['Key']}", item["LastModified"].timestamp()
+                    yield StoredObject(uri, item["Size"], item["ETag"].strip('"'), modified)
 
     def stat(self, uri: str) -> StoredObject:
         """See Storage.stat."""
         bucket, key = locations.split_s3_uri(uri)
         with _read_errors(uri):
             head = self._s3.head_object(Bucket=bucket, Key=key, **self._for_reading())
-        return StoredObject(uri, head["ContentLength"], head["ETag"].strip('"'))
+        return StoredObject(uri, head["ContentLength"], head["ETag"].strip('"'), head["LastModified"].timestamp())
 
     def read(self, uri: str) -> bytes:
         """See Storage.read."""

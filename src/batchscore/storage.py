@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Protocol
 
 from batchscore import locations
@@ -18,11 +18,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StoredObject:
-    """An object as a listing shows it; ``etag`` changes whenever the content is replaced."""
+    """An object as a listing shows it; ``etag`` changes whenever the content is replaced.
+
+    ``modified_epoch_seconds`` is when it was written, by the store's clock; 0 where nobody asked the store.
+    """
 
     uri: str
     size_in_bytes: int
     etag: str
+    modified_epoch_seconds: float = field(default=0.0, compare=False)
 
 
 class Storage(Protocol):
@@ -34,6 +38,9 @@ class Storage(Protocol):
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """Yield every object whose URI begins with ``prefix`` (ending in ``/``), in key order."""
+
+    def list_folder(self, prefix: str) -> Iterator[StoredObject]:
+        """Yield every object directly below ``prefix`` (ending in ``/``), in key order, none of its folders'."""
 
     def stat(self, uri: str) -> StoredObject:
         """Return size and etag of one object."""
