@@ -96,6 +96,14 @@ def read_manifest(content: bytes, uri: str) -> CommittedJob:
         raise InputError(f"manifest {uri}: expected an extended manifest, got something else") from error
 
 
+def read_sources(content: bytes, uri: str) -> list[StoredObject]:
+    """Return the inputs that an extended manifest holds, in its order; raises InputError."""
+    try:
+        return [_read_source(item) for item in json.loads(content)["inputs"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"manifest {uri}: expected an extended manifest, got something else") from error
+
+
 def read_file_uris(content: bytes, uri: str) -> set[str]:
     """Return the URIs of everything that an extended manifest names; raises InputError."""
     try:

@@ -130,6 +130,7 @@ class JobConfig(_Section):
     delimiter: Annotated[str, AfterValidator(_one_delimiter)] = ","
     encoding: Annotated[str, AfterValidator(_canonical_encoding)] = "utf-8"
     output: Annotated[str, AfterValidator(_output_uri)]
+    mode: Literal["all", "new_inputs"] = "all"
     layout: Literal["parts", "amazon"] = "parts"
     invalid_records: Literal["blank", "keep_tag"] = "blank"
     precision: Literal["amazon", "full"] = "amazon"
@@ -244,7 +245,8 @@ def _describe_faults(error: ValidationError) -> str:
     for fault in error.errors(include_url=False, include_input=True):
         key = ".".join(str(part) for part in fault["loc"])
         if fault["type"] == "extra_forbidden":
-            near = difflib.get_close_matches(key, known_keys(), n=1)
+            swapped = [known for known in known_keys() if sorted(known) == sorted(key)]  # modle is model, not mode
+            near = swapped or difflib.get_close_matches(key, known_keys(), n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             faults.append(f"key {key}: expected a known key{hint}")
         elif fault["type"] == "missing":

@@ -40,6 +40,10 @@ class ObjectChangedError(InputError):
     """An input was replaced after it was planned. Run again with a new id."""
 
 
+class InputsScoredError(InputError):
+    """Another job has scored some of the inputs since this one chose them. Run again with a new id for the rest."""
+
+
 class TransientReadError(InputError):
     """Reading failed in a way that may pass (throttling, a broken connection). Spark tries the task again."""
 
@@ -90,6 +94,7 @@ ERRORS_BY_NAME: dict[str, type[BatchScoreError]] = {
         InputError,
         ObjectMissingError,
         ObjectChangedError,
+        InputsScoredError,
         TransientReadError,
         ModelError,
         ScoringError,

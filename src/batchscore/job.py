@@ -7,6 +7,7 @@ import logging
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,9 +33,10 @@ from batchscore.manifest import (
     named_files,
 )
 from batchscore.model import pack_model
+from batchscore.new_inputs import bind_inputs, check_still_new
 from batchscore.outputs import Outputs, new_id
 from batchscore.plan import Plan
-from batchscore.planning import LoadedModel, load_model, make_plan
+from batchscore.planning import LoadedModel, load_model, make_plan, plan_without_headers
 from batchscore.process import StopRequested, log_file, signals_as_errors, temporary_folder
 from batchscore.progress import progress_report
 from batchscore.receipts import check_present
@@ -77,22 +79,21 @@ class _Job:
 
     def run(self) -> dict[str, Any]:
         with self.clock("total"), BackgroundSpark(self.config, self.given_spark) as spark:
-            if not self._is_finished():
+            finished = self._is_finished()
+            if not finished and self.config.mode == "all":  # among new inputs there may be none to score
                 spark.start()
             with self.clock("load_model"):
                 model = load_model(self.config, self.folder / "model")
             with self.clock("plan"):
-                plan = make_plan(self.config, model)
+                plan = plan_without_headers(self.config, model) if finished else make_plan(self.config, model)
             self._check_committed(plan)
             prediction, existed = self._create_record(plan)
             if self._is_finished():
                 return self._report_again(plan, prediction)
             try:
                 prediction = self._write_record(record.in_progress(prediction, _now()))
-                with self.clock("start_spark"):
-                    session = spark.session()
-                parts = self._score(session, plan, model, existed)
-                joined = self._join(session, plan, parts)
+                parts = self._score(spark, plan, model, existed)
+                joined = self._join(spark, plan, parts)
                 if existed:
                     check_present(self.storage, named_files(plan, parts, joined))
                 with self.clock("commit"):
@@ -109,6 +110,9 @@ class _Job:
     def _is_finished(self) -> bool:
         return is_present(self.storage, self.outputs.extended_manifest)
 
+    def _is_known(self) -> bool:
+        return self._is_finished() or is_present(self.storage, self.outputs.record)
+
     def _check_committed(self, plan: Plan) -> None:
         """Refuse an id that a committed result of other parameters has, even if its record was removed."""
         content = read_if_present(self.storage, self.outputs.extended_manifest)
@@ -119,6 +123,8 @@ class _Job:
     def _create_record(self, plan: Plan) -> tuple[BatchPrediction, bool]:
         """Bind the id to this job, or find it bound to the same one before."""
         new = record.pending(plan.spec, _now())
+        if self.config.mode == "new_inputs" and not self._is_known():
+            bind_inputs(self.config, [item.source for item in plan.inputs])
         try:
             self.storage.put_new(self.outputs.record, new.to_json())
         except ObjectExistsError:
@@ -142,12 +148,16 @@ class _Job:
             existing = self._write_record(record.completed(existing, counts, compute, self.outputs.log, _now()))
         return existing.to_dict() | {"manifest": self.outputs.manifest, "reported_again": True}
 
-    def _score(self, spark: SparkSession, plan: Plan, model: LoadedModel, resuming: bool) -> list[PartFile]:
+    def _score(self, spark: BackgroundSpark, plan: Plan, model: LoadedModel, resuming: bool) -> list[PartFile]:
+        if not plan.inputs:
+            return []
         from batchscore.tasks import score
 
+        with self.clock("start_spark"):
+            session = spark.session()
         archive = pack_model(model.folder)
         with self.clock("score"), progress_report(plan) as report:
-            parts = check_parts(plan, score(spark, plan, archive, resuming, report))
+            parts = check_parts(plan, score(session, plan, archive, resuming, report))
         for part in parts:
             if part.extra_columns:
                 uri = plan.inputs[plan.splits[part.split_index].input_index].source.uri
@@ -158,17 +168,18 @@ class _Job:
         check_limits(plan.spec, count(parts))
         return parts
 
-    def _join(self, spark: SparkSession, plan: Plan, parts: Sequence[PartFile]) -> dict[int, WrittenFile]:
+    def _join(self, spark: BackgroundSpark, plan: Plan, parts: Sequence[PartFile]) -> dict[int, WrittenFile]:
         joins = plan_joins(plan, parts)
         if not joins:
             return {}
         from batchscore.tasks import join
 
         with self.clock("join"):
-            return join(spark, plan.spec, joins)
+            return join(spark.session(), plan.spec, joins)
 
     def _commit(self, plan: Plan, parts: Sequence[PartFile], joined: Mapping[int, WrittenFile]) -> None:
         content = extended_manifest(plan, parts, joined, software_versions(plan), uuid.uuid4().hex)
+        check_still_new(self.config, [item.source for item in plan.inputs])
         commit_manifest(self.storage, self.outputs.extended_manifest, content)
         self.committed = True
         self.storage.put(self.outputs.manifest, io.BytesIO(classic_manifest(plan)))
@@ -212,6 +223,8 @@ class _Job:
         counts = count(parts)
         compute = sum(part.compute_milliseconds for part in parts)
         done = record.completed(prediction, counts, compute, self.outputs.log, _now())
+        if not plan.inputs:
+            done = replace(done, Message=f"nothing new: {len(plan.skipped)} files below the inputs, none to score")
         log.info("job %s completed: %s", plan.spec.id, done.Message)
         self._write_log()
         self._write_record(done)

@@ -142,6 +142,7 @@ def extended_manifest(
         "schema_sha256": spec.parameters["schema"],
         "parameters": spec.parameters,
         "input_format": _input_format_entry(spec),
+        "mode": spec.config.mode,
         "layout": spec.config.layout,
         "invalid_records": spec.config.invalid_records,
         "precision": spec.config.precision,

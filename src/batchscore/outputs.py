@@ -110,6 +110,11 @@ class Outputs:
         """Return the file of a split's invalid records."""
         return f"{self.folder}/rejected/{self.id}-{name}/part-{number:05d}.csv.gz"
 
+    @property
+    def inputs(self) -> str:
+        """The inputs that a job of new ones began with."""
+        return f"{self.work}inputs.json"
+
     def receipt(self, task: int) -> str:
         """Return the record of a finished task, by which an unfinished job goes on."""
         return f"{self.work}task-{task:08d}.json"

@@ -28,6 +28,7 @@ _NOT_PARAMETERS = {
     *("id", "name", "spark", "s3", "tracking_uri", "registry_uri"),
     *("max_invalid_records", "max_invalid_fraction", "allow_version_mismatch"),
     *("model", "threshold"),  # the version resolved and the threshold in force stand for them
+    "mode",  # the inputs chosen stand for it
 }
 
 

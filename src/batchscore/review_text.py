@@ -13,6 +13,7 @@ from batchscore.storage import StoredObject
 from batchscore.verify import Review
 
 _FINDINGS_SHOWN = 50
+_SKIPPED_SHOWN = 20
 
 
 def describe_plan(review: Review) -> dict[str, Any]:
@@ -96,7 +97,7 @@ def _plan_lines(facts: dict[str, Any]) -> list[str]:
         shown.append(("threshold", f"{facts['threshold']} for label {facts['positive_label']}"))
     shown += [
         ("inputs", f"{facts['input_count']} files, {facts['size_in_bytes']} bytes"),
-        ("skipped", "; ".join(f"{item['uri']} ({item['reason']})" for item in facts["skipped"]) or "none"),
+        ("skipped", _skipped_text(facts["skipped"])),
         ("records", f"about {facts['estimated_records']}"),
         ("splits", f"{facts['split_count']} in {facts['task_count']} tasks"),
         ("result columns", ",".join(facts["result_columns"])),
@@ -121,6 +122,13 @@ def _plan_lines(facts: dict[str, Any]) -> list[str]:
     return (
         [*lines, "", *table(["input", "bytes", "records", "columns not read", "result"], samples)] if samples else lines
     )
+
+
+def _skipped_text(skipped: Sequence[dict[str, str]]) -> str:
+    shown = [f"{item['uri']} ({item['reason']})" for item in skipped[:_SKIPPED_SHOWN]]
+    if len(skipped) > _SKIPPED_SHOWN:
+        shown.append(f"and {len(skipped) - _SKIPPED_SHOWN} more")
+    return "; ".join(shown) or "none"
 
 
 def describe_check(report: CheckReport) -> dict[str, Any]:

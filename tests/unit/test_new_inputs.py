@@ -1,0 +1,124 @@
+"""``mode: new_inputs``: which inputs a job takes, without Spark."""
+
+import io
+from pathlib import Path
+
+import pytest
+from tests.committed import FinishedJob
+
+from batchscore.config import JobConfig
+from batchscore.errors import IdempotentParameterMismatchError, InputError, InputsScoredError
+from batchscore.local_storage import LocalStorage
+from batchscore.new_inputs import bind_inputs, check_still_new, choose_inputs
+from batchscore.storage import StoredObject
+
+FILE = b"id,a,b,y\nC1,1,x,0\n"
+
+
+def write(folder: Path, *names: str) -> None:
+    (folder / "in").mkdir(exist_ok=True)
+    for name in names:
+        (folder / "in" / name).write_bytes(FILE)
+
+
+def config(folder: Path, batch_id: str | None = "new", **keys: str) -> JobConfig:
+    where = {"input": f"{folder}/in/", "output": f"{folder}/out", "model": "models:/m/1", "id": batch_id}
+    return JobConfig.model_validate(where | {"mode": "new_inputs"} | keys)
+
+
+def chosen(folder: Path, batch_id: str | None = "new", **keys: str) -> list[str]:
+    return [name(source) for source in choose_inputs(config(folder, batch_id, **keys))[0]]
+
+
+def name(source: StoredObject) -> str:
+    return source.uri.rpartition("/")[2]
+
+
+def begin(folder: Path, batch_id: str = "new") -> None:
+    bind_inputs(config(folder, batch_id), choose_inputs(config(folder, batch_id))[0])
+
+
+def test_only_what_no_finished_job_has_scored_is_new(tmp_path: Path) -> None:
+    FinishedJob(tmp_path, {"a.csv": FILE}, "one").commit()
+    FinishedJob(tmp_path, {"b.csv": FILE}, "two").commit()
+    FinishedJob(tmp_path, {"c.csv": FILE}, "unfinished").score()
+    write(tmp_path, "d.csv", ".schema")
+
+    sources, skipped = choose_inputs(config(tmp_path))
+
+    assert [name(source) for source in sources] == ["c.csv", "d.csv"]
+    told = {uri.rpartition("/")[2]: reason for uri, reason in skipped}
+    assert told == {".schema": "schema", "a.csv": "scored before by one", "b.csv": "scored before by two"}
+    assert chosen(tmp_path, mode="all") == ["a.csv", "b.csv", "c.csv", "d.csv"]
+
+
+def test_an_input_that_was_replaced_is_new_again(tmp_path: Path) -> None:
+    FinishedJob(tmp_path, {"a.csv": FILE, "b.csv": FILE}, "one").commit()
+    (tmp_path / "in" / "a.csv").write_bytes(FILE * 2)
+    assert chosen(tmp_path) == ["a.csv"]
+
+
+def test_without_any_file_below_the_inputs_it_is_an_error_but_with_nothing_new_it_is_not(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="expected files to score"):
+        choose_inputs(config(tmp_path))
+    FinishedJob(tmp_path, {"a.csv": FILE}, "one").commit()
+    assert chosen(tmp_path) == []
+
+
+def test_a_job_that_has_begun_keeps_to_its_inputs_whatever_comes(tmp_path: Path) -> None:
+    write(tmp_path, "a.csv", "b.csv")
+    begin(tmp_path)
+    write(tmp_path, "c.csv")
+
+    sources, skipped = choose_inputs(config(tmp_path))
+
+    assert [name(source) for source in sources] == ["a.csv", "b.csv"]
+    assert [(uri.rpartition("/")[2], reason) for uri, reason in skipped] == [("c.csv", "not there at the start")]
+    assert chosen(tmp_path, "another") == ["a.csv", "b.csv", "c.csv"]
+    assert chosen(tmp_path, None) == ["a.csv", "b.csv", "c.csv"]
+
+
+def test_a_finished_job_has_the_inputs_of_its_manifest_though_they_are_scored_or_gone(tmp_path: Path) -> None:
+    FinishedJob(tmp_path, {"a.csv": FILE, "b.csv": FILE}, "new").commit()
+    write(tmp_path, "c.csv")
+    assert chosen(tmp_path) == ["a.csv", "b.csv"]
+    for path in (tmp_path / "in").iterdir():
+        path.unlink()
+    assert chosen(tmp_path) == ["a.csv", "b.csv"]
+
+
+def test_a_job_whose_inputs_another_has_scored_since_is_refused(tmp_path: Path) -> None:
+    faster = FinishedJob(tmp_path, {"b.csv": FILE}, "faster")
+    write(tmp_path, "a.csv")
+    begin(tmp_path)
+    sources, _ = choose_inputs(config(tmp_path))
+    check_still_new(config(tmp_path), sources)
+    faster.commit()
+
+    told = r"job new: expected inputs that no other job has scored, got 1 that faster has, the first .*/b\.csv;"
+    with pytest.raises(InputsScoredError, match=told) as caught:
+        choose_inputs(config(tmp_path))
+    assert caught.value.exit_code == 3
+    with pytest.raises(InputsScoredError, match=told):
+        check_still_new(config(tmp_path), sources)
+    check_still_new(config(tmp_path, mode="all"), sources)
+
+
+def test_two_runs_of_an_id_that_begin_at_once_cannot_begin_with_different_inputs(tmp_path: Path) -> None:
+    write(tmp_path, "a.csv")
+    one, _ = choose_inputs(config(tmp_path))
+    write(tmp_path, "b.csv")
+    other, _ = choose_inputs(config(tmp_path))
+    bind_inputs(config(tmp_path), one)
+    with pytest.raises(IdempotentParameterMismatchError, match="inputs that another run of it has begun with"):
+        bind_inputs(config(tmp_path), other)
+    bind_inputs(config(tmp_path), one)
+    assert chosen(tmp_path) == ["a.csv"]
+
+
+@pytest.mark.parametrize("content", [b"", b"no json", b"[1]", b"{}x", b'[["a"]]'])
+def test_a_damaged_list_of_inputs_is_told(content: bytes, tmp_path: Path) -> None:
+    write(tmp_path, "a.csv")
+    LocalStorage().put(f"file://{tmp_path}/out/batch-prediction/in-progress/new/inputs.json", io.BytesIO(content))
+    with pytest.raises(InputError, match=r"inputs .*inputs\.json: expected the inputs of a job"):
+        choose_inputs(config(tmp_path))
