@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import http.client
+import socket
+import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 _NOT_FORWARDED = {"connection", "transfer-encoding", "expect", "content-length"}
@@ -30,16 +34,36 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the client gets; ``sent_bytes`` cuts the body after so many bytes and drops the connection."""
+    """What the client gets; ``sent_bytes`` cuts the body after so many bytes and drops the connection.
+
+    ``reset`` drops it by a TCP reset, not in order.
+    """
 
     status: int
     headers: dict[str, str]
     body: bytes
     sent_bytes: int | None = None
+    reset: bool = False
+    stalled_seconds: float = 0
 
 
-Forward = Callable[[], Answer]
+class Forward(Protocol):
+    """A request on its way: calling it asks the server, which may be done once."""
+
+    client_port: int
+
+    def __call__(self) -> Answer:
+        """Hand the request on and return the server's answer."""
+
+    def receive(self, byte_count: int) -> None:
+        """Take so many bytes of the request's body off the client, and no more."""
+
+
 Script = Callable[[Forward], Answer]
+
+
+class ConnectionDroppedError(Exception):
+    """Raised by a script: the client gets a reset for an answer."""
 
 
 def refuse(status: int, code: str) -> Script:
@@ -57,6 +81,45 @@ def lose_answer(forward: Forward) -> Answer:
 def cut_body(sent_bytes: int) -> Script:
     """Drop the connection after so many bytes of the answer's body."""
     return lambda forward: replace(forward(), sent_bytes=sent_bytes)
+
+
+def reset_body(sent_bytes: int) -> Script:
+    """Reset the connection after so many bytes of the answer's body."""
+    return lambda forward: replace(forward(), sent_bytes=sent_bytes, reset=True)
+
+
+def reset_upload(received_bytes: int) -> Script:
+    """Reset the connection after so many bytes of the request's body; the server never sees the request."""
+
+    def script(forward: Forward) -> Answer:
+        forward.receive(received_bytes)
+        raise ConnectionDroppedError
+
+    return script
+
+
+def land_and_drop(forward: Forward) -> Answer:
+    """Let the server do what is asked, and reset the connection in place of an answer."""
+    forward()
+    raise ConnectionDroppedError
+
+
+def delay(seconds: float) -> Script:
+    """Let the request through after so many seconds."""
+    return after(lambda: time.sleep(seconds))
+
+
+def stall(seconds: float, *, sent_bytes: int | None = None) -> Script:
+    """Let the server do what is asked, then keep the client waiting; with ``sent_bytes`` in the middle of the body."""
+
+    def script(forward: Forward) -> Answer:
+        answer = forward()
+        if sent_bytes is None:
+            time.sleep(seconds)
+            raise ConnectionDroppedError
+        return replace(answer, sent_bytes=sent_bytes, stalled_seconds=seconds)
+
+    return script
 
 
 def after(action: Callable[[], object]) -> Script:
@@ -86,11 +149,21 @@ class Proxy:
     endpoint: str = ""
     requests: list[Request] = field(default_factory=list)
     _rules: list[_Rule] = field(default_factory=list)
+    _choose: Callable[[Request], Script | None] = field(default=lambda _: None)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def play(self, method: str, part: str, script: Script, *, skip: int = 0, times: int | None = None) -> None:
         """Play ``script`` for requests whose target holds ``part``: after ``skip`` of them, ``times`` times."""
         self._rules.append(_Rule(method, part, script, skip, times))
+
+    def play_chosen(self, choose: Callable[[Request], Script | None]) -> None:
+        """Ask ``choose``, one request at a time, what to play where no rule holds."""
+        self._choose = choose
+
+    def stop(self) -> None:
+        """Play nothing from now on."""
+        self._rules.clear()
+        self._choose = lambda _: None
 
     def seen(self, method: str, part: str = "") -> list[Request]:
         """Return the requests of a method whose target holds ``part``."""
@@ -108,7 +181,7 @@ class Proxy:
                     continue
                 rule.times = None if rule.times is None else rule.times - 1
                 return rule.script
-        return None
+            return self._choose(request)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -116,32 +189,21 @@ class _Handler(BaseHTTPRequestHandler):
     proxy: Proxy
 
     def _serve(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
         address = urlsplit(self.path)
         headers = {name.lower(): value for name, value in self.headers.items()}
         request = Request(self.command, unquote(address.path), address.query, headers)
         script = self.proxy.script_for(request)
-
-        def forward() -> Answer:
-            return self._forward(body)
-
-        self._reply(script(forward) if script else forward())
+        forward = _Exchange(self)
+        try:
+            answer = script(forward) if script else forward()
+            forward.receive(forward.body_bytes)
+            self._reply(answer)
+        except ConnectionDroppedError:
+            self._reset()
+        except ConnectionError:  # the client has gone
+            self.close_connection = True
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _serve  # noqa: N815 - http.server's names
-
-    def _forward(self, body: bytes) -> Answer:
-        connection = http.client.HTTPConnection(urlsplit(self.proxy.upstream).netloc, timeout=60)
-        try:
-            connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
-            for name, value in self.headers.items():
-                if name.lower() not in _NOT_FORWARDED:
-                    connection.putheader(name, value)
-            connection.putheader("Content-Length", str(len(body)))
-            connection.endheaders(body)
-            answer = connection.getresponse()
-            return Answer(answer.status, dict(answer.getheaders()), answer.read())
-        finally:
-            connection.close()
 
     def _reply(self, answer: Answer) -> None:
         self.send_response_only(answer.status)
@@ -155,10 +217,49 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(answer.body[: answer.sent_bytes])
+        time.sleep(answer.stalled_seconds)
         self.close_connection = self.close_connection or answer.sent_bytes is not None
+        if answer.reset:
+            self._reset()
+
+    def _reset(self) -> None:
+        # A socket that lingers for no time is closed by a reset.
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close_connection = True
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
         """Keep quiet."""
+
+
+class _Exchange:
+    """The request that a handler has read the headers of."""
+
+    def __init__(self, handler: _Handler) -> None:
+        self._handler = handler
+        self._body = b""
+        self.client_port: int = handler.client_address[1]
+        self.body_bytes = int(handler.headers.get("Content-Length", "0"))
+
+    def receive(self, byte_count: int) -> None:
+        left = min(byte_count, self.body_bytes) - len(self._body)
+        if left > 0:
+            self._body += self._handler.rfile.read(left)
+
+    def __call__(self) -> Answer:
+        self.receive(self.body_bytes)
+        handler = self._handler
+        connection = http.client.HTTPConnection(urlsplit(handler.proxy.upstream).netloc, timeout=60)
+        try:
+            connection.putrequest(handler.command, handler.path, skip_host=True, skip_accept_encoding=True)
+            for name, value in handler.headers.items():
+                if name.lower() not in _NOT_FORWARDED:
+                    connection.putheader(name, value)
+            connection.putheader("Content-Length", str(self.body_bytes))
+            connection.endheaders(self._body)
+            answer = connection.getresponse()
+            return Answer(answer.status, dict(answer.getheaders()), answer.read())
+        finally:
+            connection.close()
 
 
 @contextmanager

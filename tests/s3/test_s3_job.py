@@ -3,12 +3,8 @@
 import gzip
 import hashlib
 import json
-import os
-import subprocess
-import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +18,7 @@ from batchscore.errors import (
     ObjectChangedError,
 )
 from batchscore.job import run_job
+from tests.processes import running_cli
 from tests.s3.loans import SCHEMA, Loans, content_of, joined_text, json_of, keys_below, make_people, put_people
 from tests.s3.proxy import Proxy, after, cut_body, lose_answer, refuse
 
@@ -346,20 +343,6 @@ def test_of_two_processes_with_one_id_that_commit_at_once_one_wins_and_the_other
     loans.check(joined_text(s3, [part["uri"] for part in parts]), people)
     assert json_of(s3, f"{folder}/race.json")["Status"] == "COMPLETED"
     assert keys_below(s3, bucket, "out/batch-prediction/in-progress/") == []
-
-
-@contextmanager
-def running_cli(*arguments: str, errors: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command of the CLI in a process of its own, gone at the end of the block."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))}
-    command = [sys.executable, "-m", "batchscore.cli", *arguments]
-    with errors.open("wb") as file:
-        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=file)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
 
 
 def test_a_run_overtaken_by_another_before_it_joins_its_parts_is_already_committed(

@@ -21,8 +21,8 @@ from batchscore.errors import (
 from batchscore.job import commit_manifest
 from batchscore.s3_storage import S3Storage
 from batchscore.storage import StoredObject
-from tests.s3.conftest import LISTING_PAGE_OBJECTS
 from tests.s3.proxy import Answer, Forward, Proxy, cut_body, lose_answer, refuse
+from tests.s3.server import LISTING_PAGE_OBJECTS
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
