@@ -1,0 +1,103 @@
+"""Drivers that are killed or told to stop, at every point where it could matter."""
+
+import os
+import signal
+from dataclasses import dataclass
+from subprocess import Popen
+from threading import Event
+
+import pytest
+
+from tests.faults.bench import SOAK_SEEDS, Bench
+from tests.s3.proxy import Answer, ConnectionDroppedError, Forward
+
+STOP_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where a job is, told by the request that it makes there; ``lands``: the server gets the request all the same."""
+
+    method: str
+    target: str
+    skip: int = 0
+    lands: bool = True
+
+
+PLANNING = Point("GET", "list-type=2")
+SCORING = Point("PUT", "/result/", skip=2)
+BEFORE_COMMIT = Point("PUT", "job.manifest.json?", lands=False)
+AFTER_COMMIT = Point("PUT", "job.manifest.json?")
+BETWEEN_MANIFESTS = Point("PUT", "job.manifest?", lands=False)
+BEFORE_COMPLETED = Point("PUT", "job.json?", skip=2, lands=False)
+
+
+def send_at(point: Point, number: signal.Signals, driver: Popen[bytes], bench: Bench) -> Event:
+    """Send a signal to the driver when it comes to a point, once; the event tells that it was sent."""
+    sent = Event()
+
+    def script(forward: Forward) -> Answer:
+        answer = forward() if point.lands else None
+        os.kill(driver.pid, number)
+        sent.set()
+        if answer is None:
+            raise ConnectionDroppedError
+        return answer
+
+    bench.proxy.play(point.method, point.target, script, skip=point.skip, times=1)
+    return sent
+
+
+KILLED_AT = [
+    pytest.param(PLANNING, [], None, id="before_planning_ends"),
+    pytest.param(SCORING, [], "INPROGRESS", id="while_it_scores"),
+    pytest.param(BEFORE_COMMIT, [], "INPROGRESS", id="between_the_last_part_and_the_commit"),
+    pytest.param(BETWEEN_MANIFESTS, [".json"], "INPROGRESS", id="between_the_two_manifests"),
+]
+KILLED_AT_IN_SOAK = [
+    pytest.param(AFTER_COMMIT, [".json"], "INPROGRESS", id="as_the_commit_lands"),
+    pytest.param(BEFORE_COMPLETED, ["", ".json"], "INPROGRESS", id="before_the_record_says_completed"),
+]
+STOPPED_AT = [
+    pytest.param(PLANNING, None, id="before_planning_ends"),
+    pytest.param(SCORING, "FAILED", id="while_it_scores"),
+]
+STOPPED_AT_IN_SOAK = [pytest.param(BEFORE_COMMIT, "FAILED", id="between_the_last_part_and_the_commit")]
+
+
+@pytest.mark.parametrize(("point", "manifests", "status"), [*KILLED_AT, *(KILLED_AT_IN_SOAK if SOAK_SEEDS else ())])
+def test_a_killed_driver_leaves_no_half_result_and_its_id_goes_on(
+    point: Point, manifests: list[str], status: str | None, bench: Bench
+) -> None:
+    with bench.driver() as driver:
+        send_at(point, signal.SIGKILL, driver, bench)
+        assert bench.end(driver) == -signal.SIGKILL, bench.errors()
+
+    assert sorted(bench.manifests()) == manifests
+    if status:
+        assert bench.record()["Status"] == status
+    summary = bench.run()
+    if ".json" in manifests:
+        assert summary["reported_again"]
+    elif status:
+        assert summary["reused_part_count"] >= 2
+    bench.prove()
+
+
+@pytest.mark.parametrize(("point", "status"), [*STOPPED_AT, *(STOPPED_AT_IN_SOAK if SOAK_SEEDS else ())])
+def test_a_driver_that_is_told_to_stop_ends_in_ten_seconds_and_its_id_goes_on(
+    point: Point, status: str | None, bench: Bench
+) -> None:
+    with bench.driver() as driver:
+        sent = send_at(point, signal.SIGTERM, driver, bench)
+        while not sent.wait(timeout=0.1):
+            assert driver.poll() is None, bench.errors()
+        code = bench.end(driver, STOP_SECONDS)
+
+    assert code == 5, bench.errors()
+    assert "expected to finish, got SIGTERM" in bench.errors()
+    if status:
+        assert bench.record()["Status"] == status
+    assert bench.manifests() == []
+    bench.run()
+    bench.prove()
