@@ -60,6 +60,10 @@ class ScoringError(BatchScoreError):
     exit_code = 5
 
 
+class BatchTimeoutError(ScoringError):
+    """The model did not answer in the time allowed for a batch. Spark tries the task again."""
+
+
 class TooManyInvalidRecordsError(ScoringError):
     """More records are invalid than the limits allow. Read the rejected files, or raise the limit."""
 
@@ -98,6 +102,7 @@ ERRORS_BY_NAME: dict[str, type[BatchScoreError]] = {
         TransientReadError,
         ModelError,
         ScoringError,
+        BatchTimeoutError,
         TooManyInvalidRecordsError,
         CommitError,
         AlreadyCommittedError,

@@ -31,6 +31,7 @@ from batchscore.records import (
 )
 from batchscore.schema import Binding, bind, extra_columns
 from batchscore.storage import Storage, storage_for
+from batchscore.time_limit import time_limit
 
 # Level 1 saves nearly as much as level 6 for a sixth of its time.
 _GZIP_LEVEL = 1
@@ -158,7 +159,7 @@ def parsed_blocks(
 def score_split(split: Split, source: InputFile, spec: JobSpec, predictor: Predictor) -> PartFile:
     """Score a split, write its part and its rejected records, and return the part's record.
 
-    Raises InputError, ModelError, TooManyInvalidRecordsError or CommitError.
+    Raises InputError, ModelError, BatchTimeoutError, TooManyInvalidRecordsError or CommitError.
     """
     return score_blocks(split_blocks(split, source, spec), split, source, spec, predictor).store()
 
@@ -214,7 +215,7 @@ class ScoredSplit:
 def score_blocks(
     content: Iterator[Block], split: Split, source: InputFile, spec: JobSpec, predictor: Predictor
 ) -> ScoredSplit:
-    """Score the blocks of a split; raises InputError, ModelError or TooManyInvalidRecordsError."""
+    """Score the blocks of a split; raises InputError, ModelError, BatchTimeoutError or TooManyInvalidRecordsError."""
     scored, started = ScoredSplit(split, source, spec), time.process_time()
     try:
         if spec.config.layout == "parts" or split.number == 0:
@@ -258,7 +259,7 @@ def _score_block(
     left = max(limit - invalid_so_far - len(block.invalid), 0)
     with clock("convert"):
         records = to_model_input(block.inputs, spec.columns.inputs, spec.model.tensor_dtype, predictor.categorical)
-    with clock("predict"):
+    with clock("predict"), time_limit(spec.config.batch_timeout_seconds):
         predictions, failures = predict_records(predictor, records, left)
     invalid = block.invalid
     lines = block.lines

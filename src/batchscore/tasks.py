@@ -17,6 +17,7 @@ from batchscore.blocks import Block, read_first
 from batchscore.errors import (
     ERRORS_BY_NAME,
     BatchScoreError,
+    BatchTimeoutError,
     CommitError,
     ScoringError,
     TooManyInvalidRecordsError,
@@ -94,7 +95,7 @@ def loaded_predictor(archive: bytes, model: ModelVersion, settings: PredictorSet
 
 
 def _retryable(error: BatchScoreError) -> bool:
-    return isinstance(error, TransientReadError | CommitError)
+    return isinstance(error, TransientReadError | CommitError | BatchTimeoutError)
 
 
 def _outcome(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:

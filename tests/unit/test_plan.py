@@ -210,6 +210,7 @@ def test_results_are_no_inputs() -> None:
         ({"split_bytes": 99}, True),
         ({"invalid_records": "keep_tag"}, True),
         ({"max_invalid_records": 5}, False),
+        ({"batch_timeout_seconds": 5}, False),
         ({"spark": {"spark.x": "1"}}, False),
         ({"s3": {"region": "eu-west-1"}}, False),
         ({"name": "other"}, False),
