@@ -88,14 +88,21 @@ def _watch(action: Future[list[str]], watch: Callable[[], None]) -> None:
 
 def _spark_failure(error: Exception) -> BatchScoreError:
     """Say why Spark gave up: the last line that a worker's own message holds, which carries no content."""
-    marked = [line for line in str(error).splitlines() if _WORKER_MARK in line]
+    text = str(error)
+    marked = [line for line in text.splitlines() if _WORKER_MARK in line]
     if not marked:
-        return ScoringError(f"Spark: expected every task to finish, got {type(error).__name__}; see the log of Spark")
+        got = next((meaning for words, meaning in _DEATHS.items() if words in text), type(error).__name__)
+        return ScoringError(f"Spark: expected every task to finish, got {got}; see the log of Spark")
     name, _, reason = marked[-1].partition(_WORKER_MARK)[2].strip().partition(": ")
     return ERRORS_BY_NAME.get(name, ScoringError)(reason or name)
 
 
 _WORKER_MARK = "batchscore worker:"
+# What Spark says of processes that could not say anything themselves.
+_DEATHS = {
+    "Python worker exited unexpectedly": "a Python worker that died, as where memory runs out or a library crashes",
+    "ExecutorLostFailure": "an executor that was lost, as where memory runs out",
+}
 
 
 class WorkerError(RuntimeError):
