@@ -7,6 +7,8 @@ DIST_REQUIREMENTS ?=
 DIST_PYTHON_PREFIX ?=
 # Arguments of the benchmark, as docs/performance.md has them.
 BENCH ?=
+# How often a soak repeats each fault, and how many random schedules of faults it draws.
+SEEDS ?= 20
 
 BIN := .venv/bin
 BIN35 := .venv-spark35/bin
@@ -14,7 +16,7 @@ BIN_BENCH := .venv-bench/bin
 SOURCES := $(shell find src jobs -name '*.py')
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check fmt unit bench dist clean need-python need-java FORCE
+.PHONY: help install demo test check fmt unit soak bench dist clean need-python need-java FORCE
 
 help: ## Print the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,6 +48,9 @@ check: .venv/installed ## Run the linters and the type checker
 
 unit: .venv/installed ## Run the tests that need no Spark
 	$(BIN)/python -m pytest tests/unit
+
+soak: .venv/installed need-java ## Repeat the faults of tests/faults SEEDS times, and random ones; takes hours
+	BATCHSCORE_SOAK_SEEDS=$(SEEDS) $(BIN)/python -m pytest tests/faults
 
 bench: .venv-bench/installed need-java ## Compare with other ways of scoring: hours; BENCH='--rounds 1' and such
 	$(BIN_BENCH)/python -m bench $(BENCH)

@@ -87,30 +87,30 @@ def _beside(entry: str) -> str:
     return f"{entry}{_SCHEMA_ENDING}"
 
 
-def read_header(source: InputFile, s3: S3Settings, text: TextFormat) -> list[str] | None:
-    """Return the header record of an input, None where it has none since it is empty.
+def read_header(source: InputFile, s3: S3Settings, text: TextFormat, has_header: bool) -> list[str] | None:
+    """Return the header record of an input, None where it has none: no records, or inputs without headers.
 
     Raises InputError if the input begins with something else than text.
     """
     block = next(input_blocks(source, s3, 0, blocks.TAIL_BYTES), None)
-    return take_header(block, source, text, has_header=True)[0] if block else None
+    return take_header(block, source, text, has_header)[0] if block else None
 
 
 def check_headers(
     inputs: Sequence[InputFile], spec: JobSpec
 ) -> tuple[dict[str, tuple[str, ...]], list[BatchScoreError]]:
-    """Read the headers of inputs, many at a time, and hold each against the columns of the job.
+    """Read the beginnings of inputs, many at a time, and hold each header against the columns of the job.
 
-    Returns the headers and the faults.
+    Returns the headers, none for a job without headers, and the faults.
     """
     headers: dict[str, tuple[str, ...]] = {}
     faults: list[BatchScoreError] = []
-    if not inputs or not spec.columns.has_header:
+    if not inputs:
         return headers, faults
 
     def check(source: InputFile) -> tuple[InputFile, list[str] | None, BatchScoreError | None]:
         try:
-            header = read_header(source, spec.config.s3, spec.text_format)
+            header = read_header(source, spec.config.s3, spec.text_format, spec.columns.has_header)
             if header is not None:
                 bind(spec.columns, header, source.source.uri)
         except BatchScoreError as error:

@@ -135,4 +135,4 @@ def _parsed_blocks(todo: PartToRead, s3: S3Settings) -> Iterator[ParsedBlock]:
 @lru_cache(maxsize=64)
 def _header(source: InputFile, s3: S3Settings, text: TextFormat) -> list[str] | None:
     """Return an input's header, read once for all of its parts."""
-    return read_header(source, s3, text)
+    return read_header(source, s3, text, has_header=True)

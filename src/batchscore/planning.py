@@ -27,6 +27,8 @@ from batchscore.schema import Columns, ColumnType, resolve_columns
 
 log = logging.getLogger(__name__)
 
+_FEW_INPUTS = 256
+
 
 @dataclass(frozen=True)
 class LoadedModel:
@@ -50,12 +52,14 @@ def load_model(config: JobConfig, folder: Path) -> LoadedModel:
 def make_plan(config: JobConfig, model: LoadedModel) -> Plan:
     """Return the plan of a job; raises ConfigError, InputError or ModelError."""
     plan = plan_without_headers(config, model)
-    if plan.spec.columns.has_header:
-        # A one-split input's header is checked by the task that reads it: no request for it here.
-        several = [item for item in plan.inputs if item.split_count > 1]
-        headers, faults = check_headers(several, plan.spec)
-        raise_together(faults)
-        plan = replace(plan, inputs=with_headers(plan.inputs, headers))
+    several = [item for item in plan.inputs if item.split_count > 1]
+    # Where inputs are few, what cannot be read is found before anything is scored. Where they are many, a request for
+    # each would take longer than that is worth: the task of a one-split input finds it.
+    looked_at = plan.inputs if len(plan.inputs) <= _FEW_INPUTS else several
+    headers, faults = check_headers(looked_at, plan.spec)
+    raise_together(faults)
+    needed = {item.source.uri: headers[item.source.uri] for item in several if item.source.uri in headers}
+    plan = replace(plan, inputs=with_headers(plan.inputs, needed))
     _log_plan(plan)
     return plan
 

@@ -29,6 +29,8 @@ from batchscore.storage import StoredObject
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+_CONNECT_TIMEOUT_SECONDS = 10
+_READ_TIMEOUT_SECONDS = 60
 _BODY_ATTEMPTS = 5
 _CONFLICT_ATTEMPTS = 5
 _DELETE_COUNT = 1000
@@ -44,8 +46,8 @@ def _client(endpoint: str | None, region: str | None) -> S3Client:
 
     config = Config(
         retries={"mode": "standard", "total_max_attempts": 10},
-        connect_timeout=10,
-        read_timeout=60,
+        connect_timeout=_CONNECT_TIMEOUT_SECONDS,
+        read_timeout=_READ_TIMEOUT_SECONDS,
         tcp_keepalive=True,
         max_pool_connections=16,
         user_agent_extra="batchscore",

@@ -84,7 +84,7 @@ def review_job(config: JobConfig, folder: Path, full: bool = False) -> Review:
     plan = _attempt(faults, "input", lambda: plan_without_headers(config, model))
     if plan is None:
         return Review(None, faults=faults)
-    _, header_faults = check_headers(plan.inputs, plan.spec)
+    _, header_faults = check_headers(plan.inputs if plan.spec.columns.has_header else (), plan.spec)
     faults += [_fault("header", error) for error in header_faults]
     samples: list[Sample] = []
     if not header_faults:

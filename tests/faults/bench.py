@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import cloudpickle
 import yaml
 
-from batchscore.config import JobConfig
+from batchscore.check import check_job
+from batchscore.config import JobConfig, OutputConfig
 from batchscore.errors import AlreadyCommittedError, BatchScoreError
 from batchscore.job import run_job
 from tests.faults import models
@@ -28,6 +29,9 @@ from tests.s3.proxy import Proxy
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from pyspark.sql import SparkSession
+
+SOAK_SEEDS = int(os.environ.get("BATCHSCORE_SOAK_SEEDS", "0"))
+"""How often each case is to run in a soak; 0 in the quick form, where each runs once, and some not at all."""
 
 ID = "job"
 SPLIT_BYTES = 1500
@@ -145,55 +149,63 @@ class Bench:
     def prove(self, **keys: Any) -> dict[str, Any]:
         """Hold everything that the job has written to what an undisturbed run of it writes; return its manifest.
 
-        The undisturbed run has the same inputs and goes to another output without a proxy.
+        The undisturbed run has the same inputs and goes to another output without a proxy. ``batchscore check`` is to
+        say the same.
         """
         self.proxy.stop()
         for left in self.orders.iterdir():
             left.unlink()
-        expected = self._reference(keys)
-        found = self._outcome("out")
+        batch_id = keys.get("id", ID)
+        expected = self._reference(batch_id, keys)
+        found = self._outcome(batch_id, "out")
         assert set(found) == set(expected)
         for name, content in expected.items():
             assert found[name] == content, name
-        return json_of(self.s3, f"s3://{self.bucket}/out/batch-prediction/{ID}.manifest.json")
+        output = OutputConfig.model_validate(
+            {"output": f"s3://{self.bucket}/out", "s3": {"endpoint": self.proxy.upstream}}
+        )
+        assert check_job(batch_id, output).findings == []
+        return json_of(self.s3, f"s3://{self.bucket}/out/batch-prediction/{batch_id}.manifest.json")
 
-    def _reference(self, keys: dict[str, Any]) -> Outcome:
+    def _reference(self, batch_id: str, keys: dict[str, Any]) -> Outcome:
         inputs = [(key, self.s3.head_object(Bucket=self.bucket, Key=key)["ETag"]) for key in self._inputs()]
         name = json.dumps([inputs, keys, self.model_uri], sort_keys=True)
         if name not in self.references:
             direct = {"output": f"s3://{self.bucket}/reference", "s3": {"endpoint": self.proxy.upstream}}
             run_job(JobConfig.model_validate(self.settings(**{**keys, **direct})), self.spark)
-            self.references[name] = self._outcome("reference")
+            self.references[name] = self._outcome(batch_id, "reference")
         return self.references[name]
 
     def _inputs(self) -> list[str]:
         return keys_below(self.s3, self.bucket, "in/")
 
-    def _outcome(self, output: str) -> Outcome:
-        """Return all that a job left, by key: bytes of results; of records and manifests what is no attempt's own."""
+    def _outcome(self, batch_id: str, output: str) -> Outcome:
+        """Return all that a job left, by key: bytes of results; of records and manifests what is no attempt's own.
+
+        Not what it left in progress: a task that outlives its driver or its twin may write a receipt after all.
+        """
         folder = f"{output}/batch-prediction/"
         outcome: Outcome = {}
-        for key in keys_below(self.s3, self.bucket, folder):
-            # A task that outlived its driver or its twin may write a receipt after all: it belongs to nothing.
-            if key.startswith(f"{folder}in-progress/"):
-                continue
-            content = self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
-            name = key.removeprefix(folder)
-            outcome[name] = self._without_own(name, content, output)
+        for start in (f"{batch_id}.", f"result/{batch_id}-", f"rejected/{batch_id}-"):
+            for key in keys_below(self.s3, self.bucket, folder + start):
+                content = self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+                name = key.removeprefix(f"{folder}{batch_id}").removeprefix(folder)
+                outcome[name] = self._without_own(name, content, output)
         return outcome
 
     def _without_own(self, name: str, content: bytes, output: str) -> Any:
-        if name == f"{ID}.log":
+        if name == ".log":
             return None
-        if name == f"{ID}.json":
+        if name == ".json":
             record = json.loads(content)
             return {key: record[key] for key in ("Status", "Message", "TotalRecordCount", "InvalidRecordCount")}
-        if ".manifest" not in name:
+        if name not in {".manifest", ".manifest.json"}:
             return content
         text = content.decode().replace(f"s3://{self.bucket}/{output}/", "s3://output/")
         manifest = json.loads(text.replace(f"s3://{self.bucket}/", "s3://bucket/"))
         return {key: value for key, value in manifest.items() if key not in _OWN}
 
 
-SOAK_SEEDS = int(os.environ.get("BATCHSCORE_SOAK_SEEDS", "0"))
-"""How often each case is to run in a soak; 0 in the quick form, where each runs once, and some not at all."""
+def in_soak(*cases: Any) -> tuple[Any, ...]:
+    """Return the cases of a parametrized test that run in a soak alone."""
+    return cases if SOAK_SEEDS else ()

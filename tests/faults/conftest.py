@@ -1,5 +1,6 @@
 """A cluster of two executors with real processes, jobs to disturb on it, and the count of what came of it."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,6 +40,8 @@ def spark(aws_variables: dict[str, str]) -> "Iterator[SparkSession]":
         "spark.speculation.quantile": "0.5",
         "spark.speculation.multiplier": "1.5",
         "spark.speculation.minTaskRuntime": "2s",
+        # How long an executor asks one that is lost for a broadcast: 5 s in Spark's own words.
+        "spark.shuffle.io.retryWait": "200ms",
     } | {f"spark.executorEnv.{name}": value for name, value in aws_variables.items()}
     config = JobConfig.model_validate({"model": "models:/none/1", "input": "none", "output": "none", "spark": settings})
     session = start_spark(config, "faults")
@@ -84,7 +87,8 @@ def bench(
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Repeat every case in a soak."""
-    if SOAK_SEEDS and "seed" not in metafunc.fixturenames:
+    once = metafunc.definition.get_closest_marker("once")
+    if SOAK_SEEDS and not once and "seed" not in metafunc.fixturenames:
         metafunc.fixturenames.append("repetition")
         metafunc.parametrize("repetition", range(SOAK_SEEDS))
 
@@ -98,7 +102,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for report in terminalreporter.getreports(status):
             ended = dict(report.user_properties).get(_OUTCOMES)
             if "tests/faults" in report.nodeid and ended is not None:
-                name = report.nodeid.split("::")[-1].split("[")[0]
+                name = re.sub(r"-?\d+\]$", "]", report.nodeid.split("::")[-1]).replace("[]", "")
                 counts[name][f"{status}: {ended}"] += 1
     terminalreporter.section("faults")
     for name, outcomes in sorted(counts.items()):

@@ -8,7 +8,7 @@ from threading import Event
 
 import pytest
 
-from tests.faults.bench import SOAK_SEEDS, Bench
+from tests.faults.bench import Bench, in_soak
 from tests.s3.proxy import Answer, ConnectionDroppedError, Forward
 
 STOP_SECONDS = 10
@@ -49,23 +49,25 @@ def send_at(point: Point, number: signal.Signals, driver: Popen[bytes], bench: B
 
 
 KILLED_AT = [
-    pytest.param(PLANNING, [], None, id="before_planning_ends"),
     pytest.param(SCORING, [], "INPROGRESS", id="while_it_scores"),
     pytest.param(BEFORE_COMMIT, [], "INPROGRESS", id="between_the_last_part_and_the_commit"),
     pytest.param(BETWEEN_MANIFESTS, [".json"], "INPROGRESS", id="between_the_two_manifests"),
-]
-KILLED_AT_IN_SOAK = [
-    pytest.param(AFTER_COMMIT, [".json"], "INPROGRESS", id="as_the_commit_lands"),
-    pytest.param(BEFORE_COMPLETED, ["", ".json"], "INPROGRESS", id="before_the_record_says_completed"),
+    *in_soak(
+        pytest.param(PLANNING, [], None, id="before_planning_ends"),
+        pytest.param(AFTER_COMMIT, [".json"], "INPROGRESS", id="as_the_commit_lands"),
+        pytest.param(BEFORE_COMPLETED, ["", ".json"], "INPROGRESS", id="before_the_record_says_completed"),
+    ),
 ]
 STOPPED_AT = [
-    pytest.param(PLANNING, None, id="before_planning_ends"),
     pytest.param(SCORING, "FAILED", id="while_it_scores"),
+    *in_soak(
+        pytest.param(PLANNING, None, id="before_planning_ends"),
+        pytest.param(BEFORE_COMMIT, "FAILED", id="between_the_last_part_and_the_commit"),
+    ),
 ]
-STOPPED_AT_IN_SOAK = [pytest.param(BEFORE_COMMIT, "FAILED", id="between_the_last_part_and_the_commit")]
 
 
-@pytest.mark.parametrize(("point", "manifests", "status"), [*KILLED_AT, *(KILLED_AT_IN_SOAK if SOAK_SEEDS else ())])
+@pytest.mark.parametrize(("point", "manifests", "status"), KILLED_AT)
 def test_a_killed_driver_leaves_no_half_result_and_its_id_goes_on(
     point: Point, manifests: list[str], status: str | None, bench: Bench
 ) -> None:
@@ -84,7 +86,7 @@ def test_a_killed_driver_leaves_no_half_result_and_its_id_goes_on(
     bench.prove()
 
 
-@pytest.mark.parametrize(("point", "status"), [*STOPPED_AT, *(STOPPED_AT_IN_SOAK if SOAK_SEEDS else ())])
+@pytest.mark.parametrize(("point", "status"), STOPPED_AT)
 def test_a_driver_that_is_told_to_stop_ends_in_ten_seconds_and_its_id_goes_on(
     point: Point, status: str | None, bench: Bench
 ) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from batchscore.errors import ScoringError
-from tests.faults.bench import SOAK_SEEDS, Bench
+from tests.faults.bench import Bench, in_soak
 from tests.faults.models import SLOW_SECONDS
 from tests.processes import executor_of, kill, owner_of_port
 from tests.s3.proxy import Answer, ConnectionDroppedError, Forward, Script, delay
@@ -15,16 +15,23 @@ def one_task(bench: Bench) -> str:
     return f"s3://{bench.bucket}/in/c.csv"
 
 
-@pytest.mark.parametrize("order", ["raise", "memory", "exit", "segv", "killed"])
-def test_a_worker_that_fails_once_is_tried_again(order: str, bench: Bench) -> None:
-    bench.order(order)
+@pytest.mark.parametrize(
+    "orders",
+    [
+        *(["raise", "memory", "exit"], ["segv", "killed"]),
+        *in_soak(*([order] for order in ("raise", "memory", "exit", "segv", "killed"))),
+    ],
+    ids="-".join,
+)
+def test_a_worker_that_fails_once_is_tried_again(orders: list[str], bench: Bench) -> None:
+    bench.order(*orders)
 
     bench.run()
 
     bench.prove()
 
 
-@pytest.mark.parametrize("order", ["hang", *(["hang-in-c"] if SOAK_SEEDS else [])])
+@pytest.mark.parametrize("order", ["hang", *in_soak("hang-in-c")])
 def test_a_worker_whose_model_hangs_once_is_tried_again(order: str, bench: Bench) -> None:
     bench.order(order)
 
@@ -37,8 +44,10 @@ def test_a_worker_whose_model_hangs_once_is_tried_again(order: str, bench: Bench
     ("order", "message"),
     [
         ("killed", "expected every task to finish, got a Python worker that died"),
-        ("hang", "expected predictions within batch_timeout_seconds, 1 s, got none"),
-        *([("memory", "MemoryError in")] if SOAK_SEEDS else []),
+        *in_soak(
+            ("hang", "expected predictions within batch_timeout_seconds, 1 s, got none"),
+            ("memory", "MemoryError in"),
+        ),
     ],
 )
 def test_a_worker_that_fails_every_time_fails_the_job_and_its_id_goes_on(

@@ -13,9 +13,9 @@ from batchscore.config import OutputConfig
 from batchscore.errors import CommitError, InputError, ScoringError
 from batchscore.job import run_job
 from batchscore.s3_storage import S3Storage
-from tests.s3.conftest import LISTING_PAGE_OBJECTS
 from tests.s3.loans import SCHEMA, Loans, json_of, keys_below, put_people
 from tests.s3.proxy import Proxy, Script, after, refuse
+from tests.s3.server import LISTING_PAGE_OBJECTS
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -4,10 +4,8 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from sklearn.linear_model import LinearRegression
 
 from batchscore.check import check_job
 from batchscore.config import OutputConfig
+from tests.processes import running_cli
 from tests.registry import Registry, columns
 from tests.spark.conftest import Runner
 from tests.spark.results import Job
@@ -37,28 +36,13 @@ def keys(tmp_path: Path) -> dict[str, Any]:
     return {"input": f"{tmp_path}/in.csv", "split_bytes": 80}
 
 
-@contextmanager
 def driver(
     registry: Registry, model_uri: str, output: Path, errors: Path, **keys: Any
-) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the job in a process group of its own, gone at the end of the block."""
+) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    """Run the job as a driver process of its own."""
     settings = {"id": "job", "model": model_uri, "tracking_uri": registry.uri, "output": output, **keys}
-    command = [sys.executable, "-m", "batchscore.cli", "run", "spark.master=local[1]", "spark.ui.enabled=false"]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))}
-    with errors.open("wb") as file:
-        process = subprocess.Popen(
-            [*command, *(f"{key}={value}" for key, value in settings.items())],
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=file,
-            start_new_session=True,
-        )
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    settings |= {"spark.master": "local[1]", "spark.ui.enabled": "false"}
+    return running_cli("run", *(f"{key}={value}" for key, value in settings.items()), errors=errors)
 
 
 def wait_for_receipts(output: Path, process: subprocess.Popen[bytes], errors: Path) -> None:
