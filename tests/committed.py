@@ -49,6 +49,7 @@ class FinishedJob:
             path.write_bytes(content)
         settings = {"model": "models:/m/1", "input": f"{folder}/in/", "output": f"{folder}/out"} | settings
         self.tagged: bool = settings.pop("tagged", True)
+        self.numeric: frozenset[str] = settings.pop("numeric", frozenset())
         self.config = JobConfig.model_validate(settings)
         prefix = f"file://{folder}/in/"
         listed = storage_for(prefix, self.config.s3).list(prefix)
@@ -60,7 +61,7 @@ class FinishedJob:
         names = ("id", "a", "b", "y")
         has_header = config.has_header is not False
         row_id, target = ("id", "y") if self.tagged else (None, None)
-        columns = Columns(INPUTS, row_id, target, names, has_header)
+        columns = Columns(INPUTS, row_id, target, names, has_header, numeric_names=self.numeric)
         parameters = parameters_of(config, version, 0.5, sources, "")
         spec = JobSpec(batch_id, config, version, "regression", (), None, 0.5, columns, parameters)
         inputs = make_inputs(sources, naming_root(config.input), config.split_bytes)

@@ -51,6 +51,7 @@ class CommittedJob:
     parameters: Mapping[str, str]
     layout: Layout
     keep_tag: bool
+    escape_formulas: bool
     header: tuple[str, ...]
     columns: Columns
     text: TextFormat
@@ -85,7 +86,10 @@ def read_manifest(content: bytes, uri: str) -> CommittedJob:
             layout=raw["layout"],
             keep_tag=raw["invalid_records"] == "keep_tag",
             header=tuple(raw["columns"]),
-            columns=Columns((), form["row_id"], form["target"], names, form["has_header"]),
+            escape_formulas=raw["escape_formulas"],
+            columns=Columns(
+                (), form["row_id"], form["target"], names, form["has_header"], numeric_names=frozenset(form["numeric"])
+            ),
             text=TextFormat(form["delimiter"], form["encoding"]),
             record_count=raw["record_count"],
             invalid_record_count=raw["invalid_record_count"],

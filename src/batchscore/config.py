@@ -135,6 +135,7 @@ class JobConfig(_Section):
     invalid_records: Literal["blank", "keep_tag"] = "blank"
     precision: Literal["amazon", "full"] = "amazon"
     redact: bool = False
+    escape_formulas: bool = False
     max_invalid_records: Annotated[int, Field(ge=0)] = 10_000
     max_invalid_fraction: Annotated[float, Field(ge=0, le=1)] | None = None
     batch_timeout_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None

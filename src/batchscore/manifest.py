@@ -12,6 +12,8 @@ from batchscore.errors import InputError, ScoringError, TooManyInvalidRecordsErr
 from batchscore.plan import InputFile, JobSpec, Plan
 
 FORMAT_VERSION = 1
+# Of the configuration, what readers of the results need.
+_TOLD_KEYS = ("mode", "layout", "invalid_records", "precision", "escape_formulas")
 
 
 @dataclass(frozen=True)
@@ -142,10 +144,7 @@ def extended_manifest(
         "schema_sha256": spec.parameters["schema"],
         "parameters": spec.parameters,
         "input_format": _input_format_entry(spec),
-        "mode": spec.config.mode,
-        "layout": spec.config.layout,
-        "invalid_records": spec.config.invalid_records,
-        "precision": spec.config.precision,
+        **{key: getattr(spec.config, key) for key in _TOLD_KEYS},
         "columns": list(spec.result_format.header),
         "software": dict(software),
         "record_count": counts.record_count,
@@ -196,6 +195,7 @@ def _input_format_entry(spec: JobSpec) -> dict[str, Any]:
         "names": names,
         "row_id": columns.row_id,
         "target": columns.target,
+        "numeric": sorted(columns.numeric_names & {columns.row_id, columns.target}),
     }
 
 

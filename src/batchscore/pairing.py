@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from batchscore.lines import BoolArray, IntArray, line_starts
-from batchscore.predictions import csv_lines, quoted
+from batchscore.predictions import EchoFormat, csv_lines, echoed_cells, echoed_tags
 from batchscore.records import ParsedBlock
 from batchscore.rejected import RejectedRow, whole_lines
 
@@ -27,16 +27,13 @@ _NUMBER_BYTES[list(b"0123456789+-.eE")] = True
 
 
 @dataclass(frozen=True)
-class PairFormat:
-    """What is known of a part: the header of its result, and how records without a prediction are written.
+class PairFormat(EchoFormat):
+    """What is known of a part: the header of its result, and how tags and labels are written.
 
     ``number`` is that of the split, by which rejected rows count; None where the part is of several splits.
     """
 
     header: tuple[str, ...]
-    has_tag: bool
-    has_label: bool
-    keep_tag: bool
     number: int | None
 
     @property
@@ -155,12 +152,15 @@ def _invalid_mask(
     invalid = np.zeros(block.record_count, bool)
     offsets = np.array([row.offset for row in rows], np.int64) - block.offset
     places = np.searchsorted(block.line_starts[:-1], offsets).tolist()
+    tags = [""] * len(rows)
+    if form.has_tag and block.tags is not None:
+        tags = echoed_tags(form, block.tags.take(pa.array(places, pa.int64()))).to_pylist()
     wrong = 0
-    for row, offset, place in zip(rows, offsets.tolist(), places, strict=True):
+    for row, offset, place, tag in zip(rows, offsets.tolist(), places, tags, strict=True):
         there = int(block.line_starts[place]) == offset
         fits = there and not invalid[place]
         fits &= form.number is None or (row.part, row.line) == (str(form.number), str(before + place + 1))
-        fits &= row.tag == (block.tags[place].as_py() if form.has_tag and block.tags is not None else "")
+        fits &= row.tag == tag
         wrong += not fits
         invalid[place] |= there
     tally.add("invalid records", 0, wrong, "expected rejected rows that fit their records, got others")
@@ -173,11 +173,7 @@ def _invalid_mask(
 
 def _prefixes(block: ParsedBlock, invalid: BoolArray, form: PairFormat) -> pa.StringArray:
     """Return how the line of each record begins: with tag and label, unless it is to be blank."""
-    echoed = [
-        quoted(texts)
-        for texts, there in ((block.tags, form.has_tag), (block.labels, form.has_label))
-        if texts is not None and there
-    ]
+    echoed = echoed_cells(form, block.tags, block.labels)
     if not echoed:
         return pa.array([""] * block.record_count, pa.string())
     texts = pc.binary_join_element_wise(*echoed, "", ",")

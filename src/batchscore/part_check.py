@@ -71,6 +71,9 @@ def check_part(todo: PartToRead, s3: S3Settings) -> tuple[Tally, list[Finding]]:
         has_tag=job.columns.row_id is not None,
         has_label=job.columns.target is not None,
         keep_tag=job.keep_tag,
+        escape_formulas=job.escape_formulas,
+        numeric_tag=job.columns.row_id in job.columns.numeric_names,
+        numeric_label=job.columns.target in job.columns.numeric_names,
         number=todo.number if job.layout == "parts" else None,
     )
     rejected = chain.from_iterable(rejected_rows(_text(file, s3), REJECTED_HEADER) for file in todo.rejected)

@@ -93,6 +93,9 @@ class JobSpec:
             has_tag=self.columns.row_id is not None,
             has_label=self.columns.target is not None,
             keep_tag=self.config.invalid_records == "keep_tag",
+            escape_formulas=self.config.escape_formulas,
+            numeric_tag=self.columns.row_id in self.columns.numeric_names,
+            numeric_label=self.columns.target in self.columns.numeric_names,
         )
 
 

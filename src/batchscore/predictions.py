@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from batchscore.config import ModelType
 from batchscore.lines import spread
+from batchscore.values import NUMBER
 
 FloatArray = npt.NDArray[np.float64]
 Precision = Literal["amazon", "full"]
@@ -20,24 +21,35 @@ Precision = Literal["amazon", "full"]
 _DIGITS = 7  # one before the point, six after
 # Beyond these exponents a power of ten is no longer exact enough to tell how the seventh digit rounds.
 _PLAIN_EXPONENTS = 200
+_FORMULA = r"^[=+\-@\t\r]"  # how a cell begins that a spreadsheet could run
 _UNSURE = 1e-6  # how near to a tie the eighth digit may be before Python's exact formatting decides
 
 
-@dataclass(frozen=True)
-class ResultFormat:
-    """How the results of a job are written.
+@dataclass(frozen=True, kw_only=True)
+class EchoFormat:
+    """How tags and labels are written.
 
-    ``classes`` are the names of a multiclass model's columns, in the model's order. ``keep_tag`` writes tag and label
-    of an invalid record with empty predictions, where otherwise its line is blank.
+    ``keep_tag`` writes those of an invalid record with empty predictions, where otherwise its line is blank.
+    ``escape_formulas`` writes an apostrophe before those that a spreadsheet could run; ``numeric_tag`` and
+    ``numeric_label`` tell where the schema expects numbers, which stay as they are.
     """
+
+    has_tag: bool
+    has_label: bool
+    keep_tag: bool
+    escape_formulas: bool = False
+    numeric_tag: bool = False
+    numeric_label: bool = False
+
+
+@dataclass(frozen=True)
+class ResultFormat(EchoFormat):
+    """How the results of a job are written; ``classes`` are a multiclass model's columns, in the model's order."""
 
     model_type: ModelType
     classes: tuple[str, ...]
     threshold: float
     precision: Precision
-    has_tag: bool
-    has_label: bool
-    keep_tag: bool
 
     @property
     def prediction_names(self) -> tuple[str, ...]:
@@ -152,6 +164,31 @@ def quoted(texts: pa.StringArray) -> pa.StringArray:
     return pc.if_else(special, pc.binary_join_element_wise('"', doubled, '"', ""), texts)
 
 
+def escaped(texts: pa.StringArray, numeric: bool) -> pa.StringArray:
+    """Put an apostrophe before the texts that begin as a formula does; ``numeric`` leaves numbers as they are."""
+    risky = pc.match_substring_regex(texts, _FORMULA)
+    if numeric:
+        risky = pc.and_not(risky, pc.match_substring_regex(pc.ascii_trim(texts, characters=" \t"), NUMBER))
+    if not pc.any(risky, min_count=0).as_py():
+        return texts
+    return pc.if_else(risky, pc.binary_join_element_wise("'", texts, ""), texts)
+
+
+def echoed_tags(form: EchoFormat, tags: pa.StringArray) -> pa.StringArray:
+    """Return the tags as they are written, but for quotes."""
+    return escaped(tags, form.numeric_tag) if form.escape_formulas else tags
+
+
+def echoed_cells(form: EchoFormat, tags: pa.StringArray | None, labels: pa.StringArray | None) -> list[pa.StringArray]:
+    """Return the columns of tags and labels as they are written, those that the results have."""
+    cells = []
+    if form.has_tag and tags is not None:
+        cells.append(echoed_tags(form, tags))
+    if form.has_label and labels is not None:
+        cells.append(escaped(labels, form.numeric_label) if form.escape_formulas else labels)
+    return [quoted(texts) for texts in cells]
+
+
 def format_predictions(
     result: ResultFormat,
     record_count: int,
@@ -168,8 +205,7 @@ def format_predictions(
     if (tags is not None, labels is not None) != (result.has_tag, result.has_label):
         raise AssertionError("results: expected tags and labels as the header has them")
     scored = [spread(cells, lines, record_count) for cells in _prediction_cells(result, predictions)]
-    echoed = [quoted(texts) for texts in (tags, labels) if texts is not None]
-    text = pc.binary_join_element_wise(*echoed, *scored, ",")
+    text = pc.binary_join_element_wise(*echoed_cells(result, tags, labels), *scored, ",")
     if len(lines) < record_count and not result.keep_tag:
         absent = np.ones(record_count, bool)
         absent[lines] = False

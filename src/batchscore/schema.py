@@ -90,8 +90,8 @@ class Column:
 class Columns:
     """What a job reads from each record, before the columns' places in a file are known.
 
-    ``names`` are all columns of a file in order, or None where only its header tells. ``by_position`` binds the
-    inputs to the columns in order whatever they are called: for models whose signature has no names.
+    ``names`` are all columns of a file in order, None where only its header tells; ``numeric_names`` those that a
+    schema calls NUMERIC. ``by_position`` binds inputs without names to the columns in order.
     """
 
     inputs: tuple[Column, ...]
@@ -100,6 +100,7 @@ class Columns:
     names: tuple[str, ...] | None
     has_header: bool
     by_position: bool = False
+    numeric_names: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -217,7 +218,8 @@ def resolve_columns(
         inputs = tuple(Column(name, "double", binary_words=kind == "BINARY") for name, kind in features)
     else:
         inputs = _typed_inputs(model_uri, signature, schema)
-    return Columns(inputs, schema.row_id, schema.target, schema.names, header)
+    numeric = frozenset(name for name, kind in schema.attributes if kind == "NUMERIC")
+    return Columns(inputs, schema.row_id, schema.target, schema.names, header, numeric_names=numeric)
 
 
 def _columns_without_schema(model_uri: str, signature: Sequence[Column] | int | None, header: bool) -> Columns:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import IO, cast
 
 import numpy as np
+import pyarrow as pa
 
 from batchscore import blocks
 from batchscore.blocks import Block
@@ -22,7 +23,7 @@ from batchscore.lines import UTF8_MARK, MalformedRecordError, TextFormat, decode
 from batchscore.manifest import PartFile, WrittenFile
 from batchscore.model_input import to_model_input
 from batchscore.plan import InputFile, JobSpec, Split
-from batchscore.predictions import csv_lines, format_predictions, header_line
+from batchscore.predictions import csv_lines, echoed_tags, escaped, format_predictions, header_line
 from batchscore.predictor import Predictor, predict_records
 from batchscore.records import (
     InvalidRecord,
@@ -277,9 +278,11 @@ def _rejected_lines(block: ParsedBlock, invalid: list[InvalidRecord], scored: Sc
     """Return the invalid records of a block as CSV; lines count from 1 within the part."""
     tags = [""] * len(invalid)
     if block.tags is not None:
-        tags = block.tags.take([record.line for record in invalid]).to_pylist()
+        tags = echoed_tags(scored.spec.result_format, block.tags.take([record.line for record in invalid])).to_pylist()
     config = scored.spec.config
     raw = [record.raw.decode(config.encoding, errors="backslashreplace") for record in invalid]
+    if config.escape_formulas:
+        raw = escaped(pa.array(raw, pa.string()), numeric=False).to_pylist()
     return csv_lines(
         (
             [str(scored.split.number)] * len(invalid),

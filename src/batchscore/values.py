@@ -18,7 +18,7 @@ from batchscore.schema import Binding, Column, Columns
 BINARY_WORDS = dict.fromkeys(("0", "n", "no", "f", "false"), False) | dict.fromkeys(
     ("1", "y", "yes", "t", "true"), True
 )
-_NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 _WHOLE_NUMBER = r"^[+-]?[0-9]+$"
 _SPACES = " \t"
 _REFUSED_COLUMN = re.compile(r"CSV column #(\d+):")
@@ -214,7 +214,7 @@ def _decimal(texts: pa.StringArray) -> pa.DoubleArray:
     try:
         numbers = texts.cast(pa.float64())
     except pa.ArrowInvalid:
-        numeric = pc.match_substring_regex(texts, _NUMBER)
+        numeric = pc.match_substring_regex(texts, NUMBER)
         numbers = pc.if_else(numeric, _without_plus(texts), None).cast(pa.float64())
     return pc.if_else(pc.is_finite(numbers), numbers, None)
 

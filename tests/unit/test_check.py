@@ -72,6 +72,24 @@ def test_a_whole_job_is_proven(
     }
 
 
+@pytest.mark.parametrize("numeric", [frozenset[str](), frozenset({"id", "y"})])
+@pytest.mark.parametrize("invalid_records", ["blank", "keep_tag"])
+def test_escaped_formulas_are_those_of_the_input_and_unescaped_ones_are_not(
+    numeric: frozenset[str], invalid_records: str, tmp_path: Path
+) -> None:
+    records = b'=1,1,x,-1\n-2,1,x,+x\n"\t,@",1,x,@\n+3,word,x,0\n=4,word,x,0\n-5,13,x,-5\nC6,1,x,1\n'
+    keys: dict[str, Any] = {"escape_formulas": True, "invalid_records": invalid_records, "numeric": numeric}
+    job = FinishedJob(tmp_path, {"a.csv": HEADER + records}, **keys).commit()
+    assert check(job).findings == []
+    text = gzip.decompress(job.path(PART).read_bytes())
+    assert (b"\n'=1,-1," in text, b"\n-2,'+x," in text) == (bool(numeric), bool(numeric))
+
+    edit(job, lambda manifest: manifest["input_format"].update(numeric=["y"] if not numeric else []))
+    assert "tags" in found(check(job))
+    edit(job, lambda manifest: manifest.update(escape_formulas=False))
+    assert found(check(job)) == {"tags", "invalid records"}
+
+
 def rewrite(job: FinishedJob, name: str, change: Callable[[bytes], bytes], told: bool = True) -> None:
     """Change a written file; ``told`` puts its new size and digest into the manifest, as a faulty job would have."""
     path = job.path(name)

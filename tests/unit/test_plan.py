@@ -276,6 +276,23 @@ def test_the_extended_manifest_tells_the_model_and_every_part_in_order() -> None
     assert committed_parameters(content, "x") == plan.spec.parameters
 
 
+def test_escape_formulas_is_told_by_the_manifest_and_binds_the_id() -> None:
+    plan, other = make_plan(), make_plan(escape_formulas=True)
+    for job, told in ((plan, False), (other, True)):
+        manifest = json.loads(extended_manifest(job, [make_part(index) for index in range(4)], {}, {}, "c"))
+        assert manifest["escape_formulas"] is told
+    with pytest.raises(IdempotentParameterMismatchError, match="another configuration"):
+        check_same_parameters("bp-1", plan.spec.parameters, other.spec.parameters)
+
+
+def test_a_tag_or_label_that_the_schema_calls_numeric_is_one_for_the_results() -> None:
+    spec = make_plan().spec
+    columns = Columns((), "id", "y", ("id", "y"), has_header=True, numeric_names=frozenset({"y"}))
+    result = replace(spec, columns=columns).result_format
+    assert (result.numeric_tag, result.numeric_label) == (False, True)
+    assert (spec.result_format.numeric_tag, spec.result_format.numeric_label) == (False, False)
+
+
 def test_a_joined_input_is_one_part_over_all_of_its_bytes() -> None:
     joined = {0: WrittenFile("s3://b/out/whole.gz", 30, "sha", "etag")}
     parts = [make_part(index) for index in range(4)]

@@ -122,6 +122,37 @@ def test_tags_are_quoted_where_they_need_it() -> None:
     assert text.split("\n")[1:4] == ['"a,b",1E0', '"say ""x""",1E0', '"c\rd",1E0']
 
 
+FORMULAS = ["=1+1", "+1", "-1", "@a", "\t=1", "\r1", "a=1", "", "'=1", " =1", "é=1"]
+
+
+def test_without_escape_formulas_texts_are_echoed_as_they_are() -> None:
+    result = result_format("regression", has_tag=True)
+    text = lines_of(result, [0.5] * 2, [0, 1], 2, tags=["=1+1", "-1"])
+    assert text == "tag,score\n=1+1,5E-1\n-1,5E-1\n"
+
+
+def test_escape_formulas_puts_an_apostrophe_before_tags_and_labels_that_a_spreadsheet_could_run() -> None:
+    result = result_format("regression", has_tag=True, has_label=True, escape_formulas=True, keep_tag=True)
+    text = lines_of(result, [-0.5] * 10, list(range(10)), 11, tags=FORMULAS, labels=FORMULAS)
+    cells = ["'=1+1", "'+1", "'-1", "'@a", "'\t=1", '"\'\r1"', "a=1", "", "'=1", " =1", "é=1"]
+    scores = [*["-5E-1"] * 10, ""]  # a score is ours: its sign is left alone
+    told = [f"{cell},{cell},{score}" for cell, score in zip(cells, scores, strict=True)]
+    assert text == "\n".join(["tag,trueLabel,score", *told, ""])
+
+
+def test_escape_formulas_leaves_the_numbers_of_a_numeric_column_alone_and_nothing_else_of_it() -> None:
+    result = result_format("regression", has_label=True, escape_formulas=True, numeric_label=True)
+    labels = ["-1", "+1.5e3", "-.5", "-1 ", "\t-1", "-1+cmd()", "=1", "-", "@1", "7"]
+    text = lines_of(result, [0.5] * 10, list(range(10)), 10, labels=labels)
+    told = ["-1", "+1.5e3", "-.5", "-1 ", "\t-1", "'-1+cmd()", "'=1", "'-", "'@1", "7"]
+    assert text == "trueLabel,score\n" + "".join(f"{label},5E-1\n" for label in told)
+
+
+def test_an_escaped_text_is_quoted_as_a_whole() -> None:
+    result = result_format("regression", has_tag=True, escape_formulas=True)
+    assert lines_of(result, [0.5], [0], 1, tags=['=A("x",1)']) == 'tag,score\n"\'=A(""x"",1)",5E-1\n'
+
+
 def test_full_precision_reads_back_to_the_same_number() -> None:
     rng = np.random.default_rng(3)
     values = rng.integers(0, 2**63, 1000, dtype=np.int64).view(np.float64)

@@ -107,6 +107,7 @@ def test_without_a_signature_the_schema_types_the_inputs() -> None:
         Column("note", "string"),
     )
     assert (columns.row_id, columns.target, columns.has_header) == ("id", "y", True)
+    assert columns.numeric_names == {"age", "old"}
 
 
 def test_with_a_signature_the_signature_types_and_orders_them() -> None:

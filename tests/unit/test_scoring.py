@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from batchscore.blocks import MAX_RECORD_BYTES
@@ -182,7 +182,6 @@ RECORD = st.one_of(
 LINES = st.lists(st.tuples(RECORD | st.binary(max_size=8), st.sampled_from([b"\n", b"\r\n"])), max_size=12)
 
 
-@settings(max_examples=60, deadline=None)
 @given(LINES, st.booleans(), st.integers(1, 80), st.booleans())
 @example([(b"a,1,x,1", b"\r\n"), (b"b,2,y,", b"\n")], True, 1, True)
 @example([(b"a,1,x,1" + b"0" * MAX_RECORD_BYTES, b"\n"), (b"b,2,y,", b"\n")], False, 60_000, False)
@@ -302,6 +301,20 @@ def test_redact_leaves_the_text_of_invalid_records_out(tmp_path: Path) -> None:
 
     assert [row["record"] for row in rejected_rows(shown)] == ["1,secret,x,1"]
     assert [row["record"] for row in rejected_rows(redacted)] == [""]
+
+
+@pytest.mark.parametrize("escape", [False, True])
+def test_escape_formulas_reaches_tag_and_text_of_rejected_records(tmp_path: Path, escape: bool) -> None:
+    path = tmp_path / "in.csv"
+    path.write_text("=t,x,b,1\n-t,1\n+ok,1,b,1\n")
+    keys = {"escape_formulas": escape, "invalid_records": "keep_tag"}
+    parts = score_all(make_plan(path, tmp_path / "out", 100, False, **keys))
+    mark = "'" if escape else ""
+    rows = [(row["tag"], row["record"]) for row in rejected_rows(parts)]
+    assert rows == [(f"{mark}=t", f"{mark}=t,x,b,1"), ("", f"{mark}-t,1")]
+    lines = result_lines(parts)
+    assert lines[:2] == [f"{mark}=t,", ","]
+    assert lines[2].startswith(f"{mark}+ok,")
 
 
 def test_a_model_that_answers_with_the_wrong_shape_fails_the_split(tmp_path: Path) -> None:
