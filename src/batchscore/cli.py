@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import logging
 import sys
-import tempfile
 import time
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from batchscore import __version__, locations
-from batchscore.config import JobConfig, OutputConfig, S3Settings, load_config, load_output_config
+from batchscore.config import JobConfig, OutputConfig, check_id, load_config, load_output_config, s3_settings
 from batchscore.errors import BatchScoreError, ConfigError, InputError, describe_without_content
 from batchscore.outputs import EXTENDED_MANIFEST_END, RECORD_END, Outputs
-from batchscore.process import LOG_FORMAT
+from batchscore.process import LOG_FORMAT, hide_warnings, signals_as_errors, temporary_folder
 from batchscore.record import STATUSES, BatchPrediction
 from batchscore.storage import storage_for
 
@@ -30,9 +29,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     overrides = [*getattr(options, "overrides", []), *rest]
     unknown = [argument for argument in overrides if argument.startswith("-")]
     if unknown:
-        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+        parser.error(f"unrecognized arguments: {locations.without_credentials(' '.join(unknown))}")
     options.overrides = overrides
     _log_to_stderr()
+    hide_warnings()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files need be no text
     try:
         code: int = options.command(options)
     except BatchScoreError as error:
@@ -94,21 +96,28 @@ def _log_to_stderr() -> None:
         logger.propagate = False
 
 
-def _config_text(path: str | None) -> str:
-    """Return the configuration's text; one on S3 is read with the usual AWS settings."""
+def _config_text(options: argparse.Namespace) -> str:
+    """Return the configuration's text; one on S3 is read with the usual AWS settings and the arguments of ``s3``."""
+    path: str | None = options.config
     if path is None:
         return ""
+    settings = s3_settings(options.overrides)
     try:
         uri = locations.canonical_uri(path)
-        return storage_for(uri, S3Settings()).read(uri).decode()
-    except (InputError, ValueError) as error:
+    except ValueError as error:  # a URI that is refused is not repeated
+        raise ConfigError(f"configuration: {error}") from error
+    try:
+        return storage_for(uri, settings).read(uri).decode()
+    except InputError as error:
         raise ConfigError(f"configuration {path}: {error}") from error
+    except UnicodeDecodeError:
+        raise ConfigError(f"configuration {path}: expected UTF-8, got something else") from None
 
 
 def _run(options: argparse.Namespace) -> int:
     if options.dry_run:
         return _verify(options)
-    config = load_config(_config_text(options.config), options.overrides)
+    config = load_config(_config_text(options), options.overrides)
     from batchscore.job import run_job
 
     print(json.dumps(run_job(config)), flush=True)
@@ -116,19 +125,19 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    config: JobConfig = load_config(_config_text(options.config), options.overrides)
+    config: JobConfig = load_config(_config_text(options), options.overrides)
     from batchscore.review_text import describe_plan, render_review
     from batchscore.verify import review_job
 
-    with tempfile.TemporaryDirectory(prefix="batchscore-") as folder:
-        review = review_job(config, Path(folder), options.full)
+    with signals_as_errors(), temporary_folder() as folder:
+        review = review_job(config, folder, options.full)
     print(json.dumps(describe_plan(review)) if options.json else render_review(review))
     return review.exit_code
 
 
 def _describe(options: argparse.Namespace) -> int:
-    config = load_output_config(_config_text(options.config), options.overrides)
-    outputs = Outputs(config.output, options.id, "parts")
+    config = load_output_config(_config_text(options), options.overrides)
+    outputs = Outputs(config.output, check_id(options.id), "parts")
     record = _read_record(outputs.record, config)
     if options.json:
         print(json.dumps(record.to_dict()))
@@ -143,7 +152,7 @@ def _read_record(uri: str, config: OutputConfig) -> BatchPrediction:
 
 
 def _list(options: argparse.Namespace) -> int:
-    config = load_output_config(_config_text(options.config), options.overrides)
+    config = load_output_config(_config_text(options), options.overrides)
     folder = Outputs(config.output, "", "parts").folder + "/"
     records = [
         _read_record(item.uri, config)
@@ -178,18 +187,18 @@ def _sample(text: str) -> float:
 
 
 def _check(options: argparse.Namespace) -> int:
-    config = load_output_config(_config_text(options.config), options.overrides)
+    config = load_output_config(_config_text(options), options.overrides)
     from batchscore.check import check_job
     from batchscore.review_text import describe_check, render_check
 
-    report = check_job(options.id, config, options.sample)
+    report = check_job(check_id(options.id), config, options.sample)
     print(json.dumps(describe_check(report)) if options.json else render_check(report), flush=True)
     report.raise_if_failed()
     return 0
 
 
 def _clean(options: argparse.Namespace) -> int:
-    config = load_output_config(_config_text(options.config), options.overrides)
+    config = load_output_config(_config_text(options), options.overrides)
     from batchscore.clean import find_leftovers, parse_age, remove_leftovers
     from batchscore.review_text import describe_leftovers, render_leftovers
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import codecs
 import difflib
-import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
@@ -16,80 +14,29 @@ from pydantic import (
     ByteSize,
     ConfigDict,
     Field,
+    TypeAdapter,
     ValidationError,
 )
 
 from batchscore import locations
+from batchscore.artifact_places import check_prefix
+from batchscore.config_values import (
+    as_text,
+    as_tuple,
+    canonical_encoding,
+    checked_id,
+    endpoint_url,
+    input_uri,
+    model_uri,
+    one_delimiter,
+    output_uri,
+    spark_values_as_text,
+)
 from batchscore.errors import ConfigError
 
 ModelType = Literal["binary", "multiclass", "regression"]
 
-_ENCODINGS = re.compile(r"utf-8|ascii|iso8859-\d+|cp125\d")
-
-
-def _as_tuple(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
-
-
-def _spark_values_as_text(value: object) -> object:
-    """YAML reads ``true`` and ``2``; Spark wants text."""
-    if not isinstance(value, Mapping):
-        return value
-    return {str(key): str(item).lower() if isinstance(item, bool) else str(item) for key, item in value.items()}
-
-
-def _as_text(value: object) -> object:
-    """Labels such as ``1`` and ``true`` in YAML are meant as their text."""
-    return str(value) if isinstance(value, int | float) else value
-
-
-def _canonical_encoding(name: str) -> str:
-    try:
-        canonical = codecs.lookup(name).name
-    except LookupError:
-        raise ValueError("expected a known encoding such as utf-8, latin-1 or cp1252") from None
-    canonical = canonical.removesuffix("-sig")
-    if not _ENCODINGS.fullmatch(canonical):
-        raise ValueError(
-            "expected utf-8, latin-1, cp1252 or another encoding that extends ASCII byte by byte; "
-            "convert the files first, for example with iconv"
-        )
-    return canonical
-
-
-def _one_delimiter(value: str) -> str:
-    character = "\t" if value == "\\t" else value
-    if len(character) != 1 or not character.isascii() or character.isalnum() or character in '"\r\n\0.+-':
-        raise ValueError("expected one ASCII character that is no quote, no line end and no part of a number")
-    return character
-
-
-def _input_uri(value: str) -> str:
-    uri = locations.canonical_uri(value)
-    if locations.is_s3(uri) and not locations.split_s3_uri(uri)[1] and not uri.endswith("/"):
-        raise ValueError("expected s3://bucket/key, or s3://bucket/ for the whole bucket")
-    return uri
-
-
-def _output_uri(value: str) -> str:
-    uri = locations.canonical_uri(value)
-    locations.check_output_uri(uri)
-    return uri
-
-
-def _id(value: str) -> str:
-    """``x.manifest.json`` would be both the record of ``x.manifest`` and the extended manifest of ``x``."""
-    if value.endswith(".manifest"):
-        raise ValueError("expected an id that does not end in .manifest")
-    if not value.strip("."):
-        raise ValueError("expected an id of more than dots, which would name a folder")
-    return value
-
-
-def _model_uri(value: str) -> str:
-    if not re.fullmatch(r"models:/(m-[^/@]+|[^/@]+@[^/@]+|[^/@]+/(\d+|latest))", value):
-        raise ValueError("expected models:/name/version, models:/name@alias, models:/name/latest or models:/m-<id>")
-    return value
+BatchId = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_.-]{1,64}$"), AfterValidator(checked_id)]
 
 
 class _Section(BaseModel):
@@ -99,37 +46,40 @@ class _Section(BaseModel):
 class S3Settings(_Section):
     """How S3 is reached; credentials come from the usual AWS chain, never from a configuration."""
 
-    endpoint: str | None = None
+    endpoint: Annotated[str, AfterValidator(endpoint_url)] | None = None
     region: str | None = None
     kms_key_id: str | None = None
-    expected_bucket_owner: Annotated[str, BeforeValidator(_as_text), Field(pattern=r"^\d{12}$")] | None = None
+    expected_bucket_owner: Annotated[str, BeforeValidator(as_text), Field(pattern=r"^\d{12}$")] | None = None
     requester_pays: bool = False
 
 
 class JobConfig(_Section):
     """Every key of a job; docs/configuration.md describes each."""
 
-    id: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_.-]{1,64}$"), AfterValidator(_id)] | None = None
+    id: BatchId | None = None
     name: Annotated[str, Field(max_length=1024)] | None = None
-    model: Annotated[str, AfterValidator(_model_uri)]
+    model: Annotated[str, AfterValidator(model_uri)]
     tracking_uri: str | None = None
     registry_uri: str | None = None
     model_type: Literal["auto", "binary", "multiclass", "regression"] = "auto"
     threshold: Annotated[float, Field(ge=0, le=1)] | None = None
-    positive_label: Annotated[str, BeforeValidator(_as_text)] | None = None
+    positive_label: Annotated[str, BeforeValidator(as_text)] | None = None
     prediction_column: str | None = None
-    allow_version_mismatch: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = ()
+    allow_version_mismatch: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = ()
+    allowed_artifact_prefixes: Annotated[
+        tuple[Annotated[str, AfterValidator(check_prefix)], ...], BeforeValidator(as_tuple)
+    ] = ()
     input: Annotated[
-        tuple[Annotated[str, AfterValidator(_input_uri)], ...],
-        BeforeValidator(_as_tuple),
+        tuple[Annotated[str, AfterValidator(input_uri)], ...],
+        BeforeValidator(as_tuple),
         Field(min_length=1),
     ]
-    exclude: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = ()
+    exclude: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = ()
     schema_uri: Annotated[str, AfterValidator(locations.canonical_uri)] | None = Field(None, alias="schema")
     has_header: bool | None = None
-    delimiter: Annotated[str, AfterValidator(_one_delimiter)] = ","
-    encoding: Annotated[str, AfterValidator(_canonical_encoding)] = "utf-8"
-    output: Annotated[str, AfterValidator(_output_uri)]
+    delimiter: Annotated[str, AfterValidator(one_delimiter)] = ","
+    encoding: Annotated[str, AfterValidator(canonical_encoding)] = "utf-8"
+    output: Annotated[str, AfterValidator(output_uri)]
     mode: Literal["all", "new_inputs"] = "all"
     layout: Literal["parts", "amazon"] = "parts"
     invalid_records: Literal["blank", "keep_tag"] = "blank"
@@ -141,7 +91,11 @@ class JobConfig(_Section):
     batch_timeout_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     split_bytes: Annotated[ByteSize, Field(ge=1)] = ByteSize(64 * 1024 * 1024)
     s3: S3Settings = S3Settings()
-    spark: Annotated[dict[str, str], BeforeValidator(_spark_values_as_text)] = {}
+    spark: Annotated[dict[str, str], BeforeValidator(spark_values_as_text)] = {}
+
+    def for_tasks(self) -> JobConfig:
+        """Return what tasks need: without the keys that can hold credentials, since Spark keeps copies on disk."""
+        return self.model_copy(update={"tracking_uri": None, "registry_uri": None, "spark": {}})
 
 
 class OutputConfig(_Section):
@@ -149,7 +103,7 @@ class OutputConfig(_Section):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    output: Annotated[str, AfterValidator(_output_uri)]
+    output: Annotated[str, AfterValidator(output_uri)]
     s3: S3Settings = S3Settings()
 
 
@@ -164,13 +118,31 @@ _TEXT_KEYS = {
     *("id", "name", "model", "tracking_uri", "registry_uri", "positive_label", "prediction_column", "schema", "output"),
     *("delimiter", "encoding", "s3.endpoint", "s3.region", "s3.kms_key_id", "s3.expected_bucket_owner"),
 }
-_LIST_KEYS = {"input", "exclude", "allow_version_mismatch"}
+_MAX_KEY_CHARACTERS = 128
+_URI_KEYS = {"input", "output", "schema", "tracking_uri", "registry_uri", "s3"}
+_LIST_KEYS = {"input", "exclude", "allow_version_mismatch", "allowed_artifact_prefixes"}
 
 
 def _override_value(key: str, text: str) -> Any:
     if key.startswith("spark.") or key in _TEXT_KEYS or (key in _LIST_KEYS and not text.startswith("[")):
         return text or None
-    return yaml.safe_load(text)
+    return _read_yaml(text)
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML without merge keys, by which a few lines could fill the memory."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
+            raise yaml.constructor.ConstructorError(None, None, "expected no merge key", node.start_mark)
+
+
+def _read_yaml(text: str) -> Any:
+    """Return the value of a YAML text; raises YAMLError, whatever its words stand for or fail to."""
+    try:
+        return yaml.load(text, _Loader)  # a SafeLoader
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise yaml.YAMLError("expected values that their tags allow") from error
 
 
 def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
@@ -183,7 +155,7 @@ def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
     for argument in arguments:
         key, separator, text = argument.partition("=")
         if not separator or not key:
-            faults.append(f"argument {argument}: expected key=value")
+            faults.append(f"argument {locations.without_credentials(argument)}: expected key=value")
             continue
         section, dot, name = key.partition(".")
         try:
@@ -191,12 +163,12 @@ def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
         except yaml.YAMLError:
             faults.append(f"argument {key}: expected a YAML value")
             continue
-        if dot and section == "spark":
-            settings.setdefault("spark", {})[f"spark.{name.removeprefix('spark.')}"] = value
-        elif dot:
-            settings.setdefault(section, {})[name] = value
-        else:
+        if not dot:
             settings[key] = value
+        elif not isinstance(settings.setdefault(section, {}), dict):
+            faults.append(f"argument {key}: expected {section} to be set by its keys alone, got a value for it too")
+        else:
+            settings[section][f"spark.{name.removeprefix('spark.')}" if section == "spark" else name] = value
     _raise_faults(faults)
     return settings
 
@@ -217,6 +189,22 @@ def make_config(settings: Mapping[str, Any]) -> JobConfig:
         raise ConfigError(_describe_faults(error)) from None
 
 
+def check_id(text: str) -> str:
+    """Return an id as it is, if it is one: it becomes part of keys and paths. Raises ConfigError."""
+    try:
+        return TypeAdapter(BatchId).validate_python(text)
+    except ValidationError as error:
+        raise ConfigError(f"id: {_describe_faults(error).removeprefix('key : ')}") from None
+
+
+def s3_settings(overrides: Sequence[str]) -> S3Settings:
+    """Return the S3 settings that the command line gives, for reading the configuration itself; raises ConfigError."""
+    try:
+        return S3Settings.model_validate(parse_overrides(overrides).get("s3", {}))
+    except ValidationError as error:
+        raise ConfigError(_describe_faults(error, "s3")) from None
+
+
 def load_output_config(text: str, overrides: Sequence[str] = ()) -> OutputConfig:
     """Return only where the results of a configuration lie; raises ConfigError."""
     try:
@@ -227,7 +215,7 @@ def load_output_config(text: str, overrides: Sequence[str] = ()) -> OutputConfig
 
 def _merged_settings(text: str, overrides: Sequence[str]) -> dict[str, Any]:
     try:
-        settings = yaml.safe_load(text) or {}
+        settings = _read_yaml(text) or {}
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" at line {mark.line + 1}" if mark else ""
@@ -242,10 +230,10 @@ def _merged_settings(text: str, overrides: Sequence[str]) -> dict[str, Any]:
     return {key: value for key, value in settings.items() if value is not None}
 
 
-def _describe_faults(error: ValidationError) -> str:
+def _describe_faults(error: ValidationError, *section: str) -> str:
     faults = []
     for fault in error.errors(include_url=False, include_input=True):
-        key = ".".join(str(part) for part in fault["loc"])
+        key = ".".join([*section, *(str(part) for part in fault["loc"])])[:_MAX_KEY_CHARACTERS]
         if fault["type"] == "extra_forbidden":
             swapped = [known for known in known_keys() if sorted(known) == sorted(key)]  # modle is model, not mode
             near = swapped or difflib.get_close_matches(key, known_keys(), n=1)
@@ -261,7 +249,7 @@ def _describe_faults(error: ValidationError) -> str:
 
 def _got(key: str, value: object) -> str:
     """Quote a wrong value unless it may hold credentials: URIs are not quoted."""
-    if isinstance(value, str) and ("://" in value or key.endswith("_uri")):
+    if isinstance(value, str) and ("://" in value or key.partition(".")[0] in _URI_KEYS):
         return ""
     return f", got {value!r}" if isinstance(value, str | int | float | bool) else ""
 

@@ -22,6 +22,7 @@ class JoinTask:
 
     input_index: int
     uri: str
+    output: str
     parts: tuple[WrittenFile, ...]
 
 
@@ -33,7 +34,7 @@ def plan_joins(plan: Plan, parts: Sequence[PartFile]) -> list[JoinTask]:
     for part in parts:
         by_input.setdefault(plan.splits[part.split_index].input_index, []).append(part.file)
     return [
-        JoinTask(index, plan.spec.outputs.result(plan.inputs[index].name), tuple(files))
+        JoinTask(index, plan.spec.outputs.result(plan.inputs[index].name), plan.spec.config.output, tuple(files))
         for index, files in by_input.items()
         if len(files) > 1
     ]
@@ -44,7 +45,7 @@ def join_parts(task: JoinTask, s3: S3Settings) -> WrittenFile:
 
     Raises ScoringError if a part is not as it was written.
     """
-    storage = storage_for(task.uri, s3)
+    storage = storage_for(task.output, s3)
     stream = _PartStream(read_ahead(_checked_chunks(storage, task.parts)))
     etag = storage.put(task.uri, cast("IO[bytes]", io.BufferedReader(stream, CHUNK_BYTES)))
     return WrittenFile(task.uri, stream.size_in_bytes, stream.digest.hexdigest(), etag)

@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import takewhile
 from pathlib import Path
@@ -44,8 +45,27 @@ def _local_etag(status: os.stat_result) -> str:
     return f"{status.st_mtime_ns:x}-{status.st_size:x}"
 
 
+@dataclass(frozen=True)
 class LocalStorage:
-    """Files of this machine, or of a file system that every machine of the cluster mounts."""
+    """Files of this machine, or of a file system that every machine of the cluster mounts.
+
+    Writes stay below the folder ``root``, which may be a link, through folders that are none: whoever can put a link
+    into an output could else send them, and removals, anywhere.
+    """
+
+    root: str | None = None
+
+    def _place(self, uri: str) -> Path:
+        path = Path(locations.local_path(uri))
+        if self.root is None:
+            return path
+        root = Path(self.root)
+        if root not in path.parents or ".." in path.parts:
+            raise CommitError(f"output {uri}: expected a place below {root}, got another")
+        real = Path(os.path.realpath(root), path.parent.relative_to(root))
+        if Path(os.path.realpath(path.parent)) != real:
+            raise CommitError(f"output {uri}: expected folders below {root}, got a link among them")
+        return path
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """See Storage.list; a missing folder has no files."""
@@ -99,7 +119,7 @@ class LocalStorage:
 
     def put(self, uri: str, content: IO[bytes]) -> str:
         """See Storage.put: written beside its place and moved there."""
-        path = Path(locations.local_path(uri))
+        path = self._place(uri)
         with _local_errors("output", uri, CommitError):
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".tmp", delete=False) as file:
@@ -118,7 +138,7 @@ class LocalStorage:
 
     def put_new(self, uri: str, content: bytes) -> str:
         """See Storage.put_new: a hard link is atomic, so no reader ever sees half a file."""
-        path = Path(locations.local_path(uri))
+        path = self._place(uri)
         with _local_errors("output", uri, CommitError):
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".tmp") as file:
@@ -134,7 +154,7 @@ class LocalStorage:
     def delete(self, *uris: str) -> None:
         """See Storage.delete; our own folders go too when they are left empty, as on S3."""
         for uri in uris:
-            path = Path(locations.local_path(uri))
+            path = self._place(uri)
             with _local_errors("output", uri, CommitError):
                 path.unlink(missing_ok=True)
             with suppress(OSError):  # a folder that holds more, or is no more

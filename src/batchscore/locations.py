@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import os.path
+import os
 import re
 from pathlib import PurePosixPath
 
 _S3_URI = re.compile(r"s3://([^/]+)(/.*)?", re.DOTALL)
+_BUCKET = re.compile(r"[A-Za-z0-9._-]+")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
+_USER_INFO = re.compile(r":/+\S*@")
 _MAX_OUTPUT_URI_CHARACTERS = 2048
 _FORBIDDEN_IN_OUTPUT_KEY = (":", "//", "/./", "/../")
 
@@ -17,19 +20,34 @@ def canonical_uri(text: str) -> str:
     ``s3a://`` and ``s3n://`` mean ``s3://``. Raises ValueError for other schemes and for URIs that hold
     credentials.
     """
+    if not _is_encodable(text):
+        raise ValueError("expected text that can name a file, got other characters")
     scheme, separator, rest = text.partition("://")
     if separator and scheme in {"s3", "s3a", "s3n"}:
-        bucket = rest.partition("/")[0]
-        if not bucket or "@" in bucket or ":" in bucket:
+        if not _BUCKET.fullmatch(rest.partition("/")[0]):
             raise ValueError("expected s3://bucket/key with neither credentials nor a port")
         return f"s3://{rest}"
-    if separator and scheme != "file":
-        raise ValueError(f"expected a local path, file://, s3:// or s3a://, got {scheme}://")
+    mistyped = _SCHEME.fullmatch(text.partition(":/")[0]) and ":/" in text  # s3:/bucket is no path
+    if scheme != "file" and (separator or mistyped):
+        got = f", got {scheme}://" if separator and _SCHEME.fullmatch(scheme) else ""
+        raise ValueError(f"expected a local path, file://, s3:// or s3a://{got}")
     path = rest if separator else text
     if not path:
         raise ValueError("expected a path, got an empty string")
     absolute = os.path.abspath(path)  # noqa: PTH100 - Path.resolve would follow links and lose the spelling
     return f"file://{absolute}{'/' if path.endswith('/') and absolute != '/' else ''}"
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+
+
+def without_credentials(text: str) -> str:
+    """Return a text for messages: what stands between a scheme and the last ``@`` may be credentials."""
+    return _USER_INFO.sub("://***@", text)
 
 
 def check_output_uri(uri: str) -> None:
@@ -39,7 +57,8 @@ def check_output_uri(uri: str) -> None:
         return
     if len(uri) > _MAX_OUTPUT_URI_CHARACTERS:
         raise ValueError(f"expected at most {_MAX_OUTPUT_URI_CHARACTERS} characters, got {len(uri)}")
-    found = [text for text in _FORBIDDEN_IN_OUTPUT_KEY if text in (match[2] or "")]
+    key = (match[2] or "/").removesuffix("/") + "/"
+    found = [text for text in _FORBIDDEN_IN_OUTPUT_KEY if text in key]
     if found:
         raise ValueError(f"expected a key without {' '.join(_FORBIDDEN_IN_OUTPUT_KEY)}, got {' '.join(found)}")
 

@@ -103,7 +103,7 @@ class Outputs:
     def part(self, name: str, number: int, count: int) -> str:
         """Return the part of an input's split; in the Amazon layout the result itself where there is but one."""
         if self.layout == "amazon":
-            return self.result(name) if count == 1 else f"{self.work}{name}/part-{number:05d}.csv.gz"
+            return self.result(name) if count == 1 else f"{self.work}parts-{name}/part-{number:05d}.csv.gz"
         return f"{self.result(name)}part-{number:05d}.csv.gz"
 
     def rejected(self, name: str, number: int) -> str:

@@ -6,7 +6,9 @@ import logging
 import os
 import shutil
 import signal
+import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,12 +19,18 @@ from batchscore.errors import ScoringError
 LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
 
 
+def hide_warnings() -> None:
+    """Keep Python's warnings out of streams and logs, as a model's could show records; ``python -W`` shows them."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+
+
 @contextmanager
 def log_file() -> Iterator[Path]:
     """Log to a file as well, which becomes the job's log."""
     descriptor, name = tempfile.mkstemp(prefix="batchscore-", suffix=".log")
     os.close(descriptor)
-    handler = logging.FileHandler(name, encoding="utf-8")
+    handler = logging.FileHandler(name, encoding="utf-8", errors="backslashreplace")  # names need be no text
     handler.setFormatter(logging.Formatter(LOG_FORMAT))
     logger = logging.getLogger("batchscore")
     level = logger.level
@@ -54,9 +62,13 @@ class StopRequested(BaseException):
 
 @contextmanager
 def signals_as_errors() -> Iterator[None]:
-    """Let SIGTERM end the job as an error does: FAILED, and to be gone on with."""
+    """Let SIGTERM end the job as an error does: FAILED, and to be gone on with.
+
+    What else is to be tidied up belongs inside of this block.
+    """
 
     def stop(number: int, _frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_IGN)  # a second one must not cut the tidying up short
         raise StopRequested(f"job: expected to finish, got {signal.Signals(number).name}; run it again to go on")
 
     try:

@@ -62,7 +62,7 @@ class Storage(Protocol):
 
 
 def storage_for(uri: str, s3: S3Settings) -> Storage:
-    """Return the store in which a canonical URI lies."""
+    """Return the store in which a canonical URI lies; one of local files writes below that URI alone."""
     # Imported here, so that a job that needs no S3 does not wait for boto3.
     if locations.is_s3(uri):
         from batchscore.s3_storage import S3Storage
@@ -70,7 +70,7 @@ def storage_for(uri: str, s3: S3Settings) -> Storage:
         return S3Storage(s3)
     from batchscore.local_storage import LocalStorage
 
-    return LocalStorage()
+    return LocalStorage(locations.local_path(uri))
 
 
 def is_present(storage: Storage, uri: str) -> bool:

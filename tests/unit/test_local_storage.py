@@ -100,6 +100,75 @@ def test_deleting_removes_our_empty_folders_and_no_others(tmp_path: Path) -> Non
     assert list((tmp_path / "mine").iterdir()) == []
 
 
+def link_out(tmp_path: Path, place: str) -> tuple[LocalStorage, Path]:
+    """Make an output in which ``place`` is a link to a folder elsewhere; return its storage and that folder."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "kept").write_text("kept")
+    link = tmp_path / "out" / place
+    link.parent.mkdir(parents=True)
+    link.symlink_to(elsewhere)
+    return LocalStorage(f"{tmp_path}/out"), elsewhere
+
+
+@pytest.mark.parametrize("place", ["batch-prediction", "batch-prediction/result", "batch-prediction/result/bp-1-x"])
+@pytest.mark.parametrize("deeper", ["kept", "new", "a/b/kept"])
+def test_nothing_is_written_or_removed_through_a_link_that_leads_out(tmp_path: Path, place: str, deeper: str) -> None:
+    storage, elsewhere = link_out(tmp_path, place)
+    uri = f"file://{tmp_path}/out/{place}/{deeper}"
+    for write in (
+        lambda: storage.put(uri, io.BytesIO(b"x")),
+        lambda: storage.put_new(uri, b"x"),
+        lambda: storage.delete(uri),
+    ):
+        with pytest.raises(CommitError, match=f"output {uri}: expected folders below {tmp_path}/out, got a link"):
+            write()
+    assert [(path.name, path.read_text()) for path in elsewhere.iterdir()] == [("kept", "kept")]
+
+
+def test_nothing_is_removed_through_a_link_within_the_output(tmp_path: Path) -> None:
+    folder = tmp_path / "out" / "batch-prediction"
+    (folder / "result").mkdir(parents=True)
+    (folder / "result" / "part").write_text("kept")
+    (folder / "in-progress").symlink_to(folder / "result")
+    with pytest.raises(CommitError, match="got a link"):
+        LocalStorage(f"{tmp_path}/out").delete(f"file://{folder}/in-progress/part")
+    assert (folder / "result" / "part").read_text() == "kept"
+
+
+def test_an_output_that_is_a_link_itself_is_the_users_choice(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "out").symlink_to(tmp_path / "disk")
+    storage = LocalStorage(f"{tmp_path}/out")
+    storage.put_new(f"file://{tmp_path}/out/batch-prediction/x", b"x")
+    assert (tmp_path / "disk" / "batch-prediction" / "x").read_bytes() == b"x"
+
+
+@pytest.mark.parametrize("target", ["kept", "none"])
+def test_a_file_that_is_a_link_is_replaced_and_its_target_is_not_touched(tmp_path: Path, target: str) -> None:
+    kept = tmp_path / "kept"
+    kept.write_text("kept")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "x").symlink_to(tmp_path / target)
+    storage, uri = LocalStorage(f"{tmp_path}/out"), f"file://{tmp_path}/out/x"
+    with pytest.raises(ObjectExistsError):
+        storage.put_new(uri, b"new")
+    storage.put(uri, io.BytesIO(b"new"))
+    assert not (tmp_path / "out" / "x").is_symlink()
+    assert (tmp_path / "out" / "x").read_bytes() == b"new"
+    assert kept.read_text() == "kept"
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("place", ["../x", "batch-prediction/../../x"])
+def test_a_write_beside_the_output_is_refused(tmp_path: Path, place: str) -> None:
+    with pytest.raises(CommitError, match=f"expected a place below {tmp_path}/out"):
+        LocalStorage(f"{tmp_path}/out").put_new(f"file://{tmp_path}/out/{place}", b"x")
+    with pytest.raises(CommitError, match=f"expected a place below {tmp_path}/out"):
+        LocalStorage(f"{tmp_path}/out").put_new(f"file://{tmp_path}/outside/x", b"x")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_file_without_permission_is_an_input_error(tmp_path: Path) -> None:
     path = tmp_path / "x"
