@@ -32,7 +32,7 @@ from batchscore.manifest import (
     extended_manifest,
     named_files,
 )
-from batchscore.model import pack_model
+from batchscore.model_files import pack_model
 from batchscore.new_inputs import bind_inputs, check_still_new
 from batchscore.outputs import Outputs, new_id
 from batchscore.plan import Plan
@@ -60,7 +60,7 @@ def run_job(config: JobConfig, spark: SparkSession | None = None) -> dict[str, A
     one the job starts and stops its own. Raises BatchScoreError.
     """
     config = config.model_copy(update={"id": config.id or new_id()})
-    with log_file() as log_path, temporary_folder() as folder, signals_as_errors():
+    with signals_as_errors(), log_file() as log_path, temporary_folder() as folder:
         return _Job(config, folder, log_path, spark).run()
 
 

@@ -5,19 +5,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import os
 import re
-import tarfile
-import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from batchscore.artifact_places import is_below_one
 from batchscore.config import JobConfig
-from batchscore.errors import ModelError, describe_without_content
+from batchscore.errors import ConfigError, ModelError, describe_without_content
+from batchscore.locations import without_credentials
+from batchscore.model_files import digest_of_files
 from batchscore.schema import Column, ColumnType
 
 if TYPE_CHECKING:
@@ -34,11 +33,10 @@ os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 
+_WITHOUT_TLS = ("MLFLOW_TRACKING_INSECURE_TLS", "MLFLOW_S3_IGNORE_TLS")
 THRESHOLD_TAG = "score_threshold"
 # Those that every number of a file either fits or is invalid for; narrower ones would wrap.
 _TENSOR_TYPES = ("float64", "float32", "int64", "int32", "bool")
-# mlflow writes this one while downloading; it names the way a model was asked for, not the model.
-_NOT_OF_THE_MODEL = {"registered_model_meta"}
 _NUMBER_TYPES = {"double": "float64", "float": "float32", "long": "int64", "integer": "int32"}
 _COLUMN_TYPES = {*_NUMBER_TYPES, "boolean", "string"}
 
@@ -90,19 +88,61 @@ class ModelVersion:
         return threshold
 
 
+@dataclass(frozen=True)
+class _Found:
+    """What the registry says of a model: see ModelVersion. ``uri`` pins it, its files are fetched from ``source``."""
+
+    name: str | None
+    version: str | None
+    model_id: str | None
+    tags: Mapping[str, str]
+    uri: str
+    source: str
+
+
 def resolve_model(config: JobConfig, folder: Path) -> ModelVersion:
     """Resolve the model that ``config`` names, once, and download its files to ``folder``.
 
-    Raises ModelError if the registry cannot be reached, knows no such model, or the model cannot be used.
+    Raises ModelError if the registry cannot be reached, knows no such model, or the model cannot be used or lies where
+    none may, ConfigError if the environment turns TLS verification off.
     """
+    _check_tls_is_verified()
     _point_to_registry(config)
-    import mlflow.artifacts
-    from mlflow.exceptions import MlflowException
+    found = _ask_registry(config)
+    prefixes = config.allowed_artifact_prefixes
+    if prefixes and not is_below_one(found.source, prefixes):
+        place = without_credentials(found.source)
+        raise ModelError(f"files of {found.uri}: expected them below one of allowed_artifact_prefixes, got {place}")
     from mlflow.models import Model
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        repository: Any = get_artifact_repository(found.source)
+        repository.download_artifacts("", str(folder))
+        model = Model.load(str(folder))
+    except Exception as error:
+        reason = describe_without_content(error)
+        raise ModelError(f"files of {found.uri}: expected to download them, got {reason}") from error
+    return ModelVersion(
+        asked_uri=config.model,
+        name=found.name,
+        version=found.version,
+        model_id=found.model_id or model.model_id,
+        digest=digest_of_files(folder),
+        tags=found.tags,
+        flavors=model.flavors,
+        **_signature_facts(model, found.uri),
+    )
+
+
+def _ask_registry(config: JobConfig) -> _Found:
+    from mlflow.exceptions import MlflowException
 
     try:
-        name, version, model_id, tags = _look_up(config.model)
-        uri = f"models:/{name}/{version}" if name else f"models:/{model_id}"
+        found = _look_up(config.model)
+        # Fetched from the very place that is checked: the registry is not asked a second time.
+        return replace(found, source=_artifact_location(found)) if config.allowed_artifact_prefixes else found
     except MlflowException as error:
         code = error.error_code
         if code == "INTERNAL_ERROR":  # what mlflow says of a server that does not answer, too
@@ -115,21 +155,16 @@ def resolve_model(config: JobConfig, folder: Path) -> ModelVersion:
             f"registry of {config.model}: expected an answer, got {describe_without_content(error)}"
             f"{_needs_full_mlflow(config)}"
         ) from error
-    try:
-        mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(folder))
-        model = Model.load(str(folder))
-    except Exception as error:
-        raise ModelError(f"files of {uri}: expected to download them, got {describe_without_content(error)}") from error
-    return ModelVersion(
-        asked_uri=config.model,
-        name=name,
-        version=version,
-        model_id=model_id or model.model_id,
-        digest=digest_of_files(folder),
-        tags=tags,
-        flavors=model.flavors,
-        **_signature_facts(model, uri),
-    )
+
+
+def _check_tls_is_verified() -> None:
+    """Refuse variables by which MLflow would take a model, which is code, from whoever answers; raises ConfigError."""
+    for name in _WITHOUT_TLS:
+        if os.environ.get(name, "").lower() in {"true", "1"}:
+            raise ConfigError(
+                f"variable {name}: expected TLS verification, got it turned off; name the authority's certificate "
+                "with MLFLOW_TRACKING_SERVER_CERT_PATH or AWS_CA_BUNDLE in its place"
+            )
 
 
 def _needs_full_mlflow(config: JobConfig) -> str:
@@ -148,6 +183,8 @@ def _point_to_registry(config: JobConfig) -> None:
         os.environ.setdefault("MLFLOW_S3_ENDPOINT_URL", config.s3.endpoint)
     if config.s3.region:
         os.environ.setdefault("AWS_DEFAULT_REGION", config.s3.region)
+    if config.s3.expected_bucket_owner:
+        os.environ.setdefault("MLFLOW_S3_EXPECTED_BUCKET_OWNER", config.s3.expected_bucket_owner)
     import mlflow
 
     # A job without either key goes by MLFLOW_TRACKING_URI and MLFLOW_REGISTRY_URI, as any MLflow program.
@@ -157,8 +194,8 @@ def _point_to_registry(config: JobConfig) -> None:
         mlflow.set_registry_uri(config.registry_uri or config.tracking_uri or "")
 
 
-def _look_up(uri: str) -> tuple[str | None, str | None, str | None, Mapping[str, str]]:
-    """Return name, version, model id and tags of what a ``models:/`` URI means now."""
+def _look_up(uri: str) -> _Found:
+    """Return what a ``models:/`` URI means now."""
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
     from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
@@ -167,7 +204,7 @@ def _look_up(uri: str) -> tuple[str | None, str | None, str | None, Mapping[str,
     name = uri.removeprefix("models:/")
     if re.fullmatch(r"m-[^/@]+", name):
         logged = client.get_logged_model(name)
-        return None, None, logged.model_id, dict(logged.tags or {})
+        return _Found(None, None, logged.model_id, dict(logged.tags or {}), uri, uri)
     if "@" in name:
         found = client.get_model_version_by_alias(*name.split("@", 1))
     else:
@@ -179,7 +216,20 @@ def _look_up(uri: str) -> tuple[str | None, str | None, str | None, Mapping[str,
                 raise MlflowException("no version", error_code=RESOURCE_DOES_NOT_EXIST)
             version = str(max(versions))
         found = client.get_model_version(name, version)
-    return found.name, str(found.version), getattr(found, "model_id", None), dict(found.tags or {})
+    pinned, model_id = f"models:/{found.name}/{found.version}", getattr(found, "model_id", None)
+    return _Found(found.name, str(found.version), model_id, dict(found.tags or {}), pinned, pinned)
+
+
+def _artifact_location(found: _Found) -> str:
+    """Return where the files of a version lie; a version of a logged model has them where that one does."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient()
+    location = found.source
+    if found.name and found.version:
+        location = str(client.get_model_version_download_uri(found.name, found.version))
+    logged = re.fullmatch(r"models:/(m-[^/@]+)", location)
+    return str(client.get_logged_model(logged[1]).artifact_location) if logged else location
 
 
 def _signature_facts(model: Model, uri: str) -> dict[str, Any]:
@@ -233,48 +283,6 @@ def _output_names(schema: SignatureSchema | None) -> tuple[tuple[str, ...], int 
         return (), 1 if len(shape) == 1 else int(shape[1]) if shape[1] > 0 else None
     names = tuple(str(item.name) for item in schema.inputs) if schema.has_input_names() else ()
     return names, len(schema.inputs)
-
-
-def digest_of_files(folder: Path) -> str:
-    """Return the SHA-256 over the relative names and contents of a model's files, as hexadecimal text."""
-    digest = hashlib.sha256()
-    for path in _files(folder):
-        with path.open("rb") as file:
-            content = hashlib.file_digest(file, "sha256").hexdigest()
-        digest.update(f"{content}  {path.relative_to(folder).as_posix()}\n".encode())
-    return digest.hexdigest()
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(
-        (path for path in folder.rglob("*") if path.is_file() and path.name not in _NOT_OF_THE_MODEL),
-        key=lambda path: path.relative_to(folder).as_posix(),
-    )
-
-
-def pack_model(folder: Path) -> bytes:
-    """Return the model's files as one archive, for broadcast."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for path in _files(folder):
-            archive.add(path, path.relative_to(folder).as_posix())
-    return buffer.getvalue()
-
-
-def unpack_model(archive: bytes) -> Path:
-    """Unpack into a private folder of this process and return it.
-
-    Under Spark it lies in the executor's own folder, which Spark removes. Links and paths that leave the folder are
-    refused. Raises ModelError.
-    """
-    parent = os.environ.get("SPARK_LOCAL_DIRS", "").split(",")[0] or None
-    folder = Path(tempfile.mkdtemp(prefix="batchscore-model-", dir=parent))
-    try:
-        with tarfile.open(fileobj=io.BytesIO(archive)) as files:
-            files.extractall(folder, filter="data")
-    except (tarfile.TarError, OSError) as error:
-        raise ModelError(f"model archive: expected to unpack it, got {type(error).__name__}") from error
-    return folder
 
 
 def threshold_in_force(config_threshold: float | None, model: ModelVersion) -> float:

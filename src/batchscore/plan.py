@@ -26,7 +26,8 @@ OPEN_COST_BYTES = 256 * 1024
 # Keys that change neither a result nor its place: a job that failed on a limit goes on when it is raised.
 _NOT_PARAMETERS = {
     *("id", "name", "spark", "s3", "tracking_uri", "registry_uri"),
-    *("max_invalid_records", "max_invalid_fraction", "allow_version_mismatch", "batch_timeout_seconds"),
+    *("max_invalid_records", "max_invalid_fraction", "allow_version_mismatch", "allowed_artifact_prefixes"),
+    "batch_timeout_seconds",
     *("model", "threshold"),  # the version resolved and the threshold in force stand for them
     "mode",  # the inputs chosen stand for it
 }

@@ -26,9 +26,11 @@ from batchscore.errors import (
 from batchscore.flavors import PredictorSettings, predictor_settings
 from batchscore.joining import JoinTask, join_parts
 from batchscore.manifest import PartFile, WrittenFile
-from batchscore.model import ModelVersion, unpack_model
+from batchscore.model import ModelVersion
+from batchscore.model_files import unpack_model
 from batchscore.plan import InputFile, JobSpec, Plan, Split, pack_tasks
 from batchscore.predictor import Predictor, load_predictor
+from batchscore.process import hide_warnings
 from batchscore.receipts import finished_parts, write_receipt
 from batchscore.scoring import score_blocks, split_blocks
 from batchscore.spark_action import run_tasks
@@ -90,6 +92,7 @@ def loaded_predictor(archive: bytes, model: ModelVersion, settings: PredictorSet
     key = f"{model.digest} {settings}"
     if key not in _loaded:
         limit_threads()
+        hide_warnings()
         _loaded[key] = load_predictor(unpack_model(archive), model, settings)
     return _loaded[key]
 

@@ -15,7 +15,8 @@ from pyspark.sql.types import DoubleType, StructField, StructType
 from batchscore.config import make_config
 from batchscore.errors import ModelError, describe_without_content
 from batchscore.flavors import predictor_settings
-from batchscore.model import ModelVersion, pack_model
+from batchscore.model import ModelVersion
+from batchscore.model_files import pack_model
 from batchscore.planning import load_model
 from batchscore.predictor import Predictor, WrongOutputError
 from batchscore.schema import Column

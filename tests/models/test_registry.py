@@ -1,7 +1,9 @@
 """A model is resolved once, to a version that is named from then on, or refused with the reason."""
 
+import gzip
 import io
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -14,8 +16,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from batchscore.errors import ModelError
-from batchscore.model import digest_of_files, pack_model, unpack_model
+from batchscore.errors import ConfigError, ModelError
+from batchscore.model_files import digest_of_files, pack_model, unpack_model
 from tests.models.conftest import Load
 from tests.registry import Registry, columns
 
@@ -165,33 +167,134 @@ def _archive(member: tarfile.TarInfo, content: bytes = b"") -> bytes:
     return buffer.getvalue()
 
 
-@pytest.mark.parametrize("name", ["../outside", "inside/../../outside"])
-def test_an_archive_that_leaves_its_folder_is_refused(name: str) -> None:
-    with pytest.raises(ModelError, match="model archive: expected to unpack it, got OutsideDestinationError"):
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder in which a worker unpacks."""
+    monkeypatch.setenv("SPARK_LOCAL_DIRS", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["../outside", "inside/../../outside", "/outside", "inside/../file", ".."])
+def test_a_path_that_is_absolute_or_goes_up_is_refused_and_nothing_is_left(name: str, temporary: Path) -> None:
+    with pytest.raises(ModelError, match="model archive: expected paths below its folder, got one that leaves it"):
         unpack_model(_archive(tarfile.TarInfo(name), b"x"))
+    assert list(temporary.iterdir()) == []
+    assert not (temporary.parent / "outside").exists()
 
 
-def test_an_absolute_path_in_an_archive_stays_in_the_folder(tmp_path: Path) -> None:
-    unpacked = unpack_model(_archive(tarfile.TarInfo(f"{tmp_path}/outside"), b"x"))
-
-    assert not (tmp_path / "outside").exists()
-    assert (unpacked / f"{tmp_path}/outside".lstrip("/")).read_bytes() == b"x"
-
-
-@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE])
-@pytest.mark.parametrize("target", ["/etc/hostname", "../outside"])
-def test_a_link_out_of_an_archive_is_refused(kind: bytes, target: str) -> None:
-    member = tarfile.TarInfo("link")
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *(tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.DIRTYPE),
+        tarfile.GNUTYPE_SPARSE,
+    ],
+)
+@pytest.mark.parametrize("target", ["/etc/hostname", "../outside", "model.pkl"])
+def test_what_is_no_plain_file_is_refused_and_nothing_is_left(kind: bytes, target: str, temporary: Path) -> None:
+    member = tarfile.TarInfo("member")
     member.type, member.linkname = kind, target
 
+    with pytest.raises(ModelError, match="model archive: expected plain files, got a link, a folder or a device"):
+        unpack_model(_archive(member))
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive", gzip.compress(b"x" * 10_000), b"\0" * 100])
+def test_what_is_no_archive_is_refused_and_nothing_is_left(content: bytes, temporary: Path) -> None:
+    with pytest.raises(ModelError, match="model archive: expected"):
+        unpack_model(content)
+    assert list(temporary.iterdir()) == []
+
+
+def test_an_archive_that_is_cut_is_refused_and_nothing_is_left(temporary: Path) -> None:
+    whole = _archive(tarfile.TarInfo("model.pkl"), b"x" * 5000)
     with pytest.raises(ModelError, match="model archive: expected to unpack it, got"):
-        unpack_model(_archive(member))
+        unpack_model(whole[:3000])
+    assert list(temporary.iterdir()) == []
 
 
-@pytest.mark.parametrize("kind", [tarfile.FIFOTYPE, tarfile.CHRTYPE])
-def test_a_device_in_an_archive_is_refused(kind: bytes) -> None:
-    member = tarfile.TarInfo("device")
-    member.type = kind
+def test_links_among_a_model_s_files_are_packed_as_what_they_lead_to(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "MLmodel").write_text("one")
+    (folder / "same").hardlink_to(folder / "MLmodel")
+    (folder / "link").symlink_to(folder / "MLmodel")
 
-    with pytest.raises(ModelError, match="got SpecialFileError"):
-        unpack_model(_archive(member))
+    unpacked = unpack_model(pack_model(folder))
+
+    assert {path.name: path.read_text() for path in unpacked.iterdir()} == {
+        "MLmodel": "one",
+        "same": "one",
+        "link": "one",
+    }
+    assert not any(path.is_symlink() for path in unpacked.iterdir())
+    assert digest_of_files(unpacked) == digest_of_files(folder)
+
+
+def test_an_unpacked_model_is_for_this_user_alone_and_goes_with_the_process(tmp_path: Path) -> None:
+    program = (
+        "import os, sys\n"
+        "from batchscore.model_files import unpack_model\n"
+        "folder = unpack_model(open(sys.argv[1], 'rb').read())\n"
+        "print(oct(folder.stat().st_mode & 0o777), [path.name for path in folder.iterdir()])\n"
+    )
+    (tmp_path / "archive").write_bytes(_archive(tarfile.TarInfo("model.pkl"), b"x"))
+    (tmp_path / "temporary").mkdir()
+    environment = os.environ | {"TMPDIR": str(tmp_path / "temporary")}
+    environment.pop("SPARK_LOCAL_DIRS", None)
+    command = [sys.executable, "-c", program, str(tmp_path / "archive")]
+
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+
+    assert done.stdout == "0o700 ['model.pkl']\n"
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
+# ---------------------------------------------------------------- where a model may come from
+
+
+def test_with_allowed_artifact_prefixes_a_model_comes_only_from_below_one(registry: Registry, load: Load) -> None:
+    uri = registry.register(_model(1.0), signature=SIGNATURE)
+    files = registry.files(uri)
+
+    for prefix in (files.as_uri(), files.parent.as_uri(), str(files.parent.parent)):
+        allowed = load(uri, allowed_artifact_prefixes=["s3://elsewhere/models", prefix])
+        assert allowed.version.digest == load(uri).version.digest
+        assert allowed.version.pinned_uri == uri
+    for prefix in ("s3://elsewhere/models", f"{files.as_uri()}-evil", f"{files.as_uri()}/deeper", "file:///etc"):
+        with pytest.raises(ModelError, match=f"files of {uri}: expected them below one of allowed_artifact_prefixes"):
+            load(uri, allowed_artifact_prefixes=prefix)
+
+
+def test_allowed_artifact_prefixes_hold_for_a_model_asked_for_by_its_id(registry: Registry, load: Load) -> None:
+    uri = registry.register(_model(1.0), signature=SIGNATURE)
+    by_id = f"models:/{load(uri).version.model_id}"
+
+    assert load(by_id, allowed_artifact_prefixes=registry.files(uri).as_uri()).version.pinned_uri == by_id
+    with pytest.raises(ModelError, match=f"files of {by_id}: expected them below one of allowed_artifact_prefixes"):
+        load(by_id, allowed_artifact_prefixes="s3://elsewhere/models")
+
+
+def test_a_version_whose_files_were_put_elsewhere_is_refused_before_they_are_read(
+    registry: Registry, load: Load, tmp_path: Path
+) -> None:
+    uri = registry.register(_model(1.0), signature=SIGNATURE)
+    name = uri.split("/")[1]
+    evil = tmp_path / "evil"
+    shutil.copytree(registry.files(uri), evil)
+    version = registry.client.create_model_version(name, evil.as_uri())
+    asked = f"models:/{name}/{version.version}"
+
+    assert load(asked).version.name == name
+    with pytest.raises(ModelError, match=f"files of {asked}: expected them below .*, got file://{evil}"):
+        load(asked, allowed_artifact_prefixes=registry.files(uri).parent.as_uri())
+
+
+@pytest.mark.parametrize("name", ["MLFLOW_TRACKING_INSECURE_TLS", "MLFLOW_S3_IGNORE_TLS"])
+@pytest.mark.parametrize("value", ["true", "1", "TRUE"])
+def test_a_model_is_not_fetched_without_tls_verification(
+    name: str, value: str, load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=f"variable {name}: expected TLS verification, got it turned off"):
+        load("models:/any/1")

@@ -15,6 +15,7 @@ PURE = [
     *("errors", "config", "locations", "schema", "blocks", "lines", "values", "records", "predictions"),
     *("outputs", "plan", "manifest", "record", "joining", "receipts", "scoring", "model_input"),
     *("committed", "rejected", "pairing"),
+    *("config_values", "artifact_places", "model_files", "stored_json"),
 ]
 ALLOWED = {
     "boto3": {"s3_storage"},

@@ -1,0 +1,72 @@
+"""Temporary files are for this user alone, and gone however a job ends."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from batchscore.errors import ScoringError
+from batchscore.process import log_file, signals_as_errors, temporary_folder
+
+
+def test_the_folder_and_the_log_of_a_job_are_private_and_removed_after_an_error() -> None:
+    kept: list[Path] = []
+
+    def fail() -> None:
+        with log_file() as log, temporary_folder() as folder:
+            (folder / "model").mkdir()
+            (folder / "model" / "MLmodel").write_text("x")
+            kept.extend([folder, log])
+            assert [path.stat().st_mode & 0o777 for path in kept] == [0o700, 0o600]
+            raise KeyError("broken")
+
+    with pytest.raises(KeyError):
+        fail()
+    assert not any(path.exists() for path in kept)
+
+
+def test_sigterm_is_an_error_and_a_second_one_does_not_cut_the_tidying_up_short() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    tidied = []
+
+    def stopped() -> None:
+        with signals_as_errors():
+            try:
+                os.kill(os.getpid(), signal.SIGTERM)
+                time.sleep(10)
+            finally:
+                os.kill(os.getpid(), signal.SIGTERM)
+                tidied.append("all")
+
+    with pytest.raises(ScoringError, match="got SIGTERM"):
+        stopped()
+    assert tidied == ["all"]
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_verify_that_is_told_to_stop_leaves_no_temporary_folder(tmp_path: Path) -> None:
+    program = (
+        "import sys, time\n"
+        "from batchscore import cli, verify\n"
+        "def wait(config, folder, full):\n"
+        "    print(oct(folder.stat().st_mode & 0o777), flush=True)\n"
+        "    time.sleep(60)\n"
+        "verify.review_job = wait\n"
+        "sys.exit(cli.main(['verify', 'model=models:/m/1', 'input=none', 'output=none']))\n"
+    )
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    with subprocess.Popen(
+        [sys.executable, "-c", program], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "0o700\n"
+        process.terminate()
+        _, errors = process.communicate(timeout=60)
+
+    assert process.returncode == ScoringError.exit_code
+    assert "got SIGTERM" in errors
+    assert list(tmp_path.iterdir()) == []
