@@ -39,7 +39,7 @@ _UPLOAD_PART_BYTES = 16 * 1024 * 1024
 
 
 @lru_cache(maxsize=4)
-def _client(endpoint: str | None, region: str | None) -> S3Client:
+def _client(endpoint: str | None, region: str | None, owner: str | None) -> S3Client:
     """One client per process: making one costs 0.1 s, and clients are safe to share between threads."""
     import boto3
     from botocore.config import Config
@@ -52,7 +52,15 @@ def _client(endpoint: str | None, region: str | None) -> S3Client:
         max_pool_connections=16,
         user_agent_extra="batchscore",
     )
-    return boto3.client("s3", endpoint_url=endpoint, region_name=region, config=config)
+    client = boto3.client("s3", endpoint_url=endpoint, region_name=region, config=config)
+    if owner:
+
+        def add_owner(params: dict[str, Any], **_: Any) -> None:
+            params.setdefault("ExpectedBucketOwner", owner)
+
+        # s3transfer sends the owner with all requests of an upload but the one that gives it up.
+        client.meta.events.register("before-parameter-build.s3.AbortMultipartUpload", add_owner)
+    return client
 
 
 def _error_code(error: Exception) -> str:
@@ -110,7 +118,7 @@ class S3Storage:
 
     @property
     def _s3(self) -> S3Client:
-        return _client(self.settings.endpoint, self.settings.region)
+        return _client(self.settings.endpoint, self.settings.region, self.settings.expected_bucket_owner)
 
     def _owner(self) -> dict[str, Any]:
         owner = self.settings.expected_bucket_owner

@@ -351,7 +351,7 @@ def test_a_run_overtaken_by_another_before_it_joins_its_parts_is_already_committ
     config = loans.config(**one_file_job(loans, s3, bucket, proxy, layout="amazon", split_bytes=1000))
     others: list[dict[str, Any]] = []
     proxy.play(
-        "HEAD", "in-progress/bp-1/people.csv/part-", after(lambda: others.append(run_job(config, spark))), times=1
+        "HEAD", "in-progress/bp-1/parts-people.csv/part-", after(lambda: others.append(run_job(config, spark))), times=1
     )
 
     with pytest.raises(AlreadyCommittedError) as raised:
