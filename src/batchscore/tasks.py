@@ -7,7 +7,7 @@ import pickle
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -131,7 +131,7 @@ def score(
     tasks = pack_tasks(plan.splits, plan.spec.config.split_bytes)
     broadcast = context.broadcast(
         ScoringBroadcast(
-            spec=plan.spec,
+            spec=replace(plan.spec, config=plan.spec.config.for_tasks()),
             settings=predictor_settings(plan.spec.config, plan.spec.model_type),
             model_archive=model_archive,
             tasks=tuple(pickle.dumps([(split, plan.inputs[split.input_index]) for split in task]) for task in tasks),

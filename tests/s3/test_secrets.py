@@ -1,0 +1,243 @@
+"""Jobs that fail at every stage, with marked credentials and records: the marks are looked for in all that is left."""
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cloudpickle  # type: ignore[import-untyped] # it has no types
+import pyspark
+import pytest
+
+from tests.registry import Registry, columns
+from tests.s3 import leaky
+from tests.s3.loans import content_of, keys_below
+from tests.s3.proxy import Answer, Forward, Proxy, running_proxy
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+REPOSITORY = Path(__file__).parents[2]
+# No text of a record and no secret may hold these by chance.
+PASSWORD = "Marked-Password-5519"
+SECRETS = {
+    "AWS_ACCESS_KEY_ID": "AKIAMARKEDKEY5519",
+    "AWS_SECRET_ACCESS_KEY": "Marked/Secret+5519",
+    "AWS_SESSION_TOKEN": "Marked-Session-5519",
+    "MLFLOW_TRACKING_TOKEN": "Marked-Token-5519",
+    "MLFLOW_TRACKING_USERNAME": "Marked-User-5519",
+    "MLFLOW_TRACKING_PASSWORD": PASSWORD,
+}
+RECORD = "Marked-Record-5519"
+MARKS = [*SECRETS.values(), RECORD, str(int(leaky.RAISES)), str(int(leaky.EXHAUSTS))]
+SCHEMA = {
+    "rowId": "id",
+    "dataFileContainsHeader": True,
+    "attributes": [
+        {"attributeName": "id", "attributeType": "CATEGORICAL"},
+        {"attributeName": "age", "attributeType": "NUMERIC"},
+        {"attributeName": "amount", "attributeType": "NUMERIC"},
+        {"attributeName": "note", "attributeType": "TEXT"},
+    ],
+    "excludedAttributeNames": ["note"],
+}
+HEADER = "id,age,amount,note\n"
+GOOD = f"{RECORD}-tag,30,5,{RECORD}\n"
+MALFORMED = f'{RECORD},"30,5,{RECORD}\n{RECORD}-x,{RECORD},5,\n,,,,{RECORD}\n'
+INPUTS = {
+    "good": HEADER + GOOD * 20,
+    "malformed": HEADER + GOOD + MALFORMED + GOOD,
+    "raises": HEADER + GOOD + f"{RECORD},30,{leaky.RAISES},{RECORD}\n" + GOOD,
+    "raises-always": HEADER + f"{RECORD},30,{leaky.RAISES},{RECORD}\n" * 150,
+    "exhausts": HEADER + GOOD + f"{RECORD},30,{leaky.EXHAUSTS},{RECORD}\n",
+    "no-header": GOOD * 3,
+    "twice": f"id,age,amount,{RECORD},{RECORD}\n" + GOOD,
+}
+REFUSED = b"<Error><Code>AccessDenied</Code><Message>%s may not, with %s</Message></Error>" % (
+    SECRETS["AWS_ACCESS_KEY_ID"].encode(),
+    SECRETS["AWS_SESSION_TOKEN"].encode(),
+)
+
+
+def refuse_in_many_words(_: Forward) -> Answer:
+    return Answer(403, {"Content-Type": "application/xml"}, REFUSED)
+
+
+@dataclass
+class Left:
+    """All that is left of the jobs."""
+
+    codes: dict[str, int] = field(default_factory=dict)
+    local: dict[str, bytes] = field(default_factory=dict)
+    """Streams and files of this machine by what they are."""
+    objects: dict[str, bytes] = field(default_factory=dict)
+    """Objects below the output by key, decompressed."""
+    temporary: list[str] = field(default_factory=list)
+    """What lies in temporary folders afterwards."""
+
+
+def commands(bucket: str, endpoint: str, registry: Registry, model: str) -> dict[str, tuple[int, list[str]]]:
+    """Return the arguments of each command, with the exit code that it must have."""
+    database = registry.uri.removeprefix("sqlite:///")
+    settings = {
+        "model": model,
+        "tracking_uri": f"sqlite:///file:{database}?uri=true&password={PASSWORD}",
+        "output": f"s3://{bucket}/out",
+        "schema": f"s3://{bucket}/schema",
+        "s3.endpoint": endpoint,
+    }
+
+    def job(code: int, name: str, **keys: Any) -> tuple[int, list[str]]:
+        given = settings | {"input": f"s3://{bucket}/in/{name}.csv"} | keys
+        return code, ["run", *(f"{key}={value}" for key, value in given.items())]
+
+    secret = SECRETS["AWS_SECRET_ACCESS_KEY"]
+    with_credentials = f"s3://{SECRETS['AWS_ACCESS_KEY_ID']}:{secret}@{bucket}/in/"
+    http = f"http://{SECRETS['MLFLOW_TRACKING_USERNAME']}:{PASSWORD}@127.0.0.1:9"
+    return {
+        "configuration": job(2, "good", input=with_credentials, output=with_credentials, schema=with_credentials),
+        "endpoint": job(2, "good", **{"s3.endpoint": f"http://{PASSWORD}@127.0.0.1:9"}),
+        "unknown key": job(2, "good", **{"s3.secret_key": secret, "password": PASSWORD}),
+        "argument": (2, ["run", with_credentials]),
+        "configuration file": (2, ["run", "--config", with_credentials]),
+        "registry": job(4, "good", tracking_uri=http, id="registry"),
+        "registry scheme": job(4, "good", tracking_uri=http.replace("http", "nonsense"), id="scheme"),
+        "model unknown": job(4, "good", model="models:/unknown/1"),
+        "input unknown": job(3, "unknown"),
+        "header of a record": job(3, "no-header", id="no-header", schema=""),
+        "header twice": job(3, "twice", id="twice", schema=""),
+        "planning refused": job(3, "good", schema=f"s3://{bucket}/refused-schema"),
+        "verify": (0, ["verify", "--full", *job(0, "malformed", id="verify")[1][1:]]),
+        "parse": job(5, "malformed", id="parse", max_invalid_records="0"),
+        "model": job(5, "raises", id="model", max_invalid_records="0"),
+        "model always": job(4, "raises-always", id="always"),
+        "model out of memory": job(5, "exhausts", id="exhausts"),
+        "reading refused": job(3, "good", id="reading", input=f"s3://{bucket}/in/refused.csv"),
+        "write": job(6, "good", id="write"),
+        "commit": job(6, "good", id="commit"),
+        "record": job(6, "good", id="record"),
+        "invalid records": job(0, "malformed", id="invalid"),
+        "model with one": job(0, "raises", id="one", invalid_records="keep_tag"),
+        "done": job(0, "good", id="done"),
+        "describe": (0, ["describe", "done", *job(0, "good")[1][1:]]),
+        "list": (0, ["list", *job(0, "good")[1][1:]]),
+    }
+
+
+def play_faults(proxy: Proxy) -> None:
+    for method, part in {
+        ("GET", "refused-schema"),
+        ("GET", "in/refused.csv"),
+        ("PUT", "/result/write-"),
+        ("PUT", "/commit.manifest.json"),
+        ("PUT", "/record.json"),
+    }:
+        proxy.play(method, part, refuse_in_many_words)
+
+
+@pytest.fixture(scope="module")
+def left(server: str, s3: "S3Client", aws_variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Left:
+    """Run all commands on a cluster with one executor and gather what they leave."""
+    folder, bucket = tmp_path_factory.mktemp("left"), "bucket-of-marked-records"
+    s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key="schema", Body=json.dumps(SCHEMA).encode())
+    for name, text in (INPUTS | {"refused": INPUTS["good"]}).items():
+        s3.put_object(Bucket=bucket, Key=f"in/{name}.csv", Body=text.encode())
+    registry = Registry(tmp_path_factory.mktemp("registry"))
+    cloudpickle.register_pickle_by_value(leaky)
+    model = registry.register(leaky.fitted(), signature=columns("age:double", "amount:double"))
+    for name in ("temporary", "spark", "home/work", "events"):
+        (folder / name).mkdir(parents=True)
+    for path in Path(pyspark.__file__).parent.iterdir():  # a Spark of our own, since executors log below it
+        if path.name != "work":
+            (folder / "home" / path.name).symlink_to(path)
+    spark = {
+        "spark.master": "local-cluster[1,2,1024]",
+        "spark.ui.enabled": "false",
+        "spark.log.level": "INFO",
+        "spark.local.dir": str(folder / "spark"),
+        "spark.eventLog.enabled": "true",
+        "spark.eventLog.dir": (folder / "events").as_uri(),
+        "spark.eventLog.compress": "false",
+        "spark.task.maxFailures": "2",
+    }
+    with running_proxy(server) as proxy:
+        play_faults(proxy)
+        given = commands(bucket, proxy.endpoint, registry, model)
+        path = folder / "commands.json"
+        path.write_text(json.dumps({"spark": spark, "commands": {name: item[1] for name, item in given.items()}}))
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))}
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.s3.commands", str(path)],
+            cwd=REPOSITORY,
+            env=environment
+            | aws_variables
+            | SECRETS
+            | {
+                "TMPDIR": str(folder / "temporary"),
+                "SPARK_HOME": str(folder / "home"),
+                "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+            },
+            capture_output=True,
+            check=False,
+        )
+    path.unlink()
+    left = Left(json.loads(Path(f"{path}.codes").read_text() if Path(f"{path}.codes").exists() else "{}"))
+    left.local = {"stdout": done.stdout, "stderr": done.stderr}
+    for name in ("home/work", "events", "temporary", "spark"):
+        left.local |= {
+            str(file.relative_to(folder)): file.read_bytes() for file in (folder / name).rglob("*") if file.is_file()
+        }
+    left.temporary = [
+        str(file.relative_to(folder)) for name in ("temporary", "spark") for file in (folder / name).iterdir()
+    ]
+    for key in keys_below(s3, bucket, "out/"):
+        content = content_of(s3, f"s3://{bucket}/{key}")
+        left.objects[key] = gzip.decompress(content) if key.endswith(".gz") else content
+    assert left.codes == {name: code for name, (code, _) in given.items()}, done.stderr.decode()[-8000:]
+    return left
+
+
+def holding(mark: str, contents: dict[str, bytes]) -> list[str]:
+    return [name for name, content in contents.items() if mark.encode() in content]
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_no_secret_and_no_record_is_printed_or_logged_or_left_on_a_disk(mark: str, left: Left) -> None:
+    assert holding(mark, left.local) == []
+    for name in ("stdout", "stderr"):
+        assert left.local[name] != b""
+    assert any(b"SparkListenerTaskEnd" in content for name, content in left.local.items() if name.startswith("events/"))
+    assert any(name.startswith("home/work/") and name.endswith("stderr") for name in left.local)
+
+
+@pytest.mark.parametrize("mark", SECRETS.values())
+def test_no_secret_is_in_anything_that_a_job_writes(mark: str, left: Left) -> None:
+    assert holding(mark, left.objects) == []
+    names = {key.removeprefix("out/batch-prediction/") for key in left.objects}
+    assert {f"done.{ending}" for ending in ("json", "log", "manifest", "manifest.json")} <= names
+    assert {f"{stage}.{ending}" for stage in ("write", "commit", "model") for ending in ("json", "log")} <= names
+
+
+def test_records_are_in_results_as_tags_and_in_rejected_files_alone(left: Left) -> None:
+    found = {key.split("/")[2] for mark in MARKS for key in holding(mark, left.objects)}
+    assert found == {"result", "rejected"}
+    for key, content in left.objects.items():
+        if "/result/" in key:
+            cells = [line.split(",") for line in content.decode().splitlines() if line]
+            assert all(RECORD not in cell for row in cells for cell in row[1:]), key
+
+
+def test_of_a_record_that_made_the_model_raise_the_reason_is_told_and_no_word_of_the_model(left: Left) -> None:
+    (rows,) = [content.decode().splitlines() for key, content in left.objects.items() if "/rejected/one-raises" in key]
+    assert [row.split(",")[4:6] for row in rows[1:]] == [["model", "model_error"]]
+    for content in [*left.objects.values(), *left.local.values()]:
+        assert leaky.WORDS.encode() not in content
+
+
+def test_nothing_is_left_in_temporary_folders(left: Left) -> None:
+    assert left.temporary == []
