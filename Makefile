@@ -41,7 +41,7 @@ test: check dist/environment.tar.gz .venv-spark35/installed need-java ## Run all
 	$(BIN)/python -m pytest
 	$(BIN35)/python -m pytest tests/e2e/test_main_job.py
 
-check: .venv/installed ## Run the linters and the type checker
+check: .venv/installed ## Run the linters, the type checker, and the check of dependencies for known vulnerabilities
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
