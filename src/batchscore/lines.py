@@ -95,8 +95,8 @@ def clean_lines(data: bytes, starts: IntArray, text: TextFormat) -> tuple[bytes,
     suspicious = (lengths == 0) | (lengths > MAX_RECORD_BYTES)
     undecodable = _undecodable_lines(data, starts, text.encoding)
     suspicious[undecodable] = True
-    if data.startswith(UTF8_MARK):  # pyarrow would drop it at the start of any block
-        suspicious[0] = True
+    if not data.isascii():
+        suspicious |= _starts_with_mark(data, starts)
     if b"\r" in data and data.count(b"\r") != int(ends_in_return.sum()):
         suspicious |= _has_lone_return(data, starts)
     if b'"' in data:
@@ -168,6 +168,14 @@ def _transcoded(data: bytes, encoding: str) -> bytes:
     if encoding in {"utf-8", "ascii"} or data.isascii():
         return data
     return data.decode(encoding).encode()
+
+
+def _starts_with_mark(data: bytes, starts: IntArray) -> BoolArray:
+    """Find the lines that begin with a byte-order mark: pyarrow drops it from the first line that it is given."""
+    found: BoolArray = np.frombuffer(data, np.uint8)[starts[:-1]] == UTF8_MARK[0]
+    lines = np.flatnonzero(found)
+    found[lines] = [data.startswith(UTF8_MARK, start) for start in starts[lines].tolist()]
+    return found
 
 
 def _has_lone_return(data: bytes, starts: IntArray) -> BoolArray:

@@ -15,7 +15,10 @@ from batchscore.schema import Column
 
 
 def to_model_input(
-    inputs: pa.Table, columns: Sequence[Column], tensor_dtype: str | None, categorical: Collection[str] = ()
+    inputs: pa.Table | npt.NDArray[np.float64],
+    columns: Sequence[Column],
+    tensor_dtype: str | None,
+    categorical: Collection[str] = (),
 ) -> ModelInput:
     """Return the records as the model wants them: a frame of the signature's types, or an array.
 
@@ -23,6 +26,10 @@ def to_model_input(
     would hold it with missing values in it. A missing value is NaN, in text columns too, as pandas reads CSV. The text
     columns named ``categorical`` are pandas categoricals, the others hold Python strings.
     """
+    if isinstance(inputs, np.ndarray):
+        if tensor_dtype is not None:
+            return np.ascontiguousarray(inputs, dtype=tensor_dtype)
+        return pd.DataFrame(inputs, columns=[column.name for column in columns], copy=False)
     arrays: dict[str, Any] = {}
     for place, column in enumerate(columns):
         values = inputs.column(place)

@@ -223,7 +223,12 @@ def _prediction_cells(result: ResultFormat, predictions: FloatArray) -> list[pa.
 
 
 def _joined_lines(texts: pa.StringArray) -> bytes:
-    return _content(pc.binary_join_element_wise(texts, "", "\n"))
+    if len(texts) == 0:
+        return b""
+    if isinstance(texts, pa.ChunkedArray):
+        texts = texts.combine_chunks()
+    together = pa.ListArray.from_arrays(pa.array([0, len(texts)], pa.int32()), texts)
+    return _content(pc.binary_join(together, "\n")) + b"\n"
 
 
 def _content(texts: pa.StringArray | pa.ChunkedArray) -> bytes:

@@ -9,7 +9,7 @@ what becomes of a record never depends on its neighbours.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -24,6 +24,7 @@ from batchscore.lines import (
     line_starts,
     spread,
 )
+from batchscore.number_lines import FloatArray, NumberLines, read_number_lines
 from batchscore.schema import Binding, Columns
 from batchscore.values import read_csv_lines, typed_columns
 
@@ -53,15 +54,15 @@ class ParsedBlock:
     """The records of a block.
 
     ``lines`` are the places within the block, counted from 0, of the valid records, in order; ``inputs`` holds their
-    model columns. ``tags`` and ``labels`` have one text per record of the block, empty where it could not be
-    parsed, and are None where the job has no rowId or target. ``invalid_values`` counts invalid values by column,
-    those included that reach the model as missing.
+    model columns, as a matrix if all are plain numbers. ``tags`` and ``labels`` have one text per record of the block,
+    empty where it could not be parsed, and are None where the job has no rowId or target. ``invalid_values`` counts
+    invalid values by column, those included that reach the model as missing.
     """
 
     offset: int
     line_starts: IntArray
     lines: IntArray
-    inputs: pa.Table
+    inputs: pa.Table | FloatArray
     tags: pa.StringArray | None
     labels: pa.StringArray | None
     invalid: list[InvalidRecord]
@@ -84,6 +85,10 @@ def parse_block(block: Block, binding: Binding, columns: Columns, text: TextForm
     starts = line_starts(data)
     record_count = len(starts) - 1
     clean, lines, malformed = clean_lines(data, starts, text)
+    # Lines that needed no mending stand where they stood.
+    plain = read_number_lines(data, starts, binding, columns, text) if clean is data else None
+    if plain is not None:
+        return _plain_block(block.offset, data, starts, plain, binding, columns)
     arrays, lines, miscounted = read_csv_lines(clean, lines, binding, columns, text)
     typed, faults, invalid_values = typed_columns(arrays, binding, columns.inputs)
     found: list[Fault] = [(line, "parse", reason, None) for line, reason in sorted(malformed | miscounted)]
@@ -98,17 +103,42 @@ def parse_block(block: Block, binding: Binding, columns: Columns, text: TextForm
         lines=lines[valid],
         inputs=inputs.filter(pa.array(valid)) if faults else inputs,
         tags=_texts_at(arrays, binding.row_id_position, lines, record_count),
-        labels=_texts_at(arrays, binding.target_position, lines, record_count)
-        if binding.target_position is not None or columns.target is None
-        else pa.array([""] * record_count, pa.string()),  # the job has a target, this file does not
+        labels=_labels(arrays, binding, columns, lines, record_count),
         invalid=_invalid_records(data, block.offset, starts, found),
         invalid_values=invalid_values,
         data=data,
     )
 
 
+def _plain_block(
+    offset: int, data: bytes, starts: IntArray, plain: NumberLines, binding: Binding, columns: Columns
+) -> ParsedBlock:
+    """Return the block whose records are all valid."""
+    record_count = len(starts) - 1
+    lines = np.arange(record_count)
+    return ParsedBlock(
+        offset=offset,
+        line_starts=starts,
+        lines=lines,
+        inputs=plain.numbers,
+        tags=_texts_at(plain.texts, binding.row_id_position, lines, record_count),
+        labels=_labels(plain.texts, binding, columns, lines, record_count),
+        invalid=[],
+        invalid_values=Counter(),
+        data=data,
+    )
+
+
+def _labels(
+    arrays: Mapping[int, pa.Array], binding: Binding, columns: Columns, lines: IntArray, record_count: int
+) -> pa.StringArray | None:
+    if binding.target_position is None and columns.target is not None:  # the job has a target, this file does not
+        return pa.array([""] * record_count, pa.string())
+    return _texts_at(arrays, binding.target_position, lines, record_count)
+
+
 def _texts_at(
-    arrays: dict[int, pa.Array], position: int | None, lines: IntArray, record_count: int
+    arrays: Mapping[int, pa.Array], position: int | None, lines: IntArray, record_count: int
 ) -> pa.StringArray | None:
     return None if position is None else spread(arrays[position], lines, record_count)
 

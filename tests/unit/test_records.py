@@ -2,6 +2,7 @@ import io
 from collections import Counter
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -31,11 +32,18 @@ def parse(data: bytes, columns: Columns = COLUMNS, **text: str) -> ParsedBlock:
     return parse_block(Block(0, data), bind(columns, None, "x"), columns, TextFormat(**text))
 
 
+def rows(parsed: ParsedBlock) -> list[tuple[Any, ...]]:
+    """Return the values of the valid records."""
+    if isinstance(parsed.inputs, pa.Table):
+        return [tuple(row.values()) for row in parsed.inputs.to_pylist()]
+    return [tuple(row) for row in parsed.inputs.tolist()]
+
+
 def outcome(parsed: ParsedBlock) -> list[Any]:
     """What became of each record: its values, or why it is invalid."""
     found: dict[int, Any] = {}
-    for line, row in zip(parsed.lines.tolist(), parsed.inputs.to_pylist(), strict=True):
-        found[line] = tuple(repr(value) for value in row.values())
+    for line, row in zip(parsed.lines.tolist(), rows(parsed), strict=True):
+        found[line] = tuple(repr(value) for value in row)
     for record in parsed.invalid:
         found[record.line] = (record.stage, record.reason, record.attribute)
     tags = parsed.tags.to_pylist() if parsed.tags is not None else [""] * parsed.record_count
@@ -89,6 +97,13 @@ def test_quotes_and_columns_are_those_of_the_reference_parser(data: bytes) -> No
         assert told.get(number) == ("blank" if not content else expected)
 
 
+def test_a_byte_order_mark_after_an_invalid_record_is_part_of_its_record() -> None:
+    parsed = parse(b'"\n\xef\xbb\xbft,1,a,1,1,1,1\n')
+    assert [record.line for record in parsed.invalid] == [0]
+    assert parsed.tags is not None
+    assert parsed.tags.to_pylist() == ["", "\ufefft"]
+
+
 @settings(deadline=None)
 @given(DATA)
 def test_each_invalid_record_has_the_offset_of_its_first_byte(data: bytes) -> None:
@@ -128,7 +143,7 @@ def read(kind: ColumnType, text: str, **column: Any) -> Any:
     """Return how one value reads: the value, None for missing, or the reason for which its record is invalid."""
     columns = Columns((Column("c", kind, **column), Column("z", "string")), None, None, ("c", "z"), has_header=False)
     parsed = parse(f"{text},\n".encode(), columns)
-    return parsed.invalid[0].reason if parsed.invalid else parsed.inputs.to_pylist()[0]["c"]
+    return parsed.invalid[0].reason if parsed.invalid else rows(parsed)[0][0]
 
 
 @pytest.mark.parametrize(
@@ -221,7 +236,7 @@ def test_an_empty_text_is_a_value() -> None:
 def test_text_is_read_in_its_encoding(encoding: str, byte: bytes) -> None:
     parsed = parse(byte + b",1," + byte + b",1,1,1,1\n", encoding=encoding)
     assert parsed.tags is not None
-    assert (parsed.tags.to_pylist(), parsed.inputs.to_pylist()[0]["s"]) == (["é"], "é")
+    assert (parsed.tags.to_pylist(), rows(parsed)[0][1]) == (["é"], "é")
 
 
 def test_bytes_that_an_encoding_does_not_have_are_invalid() -> None:
@@ -232,7 +247,7 @@ def test_bytes_that_an_encoding_does_not_have_are_invalid() -> None:
 def test_other_delimiters_leave_commas_alone(delimiter: str) -> None:
     line = delimiter.join(["t", "1", "a,b", "1", "1", "1", f'"x{delimiter}"']).encode()
     parsed = parse(line, delimiter=delimiter)
-    assert parsed.inputs.to_pylist()[0]["s"] == "a,b"
+    assert rows(parsed)[0][1] == "a,b"
     assert parsed.invalid_values == Counter({"b": 1})
 
 
@@ -240,7 +255,7 @@ def test_a_thousand_columns() -> None:
     names = tuple(f"c{number}" for number in range(1000))
     columns = Columns(tuple(Column(name, "double") for name in names), None, None, names, has_header=False)
     parsed = parse(",".join(map(str, range(1000))).encode(), columns)
-    assert list(parsed.inputs.to_pylist()[0].values()) == [float(number) for number in range(1000)]
+    assert rows(parsed) == [tuple(float(number) for number in range(1000))]
 
 
 def test_many_lines_of_a_wrong_encoding_are_found_in_time() -> None:
