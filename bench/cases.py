@@ -38,3 +38,6 @@ CASES = {
         Case("wide-linear", DATA_SETS["wide"], "regression", "Wide set, linear regression"),
     )
 }
+
+MODELS = CASES | {"thousand-linear": Case("thousand-linear", DATA_SETS["thousand"], "regression", "A thousand columns")}
+"""The cases, and what only an experiment scores."""

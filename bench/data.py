@@ -97,6 +97,7 @@ DATA_SETS = {
         DataSet("bank", 1, 1, _bank),
         DataSet("narrow", 2, 1, _numbers(5)),
         DataSet("wide", 3, 20, _numbers(500)),
+        DataSet("thousand", 4, 20, _numbers(999)),
     )
 }
 

@@ -30,7 +30,7 @@ from batchscore.model import ModelVersion
 from batchscore.plan import JobSpec, Plan, Split, make_inputs, make_splits, pack_tasks
 from batchscore.schema import Column, Columns
 from batchscore.storage import StoredObject
-from bench.cases import CASES
+from bench.cases import MODELS
 from bench.data import DATA_SETS, make_data
 from bench.ways.job import way_environment
 
@@ -45,7 +45,7 @@ def _score(work: Path, case: str, source: str, schema: Path, **keys: object) -> 
     shutil.rmtree(output, ignore_errors=True)
     settings = {
         "id": "experiment",
-        "model": CASES[case].model_uri,
+        "model": MODELS[case].model_uri,
         "tracking_uri": f"sqlite:///{work}/mlflow.db",
         "input": source,
         "schema": str(schema),
@@ -193,9 +193,9 @@ def _gzip_file(path: Path) -> Any:
 
 def memory(work: Path) -> None:
     """Watch a worker's memory: for one record, a million, a hundred million in one file, a .gz, and wide records."""
-    _prepare(work, "bank-logistic", "wide-linear")
+    _prepare(work, "bank-logistic", "thousand-linear")
     bank = {size: make_data(DATA_SETS["bank"], size, work) for size in (1, 1_000_000, 4_000_000)}
-    wide = {size: make_data(DATA_SETS["wide"], size, work) for size in (1, 100_000)}
+    wide = {size: make_data(DATA_SETS["thousand"], size, work) for size in (1, 100_000)}
     folder = work / "data"
     large = _repeated(bank[4_000_000], 25, folder / "large.csv", lambda path: path.open("wb"))
     small_gz = _repeated(bank[1], 1, folder / "one.csv.gz", _gzip_file)
@@ -206,8 +206,8 @@ def memory(work: Path) -> None:
         ("bank-logistic", "100 million in one file", str(large), bank[1]),
         ("bank-logistic", "one record in a .gz", str(small_gz), bank[1]),
         ("bank-logistic", "44 million in one .gz", str(large_gz), bank[1]),
-        ("wide-linear", "one record of 501 columns", f"{wide[1]}/", wide[1]),
-        ("wide-linear", "100,000 of 501 columns", f"{wide[100_000]}/", wide[1]),
+        ("thousand-linear", "one record of 1,000 columns", f"{wide[1]}/", wide[1]),
+        ("thousand-linear", "100,000 of 1,000 columns", f"{wide[100_000]}/", wide[1]),
     ]
     _titles("input", "GB", "worker's peak, MB", "driver's peak, MB", "s")
     for case, name, source, schema in cases:

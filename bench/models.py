@@ -22,7 +22,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from bench.cases import CASES, Case
+from bench.cases import MODELS, Case
 from bench.data import ID, make_piece
 
 EXPERIMENT = "bench"
@@ -65,7 +65,13 @@ def _texts_and_numbers(frame: pd.DataFrame) -> tuple[list[str], list[str]]:
     return texts, [str(name) for name in frame.columns if name not in texts]
 
 
-TRAINING = {"bank-logistic": _logistic, "bank-lightgbm": _lightgbm, "narrow-linear": _linear, "wide-linear": _linear}
+TRAINING = {
+    "bank-logistic": _logistic,
+    "bank-lightgbm": _lightgbm,
+    "narrow-linear": _linear,
+    "wide-linear": _linear,
+    "thousand-linear": _linear,
+}
 
 
 def _register(case: Case, experiment_id: str) -> None:
@@ -104,4 +110,4 @@ if __name__ == "__main__":
     warnings.simplefilter("ignore")  # MLflow's hints are for those who train in earnest
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     pa.set_cpu_count(1)
-    register_models(Path(sys.argv[1]), [CASES[name] for name in sys.argv[2:]])
+    register_models(Path(sys.argv[1]), [MODELS[name] for name in sys.argv[2:]])
