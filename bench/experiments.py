@@ -15,6 +15,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -27,9 +28,10 @@ import psutil
 from batchscore.config import make_config
 from batchscore.manifest import PartFile, WrittenFile, check_parts, classic_manifest, extended_manifest
 from batchscore.model import ModelVersion
-from batchscore.plan import JobSpec, Plan, Split, make_inputs, make_splits, pack_tasks
+from batchscore.plan import JobSpec, Plan, Split, make_inputs, make_splits
 from batchscore.schema import Column, Columns
 from batchscore.storage import StoredObject
+from batchscore.tasks import parts_of_answers, pickled_tasks
 from bench.cases import MODELS
 from bench.data import DATA_SETS, make_data
 from bench.ways.job import way_environment
@@ -245,20 +247,18 @@ def planning(_: Path) -> None:
     for count in (1_000, 10_000, 100_000):
         started = time.perf_counter()
         plan = _synthetic_plan(count)
-        tasks = [
-            pickle.dumps([(split, plan.inputs[split.input_index]) for split in task])
-            for task in pack_tasks(plan.splits, plan.spec.config.split_bytes)
-        ]
+        with tempfile.TemporaryFile() as broadcast:
+            pickle.dump(pickled_tasks(plan), broadcast)
         planned = time.perf_counter() - started
         answers = [_answer(split) for split in plan.splits]
         started = time.perf_counter()
-        parts = [PartFile.from_dict(part) for answer in answers for part in json.loads(answer)["parts"]]
-        content = extended_manifest(plan, check_parts(plan, parts), {}, {}, "0")
+        content = extended_manifest(plan, check_parts(plan, parts_of_answers(answers)), {}, {}, "0")
+        size = len(content)
+        del content
         classic_manifest(plan)
         collected = time.perf_counter() - started
-        assert len(tasks) == count
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-        _row(f"{count:,}", f"{planned:.2f}", f"{collected:.2f}", f"{len(content) / MEGABYTE:.1f}", f"{peak:.0f}")
+        _row(f"{count:,}", f"{planned:.2f}", f"{collected:.2f}", f"{size / MEGABYTE:.1f}", f"{peak:.0f}")
 
 
 EXPERIMENTS: dict[str, Callable[[Path], None]] = {

@@ -181,6 +181,7 @@ class _Job:
         content = extended_manifest(plan, parts, joined, software_versions(plan), uuid.uuid4().hex)
         check_still_new(self.config, [item.source for item in plan.inputs])
         commit_manifest(self.storage, self.outputs.extended_manifest, content)
+        del content  # large, where there are many parts
         self.committed = True
         self.storage.put(self.outputs.manifest, io.BytesIO(classic_manifest(plan)))
 

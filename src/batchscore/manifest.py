@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import chain, groupby, repeat
 from typing import Any
 
 from batchscore.errors import InputError, ScoringError, TooManyInvalidRecordsError
@@ -14,9 +17,10 @@ from batchscore.plan import InputFile, JobSpec, Plan
 FORMAT_VERSION = 1
 # Of the configuration, what readers of the results need.
 _TOLD_KEYS = ("mode", "layout", "invalid_records", "precision", "escape_formulas")
+_NONE: Mapping[str, int] = {}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class WrittenFile:
     """An object that a job wrote; ``etag`` is the store's, ``sha256`` ours."""
 
@@ -26,7 +30,7 @@ class WrittenFile:
     etag: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PartFile:
     """The record of a finished split: what its task wrote, counted and spent.
 
@@ -55,7 +59,16 @@ class PartFile:
     def from_dict(cls, raw: dict[str, Any]) -> PartFile:
         """Read a record back; raises TypeError or KeyError if it is none."""
         rejected = raw.pop("rejected")
-        return cls(file=WrittenFile(**raw.pop("file")), rejected=WrittenFile(**rejected) if rejected else None, **raw)
+        # There may be a hundred thousand: they share the names of stages, and one empty dictionary.
+        seconds = {sys.intern(stage): value for stage, value in raw.pop("seconds").items()}
+        return cls(
+            file=WrittenFile(**raw.pop("file")),
+            rejected=WrittenFile(**rejected) if rejected else None,
+            seconds=seconds,
+            invalid_values=raw.pop("invalid_values") or _NONE,
+            invalid_reasons=raw.pop("invalid_reasons") or _NONE,
+            **raw,
+        )
 
 
 @dataclass(frozen=True)
@@ -132,9 +145,6 @@ def extended_manifest(
     """
     spec = plan.spec
     counts = count(parts)
-    by_input: dict[int, list[PartFile]] = {}
-    for part in parts:
-        by_input.setdefault(plan.splits[part.split_index].input_index, []).append(part)
     manifest = {
         "format_version": FORMAT_VERSION,
         "id": spec.id,
@@ -157,9 +167,14 @@ def extended_manifest(
     }
     # A line for each input: with hundreds of thousands, json's indented form of all takes ten times as long.
     head, tail = json.dumps(manifest, indent=1).split('"inputs": []')
-    entries = (_input_entry(plan, item, by_input[index], joined.get(index)) for index, item in enumerate(plan.inputs))
-    lines = ",\n  ".join(map(json.dumps, entries))
-    return f'{head}"inputs": [\n  {lines}\n ]{tail}'.encode()
+    by_input = groupby(parts, lambda part: plan.splits[part.split_index].input_index)
+    content = io.BytesIO()
+    content.write(f'{head}"inputs": ['.encode())
+    for separator, (index, of_input) in zip(chain(["\n  "], repeat(",\n  ")), by_input, strict=False):
+        entry = _input_entry(plan, plan.inputs[index], list(of_input), joined.get(index))
+        content.write(f"{separator}{json.dumps(entry)}".encode())
+    content.write(f"\n ]{tail}".encode())
+    return content.getvalue()
 
 
 def named_files(plan: Plan, parts: Sequence[PartFile], joined: Mapping[int, WrittenFile]) -> list[WrittenFile]:

@@ -33,7 +33,7 @@ _NOT_PARAMETERS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class InputFile:
     """An input as it was planned.
 
@@ -48,7 +48,7 @@ class InputFile:
     header: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Split:
     """A byte range of an input: the records whose first byte lies in [start, stop)."""
 

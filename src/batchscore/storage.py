@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     pass
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class StoredObject:
     """An object as a listing shows it; ``etag`` changes whenever the content is replaced.
 

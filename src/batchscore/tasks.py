@@ -7,7 +7,7 @@ import pickle
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -128,13 +128,13 @@ def score(
 ) -> list[PartFile]:
     """Score every split of a plan on Spark; raises what the tasks raise, or ScoringError."""
     context = spark.sparkContext
-    tasks = pack_tasks(plan.splits, plan.spec.config.split_bytes)
+    tasks = pickled_tasks(plan)
     broadcast = context.broadcast(
         ScoringBroadcast(
             spec=replace(plan.spec, config=plan.spec.config.for_tasks()),
             settings=predictor_settings(plan.spec.config, plan.spec.model_type),
             model_archive=model_archive,
-            tasks=tuple(pickle.dumps([(split, plan.inputs[split.input_index]) for split in task]) for task in tasks),
+            tasks=tasks,
             resuming=resuming,
         )
     )
@@ -154,10 +154,30 @@ def score(
             )
 
     description = f"batchscore {plan.spec.id}: score {len(plan.splits)} splits of {len(plan.inputs)} inputs"
-    answers = run_tasks(spark, len(tasks), work, f"batchscore-score-{plan.spec.id}", description, watch)
+    count = len(tasks)
+    del tasks  # the broadcast is in a file now
+    answers = run_tasks(spark, count, work, f"batchscore-score-{plan.spec.id}", description, watch)
     broadcast.unpersist()
+    return parts_of_answers(answers)
+
+
+def pickled_tasks(plan: Plan) -> tuple[bytes, ...]:
+    """Return the work of each task: its splits with their inputs."""
+    return tuple(
+        pickle.dumps([(split, plan.inputs[split.input_index]) for split in task])
+        for task in pack_tasks(plan.splits, plan.spec.config.split_bytes)
+    )
+
+
+def parts_of_answers(answers: list[str]) -> list[PartFile]:
+    """Return the parts that tasks tell of and empty the list: both at once would be twice the memory.
+
+    Raises what a task answers.
+    """
     parts = []
-    for answer in map(json.loads, answers):
+    answers.reverse()
+    while answers:
+        answer = json.loads(answers.pop())
         _raise_answered(answer)
         parts += [PartFile.from_dict(part) for part in answer["parts"]]
     return parts
@@ -231,7 +251,7 @@ def join(spark: SparkSession, spec: JobSpec, joins: Sequence[JoinTask]) -> dict[
 
     def work(number: int) -> str:
         s3, shared = broadcast.value
-        return _as_answer(_outcome(lambda: {"joined": vars(join_parts(shared[number], s3))}))
+        return _as_answer(_outcome(lambda: {"joined": asdict(join_parts(shared[number], s3))}))
 
     description = f"batchscore {spec.id}: join the parts of {len(joins)} inputs"
     answers = run_tasks(spark, len(joins), work, f"batchscore-join-{spec.id}", description, lambda: None)
