@@ -16,7 +16,7 @@ BIN_BENCH := .venv-bench/bin
 SOURCES := $(shell find src jobs -name '*.py')
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check fmt unit soak bench dist clean need-python need-java FORCE
+.PHONY: help install demo test check fmt unit soak soak-fuzz bench dist clean need-python need-java FORCE
 
 help: ## Print the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,11 +45,15 @@ check: .venv/installed ## Run the linters, the type checker, and the check of de
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m tests.audit
 
 unit: .venv/installed ## Run the tests that need no Spark
 	$(BIN)/python -m pytest tests/unit
 
-soak: .venv/installed need-java ## Repeat the faults of tests/faults SEEDS times, and random ones; takes hours
+soak-fuzz: .venv/installed ## Look for inputs that break what reads them, for about an hour
+	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest tests/unit -m hypothesis
+
+soak: .venv/installed need-java soak-fuzz ## The same, then repeat the faults of tests/faults SEEDS times, and random ones; takes hours
 	BATCHSCORE_SOAK_SEEDS=$(SEEDS) $(BIN)/python -m pytest tests/faults
 
 bench: .venv-bench/installed need-java ## Compare with other ways of scoring: hours; BENCH='--rounds 1' and such

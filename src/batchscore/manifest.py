@@ -7,12 +7,13 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import chain, groupby, repeat
 from typing import Any
 
 from batchscore.errors import InputError, ScoringError, TooManyInvalidRecordsError
 from batchscore.plan import InputFile, JobSpec, Plan
+from batchscore.stored_json import read_json, typed
 
 FORMAT_VERSION = 1
 # Of the configuration, what readers of the results need.
@@ -57,18 +58,28 @@ class PartFile:
 
     @classmethod
     def from_dict(cls, raw: dict[str, Any]) -> PartFile:
-        """Read a record back; raises TypeError or KeyError if it is none."""
-        rejected = raw.pop("rejected")
+        """Read a record back; raises ValueError if it is none."""
+        part = typed(cls, raw)
         # There may be a hundred thousand: they share the names of stages, and one empty dictionary.
-        seconds = {sys.intern(stage): value for stage, value in raw.pop("seconds").items()}
-        return cls(
-            file=WrittenFile(**raw.pop("file")),
-            rejected=WrittenFile(**rejected) if rejected else None,
-            seconds=seconds,
-            invalid_values=raw.pop("invalid_values") or _NONE,
-            invalid_reasons=raw.pop("invalid_reasons") or _NONE,
-            **raw,
+        return replace(
+            part,
+            seconds={sys.intern(stage): value for stage, value in part.seconds.items()},
+            invalid_values=part.invalid_values or _NONE,
+            invalid_reasons=part.invalid_reasons or _NONE,
         )
+
+
+@dataclass(frozen=True)
+class _Committed:
+    """What is read back of an extended manifest."""
+
+    format_version: int
+    parameters: dict[str, str]
+    record_count: int
+    invalid_record_count: int
+    invalid_reasons: dict[str, int]
+    invalid_values: dict[str, int]
+    compute_milliseconds: int
 
 
 @dataclass(frozen=True)
@@ -228,21 +239,22 @@ def _input_entry(plan: Plan, item: InputFile, parts: Sequence[PartFile], joined:
 
 def committed_counts(content: bytes, uri: str) -> tuple[Counts, int]:
     """Return the totals and the CPU milliseconds that an extended manifest tells; raises InputError."""
-    try:
-        raw = json.loads(content)
-        if raw["format_version"] != FORMAT_VERSION:
-            raise InputError(f"manifest {uri}: expected format {FORMAT_VERSION}, got {raw['format_version']}")
-        counts = Counts(raw["record_count"], raw["invalid_record_count"], raw["invalid_reasons"], raw["invalid_values"])
-        return counts, int(raw["compute_milliseconds"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"manifest {uri}: expected an extended manifest, got something else") from error
+    told = _committed(content, uri)
+    if told.format_version != FORMAT_VERSION:
+        raise InputError(f"manifest {uri}: expected format {FORMAT_VERSION}, got {told.format_version}")
+    counts = Counts(told.record_count, told.invalid_record_count, told.invalid_reasons, told.invalid_values)
+    return counts, told.compute_milliseconds
 
 
 def committed_parameters(content: bytes, uri: str) -> dict[str, str]:
     """Return the parameters that an extended manifest was made with; raises InputError."""
+    return _committed(content, uri).parameters
+
+
+def _committed(content: bytes, uri: str) -> _Committed:
     try:
-        return dict(json.loads(content)["parameters"])
-    except (ValueError, KeyError, TypeError) as error:
+        return typed(_Committed, read_json(content))
+    except ValueError as error:
         raise InputError(f"manifest {uri}: expected an extended manifest, got something else") from error
 
 

@@ -11,8 +11,9 @@ from dataclasses import replace
 
 from batchscore.errors import ObjectMissingError, ScoringError
 from batchscore.manifest import PartFile, WrittenFile
-from batchscore.plan import Split
+from batchscore.plan import InputFile, JobSpec, Split
 from batchscore.storage import Storage, is_present
+from batchscore.stored_json import read_json
 
 _THREADS = 16
 
@@ -24,20 +25,21 @@ def write_receipt(storage: Storage, uri: str, parameters: Mapping[str, str], par
 
 
 def finished_parts(
-    storage: Storage, uri: str, parameters: Mapping[str, str], splits: Sequence[Split]
+    storage: Storage, uri: str, spec: JobSpec, work: Sequence[tuple[Split, InputFile]]
 ) -> list[PartFile] | None:
     """Return the records that an earlier run of the same job left of a task.
 
-    None if there are none, they are of other parameters or splits, or an object they tell of is not there unchanged.
+    None if there are none, they are of other parameters, splits or places than the plan's, or an object they tell of is
+    not there unchanged.
     """
     try:
-        receipt = json.loads(storage.read(uri))
+        receipt = read_json(storage.read(uri))
         parts = [PartFile.from_dict(raw) for raw in receipt["parts"]]
-    except (ObjectMissingError, ValueError, TypeError, KeyError, AttributeError):
+    except (ObjectMissingError, ValueError, TypeError, KeyError):
         return None
-    if receipt.get("parameters") != dict(parameters) or [part.split_index for part in parts] != [
-        split.index for split in splits
-    ]:
+    if receipt.get("parameters") != spec.parameters or len(parts) != len(work):
+        return None
+    if not all(_is_of(part, split, source, spec) for part, (split, source) in zip(parts, work, strict=True)):
         return None
     written = [file for part in parts for file in (part.file, part.rejected) if file is not None]
     if not all(_is_unchanged(storage, file) for file in written):
@@ -55,6 +57,15 @@ def check_present(storage: Storage, files: Sequence[WrittenFile]) -> None:
         ]
     if absent:
         raise ScoringError(f"part {absent[0]}: expected {len(absent)} parts to be there still, got none; run it again")
+
+
+def _is_of(part: PartFile, split: Split, source: InputFile, spec: JobSpec) -> bool:
+    """Tell whether a part is the plan's: what a receipt says else is neither read nor put into a manifest."""
+    return (
+        part.split_index == split.index
+        and part.file.uri == spec.outputs.part(source.name, split.number, source.split_count)
+        and (part.rejected is None or part.rejected.uri == spec.outputs.rejected(source.name, split.number))
+    )
 
 
 def _is_unchanged(storage: Storage, written: WrittenFile) -> bool:

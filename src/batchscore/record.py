@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 from batchscore.errors import IdempotentParameterMismatchError, InputError
 from batchscore.manifest import Counts
 from batchscore.plan import JobSpec, digest_of
+from batchscore.stored_json import read_json, typed
 
 Status = Literal["PENDING", "INPROGRESS", "COMPLETED", "FAILED", "DELETED"]
 STATUSES: tuple[str, ...] = get_args(Status)
@@ -53,9 +54,9 @@ class BatchPrediction:
     def from_json(cls, content: bytes, uri: str) -> BatchPrediction:
         """Read a stored record; raises InputError."""
         try:
-            raw = json.loads(content)
-            return cls(parameters=raw.pop("Parameters"), **raw)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raw = read_json(content)
+            return typed(cls, {**raw, "parameters": raw["Parameters"]})
+        except (ValueError, TypeError, KeyError) as error:
             raise InputError(f"record {uri}: expected the record of a batch prediction, got something else") from error
 
 

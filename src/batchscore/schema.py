@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from batchscore.errors import InputError, ModelError
+from batchscore.stored_json import is_text, read_json
 
 AttributeType = Literal["BINARY", "CATEGORICAL", "NUMERIC", "TEXT"]
 ColumnType = Literal["double", "float", "long", "integer", "boolean", "string"]
@@ -116,7 +116,7 @@ class Binding:
 def parse_schema(content: bytes, uri: str) -> Schema:
     """Return the schema of a schema file; raises InputError with every fault at once."""
     try:
-        raw = json.loads(content)
+        raw = read_json(content)
     except ValueError:
         raise InputError(f"schema {uri}: expected JSON, got something else") from None
     if not isinstance(raw, dict):
@@ -168,7 +168,7 @@ def _parse_attributes(raw: Any) -> tuple[list[tuple[str, AttributeType]], list[s
             continue
         fields = {_OLDER_ATTRIBUTE_KEYS.get(key, key): value for key, value in item.items()}
         name, kind = fields.get("attributeName"), str(fields.get("attributeType")).upper()
-        if not isinstance(name, str) or not name:
+        if not is_text(name) or not name:
             faults.append(f"attribute {number}: expected an attributeName")
         elif len(name) > MAX_NAME_CHARACTERS:
             faults.append(f"attribute {number}: expected a name of at most {MAX_NAME_CHARACTERS} characters")

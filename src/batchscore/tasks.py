@@ -204,7 +204,7 @@ def _task_parts(shared: ScoringBroadcast, number: int, progress: Accumulator[Pro
     work: list[tuple[Split, InputFile]] = pickle.loads(shared.tasks[number])
     storage, receipt = storage_for(spec.config.output, spec.config.s3), spec.outputs.receipt(number)
     if shared.resuming:
-        finished = finished_parts(storage, receipt, spec.parameters, [split for split, _ in work])
+        finished = finished_parts(storage, receipt, spec, work)
         if finished is not None:
             for (split, _), part in zip(work, finished, strict=True):
                 progress.add(_progress_of(split, part))

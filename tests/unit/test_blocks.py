@@ -5,7 +5,7 @@ import tracemalloc
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batchscore.blocks import (
@@ -46,7 +46,6 @@ def records_of_splits(content: bytes, split_bytes: int, chunk_bytes: int) -> lis
     return records
 
 
-@settings(deadline=None)
 @given(st.text(alphabet="ab\r\n", max_size=60).map(str.encode), st.integers(1, 70), st.integers(1, 70))
 def test_every_record_is_in_exactly_one_split_at_its_offset(content: bytes, split_bytes: int, chunk_bytes: int) -> None:
     assert records_of_splits(content, split_bytes, chunk_bytes) == records_of(iter([Block(0, content)]))
@@ -147,6 +146,12 @@ def test_compressed_inputs_are_read_through_all_their_members(name: str) -> None
     compress = gzip.compress if name == "gzip" else bz2.compress
     content = compress(b"a\nb\n") + compress(b"c\n")
     assert b"".join(decompressed(pieces(content, 3), name, "x")) == b"a\nb\nc\n"
+
+
+def test_an_empty_bz2_member_between_others_is_refused_by_name_not_read_in_part() -> None:
+    content = bz2.compress(b"a\n") + bz2.compress(b"") + bz2.compress(b"b\n")
+    with pytest.raises(InputError, match="input x: expected a whole bz2 stream"):
+        list(decompressed(iter([content]), "bz2", "x"))
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "not compressed"])

@@ -3,18 +3,19 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.unit.test_config import WITH_CREDENTIALS
 
 from batchscore.cli import main
 from batchscore.local_storage import LocalStorage
 from batchscore.record import BatchPrediction
 
 
-def write_record(output: Path, batch_id: str, status: str) -> None:
+def write_record(output: Path, batch_id: str, status: str, input_uri: str = "s3://b/in/") -> None:
     record = BatchPrediction(
         BatchPredictionId=batch_id,
         MLModelId="models:/m/1",
         BatchPredictionDataSourceId="ds-1",
-        InputDataLocationS3="s3://b/in/",
+        InputDataLocationS3=input_uri,
         OutputUri=str(output),
         Status=status,  # type: ignore[arg-type] # one of the statuses
         CreatedAt=1,
@@ -47,12 +48,34 @@ def test_a_configuration_that_is_not_there_exits_with_2(capsys: pytest.CaptureFi
     assert "configuration /none.yaml: file file:///none.yaml: expected a file, got none" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("uri", WITH_CREDENTIALS)
+def test_a_configuration_with_credentials_in_its_uri_is_refused_and_they_are_not_printed(
+    uri: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "--config", uri]) == 2
+    told = capsys.readouterr()
+    assert "ConfigError: configuration" in told.err
+    assert "secret" not in told.err + told.out
+
+
+def test_describe_refuses_what_is_no_id(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "x.json").write_text("{}")
+    assert main(["describe", "../x", f"output={tmp_path}"]) == 2
+    assert "ConfigError: id: " in capsys.readouterr().err
+
+
 def test_describe_prints_amazons_fields(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_record(tmp_path, "bp-1", "COMPLETED")
     assert main(["describe", "bp-1", f"output={tmp_path}"]) == 0
     assert "TotalRecordCount             10" in capsys.readouterr().out
     assert main(["describe", "bp-1", "--json", f"output={tmp_path}"]) == 0
     assert json.loads(capsys.readouterr().out)["Status"] == "COMPLETED"
+
+
+def test_describe_prints_a_name_that_is_no_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_record(tmp_path, "bp-1", "COMPLETED", input_uri="file:///data/\udcff.csv")
+    assert main(["describe", "bp-1", f"output={tmp_path}"]) == 0
+    assert "file:///data/\\udcff.csv" in capsys.readouterr().out
 
 
 def test_describe_of_an_unknown_id_exits_with_3(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

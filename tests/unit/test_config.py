@@ -42,6 +42,39 @@ def test_every_fault_is_told_at_once_with_the_nearest_known_key() -> None:
         assert part in message
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("name: 2024-13-45", "name: 0x_", "name: 0b_", "name: !!bool x", "name: !!int x", "name: !!float ''"),
+        *("name: !!timestamp x", "name: !!int '-'", "[" * 5000, "name: \0", "name: !!python/name:os.system"),
+        "s3: &a {region: x}\nspark: {<<: *a}",
+    ],
+)
+def test_values_that_are_none_in_yaml_are_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="configuration: expected YAML, got a syntax error"):
+        load_config(text)
+
+
+@pytest.mark.parametrize("value", ["0x_", "2024-13-45", "!!bool x", "[", "!!float ''"])
+def test_an_argument_that_is_none_in_yaml_is_refused(value: str) -> None:
+    assert "argument threshold: expected a YAML value" in faults_of(f"threshold={value}")
+
+
+def test_an_argument_for_a_key_of_what_is_no_section_is_refused() -> None:
+    assert "argument s3.region: expected s3 to be set by its keys alone" in faults_of("s3=5", "s3.region=x")
+    assert "argument spark.x: expected spark to be set by its keys alone" in faults_of("spark=5", "spark.x=1")
+
+
+def test_a_key_of_any_length_is_told_in_one_line() -> None:
+    assert len(faults_of(f"{'a' * 100_000}=1")) < 300
+
+
+def test_spark_settings_that_are_no_scalars_are_refused() -> None:
+    text = "{model: 'models:/m/1', input: a, output: b, spark: {spark.a: [1]}}"
+    with pytest.raises(ConfigError, match=r"key spark\.spark\.a: input should be a valid string"):
+        load_config(text)
+
+
 @pytest.mark.parametrize("text", ["a: [", "- 1", "just text"])
 def test_what_is_no_mapping_in_yaml_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match=r"configuration: expected (YAML|keys with values)"):
@@ -104,11 +137,42 @@ def test_delimiters_that_could_be_data_are_refused(delimiter: str) -> None:
         assert "key delimiter: expected one ASCII character" in faults_of(f"delimiter={delimiter}")
 
 
-@pytest.mark.parametrize("uri", ["s3://key:secret@bucket/x", "s3://bucket:9000/x", "http://secret@host/x", "s3://"])
-def test_a_uri_with_credentials_is_refused_and_not_repeated(uri: str) -> None:
-    message = faults_of(f"input={uri}")
-    assert "key input" in message
+WITH_CREDENTIALS = [
+    *("s3://key:secret@bucket/x", "s3a://key:sec/secret@bucket/x", "s3://bucket:9000/x", "s3://secret@bucket", "s3://"),
+    *("s3:/key:secret@bucket/x", "S3://key:secret@bucket/x", "http://secret@host/x", "http:/u:secret@host/x"),
+    *("key:secret@s3://bucket/x", "https://bucket/x?X-Amz-Signature=secret", "s3://key%3Asecret%40bucket/x"),
+]
+
+
+@pytest.mark.parametrize("key", ["input", "output", "schema"])
+@pytest.mark.parametrize("uri", WITH_CREDENTIALS)
+def test_a_uri_with_credentials_is_refused_and_not_repeated(key: str, uri: str) -> None:
+    message = faults_of(f"{key}={uri}")
+    assert f"key {key}" in message
     assert "secret" not in message
+
+
+@pytest.mark.parametrize("uri", ["http://key:secret@host:9000", "secret@host", "https://host/?token=secret"])
+def test_an_endpoint_with_credentials_is_refused_and_not_repeated(uri: str) -> None:
+    message = faults_of(f"s3.endpoint={uri}")
+    assert "key s3.endpoint: expected http://host:port or https://host:port without credentials" in message
+    assert "secret" not in message
+
+
+def test_an_argument_that_sets_nothing_is_told_without_its_credentials() -> None:
+    with pytest.raises(ConfigError, match=r"argument s3://\*\*\*@bucket/x: expected key=value"):
+        parse_overrides(["s3://key:sec/ret@bucket/x"])
+
+
+@pytest.mark.parametrize("uri", ["/a\0b", "a\ud800"])
+def test_what_no_file_can_be_called_is_refused(uri: str) -> None:
+    for key in ("input", "output", "schema"):
+        assert f"key {key}" in faults_of(f"{key}={uri}")
+
+
+@pytest.mark.parametrize("uri", ["s3://b/a/..", "s3://b/..", "s3://b/.", "s3://b//"])
+def test_output_uris_whose_last_name_is_no_name_are_refused(uri: str) -> None:
+    assert "key output: expected a key without" in faults_of(f"output={uri}")
 
 
 @pytest.mark.parametrize("uri", ["s3://b/a//b", "s3://b/a:b", "s3://b/a/./b", "s3://b/a/../b", f"s3://b/{'x' * 2048}"])

@@ -1,4 +1,5 @@
 import json
+import math
 import re
 from dataclasses import replace
 from typing import Any
@@ -301,10 +302,38 @@ def test_a_joined_input_is_one_part_over_all_of_its_bytes() -> None:
     assert (entry["uri"], entry["byte_range"], entry["record_count"]) == ("s3://b/out/whole.gz", [0, 250], 15)
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b'{"format_version": 9}'])
-def test_what_is_no_manifest_is_refused(content: bytes) -> None:
+NO_MANIFESTS = [
+    *({"format_version": 9}, {"record_count": "many"}, {"record_count": None}, {"record_count": 1.5}),
+    *({"compute_milliseconds": math.inf}, {"invalid_reasons": ["blank"]}, {"invalid_values": {"a": "x"}}),
+    *({"parameters": []}, {"parameters": {"inputs": 1}}, {"parameters": None}),
+]
+
+
+@pytest.mark.parametrize("change", NO_MANIFESTS)
+def test_what_is_no_manifest_is_refused(change: dict[str, Any]) -> None:
+    manifest = json.loads(extended_manifest(make_plan(), [make_part(index) for index in range(4)], {}, {}, "c"))
+    with pytest.raises(InputError, match="manifest x: expected"):
+        committed_counts(json.dumps(manifest | change).encode(), "x")
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"x", b"\xff", b"[" * 100_000, b'{"a":' * 100_000])
+def test_what_is_no_such_json_is_neither_manifest_nor_record(content: bytes) -> None:
     with pytest.raises(InputError, match="manifest x: expected"):
         committed_counts(content, "x")
+    with pytest.raises(InputError, match="manifest x: expected"):
+        committed_parameters(content, "x")
+    with pytest.raises(InputError, match="record x: expected"):
+        BatchPrediction.from_json(content, "x")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"Parameters": 5}, {"Parameters": {"inputs": 5}}, {"CreatedAt": "then"}, {"Status": "DONE"}, {"Name": ["x"]}],
+)
+def test_a_record_with_a_value_of_another_kind_is_refused(change: dict[str, Any]) -> None:
+    content = json.loads(pending(make_plan().spec, 100).to_json()) | change
+    with pytest.raises(InputError, match="record x: expected the record of a batch prediction"):
+        BatchPrediction.from_json(json.dumps(content).encode(), "x")
 
 
 def test_a_part_reads_back_as_it_was_written() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batchscore.blocks import MAX_RECORD_BYTES, Block
@@ -73,7 +73,6 @@ DATA = st.lists(
 ).map(b"".join)
 
 
-@settings(deadline=None, max_examples=300)
 @given(DATA, st.sampled_from(["utf-8", "cp1252", "iso8859-1"]))
 def test_what_becomes_of_a_record_does_not_depend_on_its_neighbours(data: bytes, encoding: str) -> None:
     together = outcome(parse(data, encoding=encoding))
@@ -81,7 +80,6 @@ def test_what_becomes_of_a_record_does_not_depend_on_its_neighbours(data: bytes,
     assert together == alone
 
 
-@settings(deadline=None, max_examples=300)
 @given(DATA)
 def test_quotes_and_columns_are_those_of_the_reference_parser(data: bytes) -> None:
     parsed = parse(data)
@@ -104,7 +102,6 @@ def test_a_byte_order_mark_after_an_invalid_record_is_part_of_its_record() -> No
     assert parsed.tags.to_pylist() == ["", "\ufefft"]
 
 
-@settings(deadline=None)
 @given(DATA)
 def test_each_invalid_record_has_the_offset_of_its_first_byte(data: bytes) -> None:
     starts = [0]

@@ -84,7 +84,7 @@ def test_every_fault_of_a_schema_is_told_at_once() -> None:
         assert part in message
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"nonsense", b"\xff"])
+@pytest.mark.parametrize("content", [b"", b"[]", b"nonsense", b"\xff", b"[" * 100_000, b'{"a":' * 100_000])
 def test_what_is_no_json_object_is_no_schema(content: bytes) -> None:
     with pytest.raises(InputError, match=r"schema s3://b/\.schema: expected"):
         parse_schema(content, "s3://b/.schema")
@@ -93,6 +93,11 @@ def test_what_is_no_json_object_is_no_schema(content: bytes) -> None:
 @pytest.mark.parametrize("change", [{"rowId": ["id"]}, {"attributes": [None]}, {"excludedAttributeNames": [{}]}])
 def test_values_of_a_wrong_kind_are_faults(change: dict[str, Any]) -> None:
     assert "expected" in faults_of(**change)
+
+
+def test_a_name_with_half_a_character_is_a_fault() -> None:
+    attributes = [{"attributeName": "a\ud800", "attributeType": "TEXT"}]
+    assert "attribute 1: expected an attributeName" in faults_of(rowId=None, attributes=attributes)
 
 
 def test_both_spellings_of_a_key_are_a_fault() -> None:

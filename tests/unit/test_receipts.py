@@ -1,0 +1,103 @@
+"""An unfinished task is gone on with only from a receipt of this very job, for the parts of its plan."""
+
+import hashlib
+import io
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.unit.test_plan import make_part, make_plan
+
+from batchscore.config import JobConfig
+from batchscore.local_storage import LocalStorage
+from batchscore.manifest import PartFile, WrittenFile
+from batchscore.plan import InputFile, JobSpec, Split
+from batchscore.receipts import finished_parts, write_receipt
+
+
+@dataclass(frozen=True)
+class Task:
+    storage: LocalStorage
+    spec: JobSpec
+    work: list[tuple[Split, InputFile]]
+
+    @property
+    def uri(self) -> str:
+        return self.spec.outputs.receipt(0)
+
+    @property
+    def receipt(self) -> Any:
+        return json.loads(self.storage.read(self.uri))
+
+    def rewrite(self, receipt: Any) -> None:
+        self.storage.put(self.uri, io.BytesIO(json.dumps(receipt).encode()))
+
+    def found(self) -> list[PartFile] | None:
+        return finished_parts(self.storage, self.uri, self.spec, self.work)
+
+
+@pytest.fixture
+def task(tmp_path: Path) -> Task:
+    """A task that is finished: its parts and its receipt are there."""
+    keys = {"id": "bp-1", "model": "models:/m@best", "input": "s3://b/in/", "output": str(tmp_path), "split_bytes": 100}
+    plan = make_plan()
+    plan = replace(plan, spec=replace(plan.spec, config=JobConfig.model_validate(keys)))
+    storage = LocalStorage(str(tmp_path))
+    parts = []
+    for split in plan.splits:
+        uri, content = plan.part_uri(split), b"part %d" % split.index
+        storage.put(uri, io.BytesIO(content))
+        written = WrittenFile(uri, len(content), hashlib.sha256(content).hexdigest(), "another etag")
+        parts.append(make_part(split.index, file=written))
+    write_receipt(storage, plan.spec.outputs.receipt(0), plan.spec.parameters, parts)
+    return Task(storage, plan.spec, [(split, plan.inputs[split.input_index]) for split in plan.splits])
+
+
+def test_a_finished_task_is_found_with_its_parts(task: Task) -> None:
+    parts = task.found()
+    assert parts is not None
+    assert [(part.split_index, part.reused) for part in parts] == [(0, True), (1, True), (2, True), (3, True)]
+
+
+def test_a_part_that_is_gone_or_has_other_bytes_is_scored_again(task: Task) -> None:
+    uri = task.spec.outputs.part(task.work[1][1].name, 1, 3)
+    task.storage.put(uri, io.BytesIO(b"part X"))
+    assert task.found() is None
+    task.storage.delete(uri)
+    assert task.found() is None
+
+
+@pytest.mark.parametrize("uri", ["file:///etc/hostname", "s3://b/other", "a\0b", ""])
+@pytest.mark.parametrize("key", ["file", "rejected"])
+def test_a_receipt_that_names_another_place_is_not_followed(task: Task, key: str, uri: str) -> None:
+    receipt = task.receipt
+    receipt["parts"][0][key] = {"uri": uri, "file_size_in_bytes": 1, "sha256": "", "etag": ""}
+    task.rewrite(receipt)
+    assert task.found() is None
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("record_count", "many"), ("invalid_reasons", [1]), ("file", None), ("file", "x"), ("seconds", 5)),
+        ("split_index", 7),
+    ],
+)
+def test_a_receipt_with_a_value_of_another_kind_is_none(task: Task, key: str, value: object) -> None:
+    receipt = task.receipt
+    receipt["parts"][0][key] = value
+    task.rewrite(receipt)
+    assert task.found() is None
+
+
+@pytest.mark.parametrize("receipt", [None, [], {}, {"parts": 5}, {"parts": [5]}, {"parts": []}, "x", {"parts": "ab"}])
+def test_what_is_no_receipt_is_none(task: Task, receipt: object) -> None:
+    task.rewrite(receipt)
+    assert task.found() is None
+
+
+def test_a_receipt_of_other_parameters_is_none(task: Task) -> None:
+    task.rewrite(task.receipt | {"parameters": {"model": "another"}})
+    assert task.found() is None
