@@ -64,7 +64,7 @@ def _client(endpoint: str | None, region: str | None, owner: str | None) -> S3Cl
 
 
 def _error_code(error: Exception) -> str:
-    response: dict[str, Any] = getattr(error, "response", {})
+    response: dict[str, Any] = getattr(error, "response", None) or {}  # None where the connection broke
     return str(response.get("Error", {}).get("Code", type(error).__name__))
 
 
