@@ -21,6 +21,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
+from tests.parsed import rows
 from tests.unit.test_plan import make_part, make_plan
 
 from batchscore import blocks
@@ -422,10 +423,10 @@ def outcomes(columns: Columns, text: TextFormat, data: bytes) -> list[Any]:
     assert parsed.tags is not None
     assert parsed.labels is not None
     assert len(parsed.tags) == len(parsed.labels) == len(lines)
-    rows = dict(zip(parsed.lines.tolist(), parsed.inputs.to_pylist(), strict=True))
+    values = dict(zip(parsed.lines.tolist(), rows(parsed), strict=True))
     reasons = {record.line: (record.stage, record.reason, record.attribute) for record in parsed.invalid}
     return [
-        (tag, label, repr(rows.get(line)), reasons.get(line))
+        (tag, label, repr(values.get(line)), reasons.get(line))
         for line, (tag, label) in enumerate(zip(parsed.tags.to_pylist(), parsed.labels.to_pylist(), strict=True))
     ]
 

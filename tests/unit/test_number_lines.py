@@ -3,7 +3,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batchscore import number_lines, records
@@ -123,7 +123,6 @@ def outcome(parsed: ParsedBlock) -> Any:
     )
 
 
-@settings(deadline=None, max_examples=200)
 @given(
     st.lists(LINE, min_size=1, max_size=6) | st.lists(PLAIN_LINE, min_size=1, max_size=6),
     st.sampled_from(["\n", "\r\n"]),

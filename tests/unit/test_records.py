@@ -2,10 +2,10 @@ import io
 from collections import Counter
 from typing import Any
 
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.parsed import rows
 
 from batchscore.blocks import MAX_RECORD_BYTES, Block
 from batchscore.lines import MalformedRecordError, TextFormat, split_record
@@ -30,13 +30,6 @@ COLUMNS = Columns(
 
 def parse(data: bytes, columns: Columns = COLUMNS, **text: str) -> ParsedBlock:
     return parse_block(Block(0, data), bind(columns, None, "x"), columns, TextFormat(**text))
-
-
-def rows(parsed: ParsedBlock) -> list[tuple[Any, ...]]:
-    """Return the values of the valid records."""
-    if isinstance(parsed.inputs, pa.Table):
-        return [tuple(row.values()) for row in parsed.inputs.to_pylist()]
-    return [tuple(row) for row in parsed.inputs.tolist()]
 
 
 def outcome(parsed: ParsedBlock) -> list[Any]:
