@@ -116,7 +116,7 @@ def check_job(batch_id: str, config: OutputConfig, sample: float | None = None) 
     ):
         report.parts_read += 1
         report.records_read += tally.record_count
-        report.add_tally(tally, part.part.file.uri)
+        report.add_tally(tally, part.part.uri)
         for finding in findings:
             report.add(finding.proof, 0, [finding])
     return report
@@ -124,7 +124,7 @@ def check_job(batch_id: str, config: OutputConfig, sample: float | None = None) 
 
 def _check_presence(job: CommittedJob, s3: S3Settings, report: CheckReport) -> set[str]:
     """See that every input, part and rejected file is there; return the URIs of those that are not as they were."""
-    files = [file for item in job.inputs for file in (*(part.file for part in item.parts), *item.rejected)]
+    files = [file for item in job.inputs for file in item.files]
     sources = [item.source for item in job.inputs]
     found = list(_in_threads(lambda file: _file_findings(file, s3), files, _STAT_THREADS))
     report.add("files", len(files), [finding for findings in found for finding in findings])

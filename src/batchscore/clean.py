@@ -5,7 +5,6 @@ Only results, rejected files and work files are looked at. Records, manifests an
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 from collections import defaultdict
@@ -17,6 +16,7 @@ from batchscore.config import OutputConfig
 from batchscore.errors import ConfigError, InputError
 from batchscore.outputs import EXTENDED_MANIFEST_END, FOLDER, MANIFEST_END, Outputs, id_of
 from batchscore.storage import Storage, StoredObject, storage_for
+from batchscore.stored_json import read_json, typed
 
 log = logging.getLogger(__name__)
 
@@ -161,9 +161,6 @@ def _paths(uris: Iterable[str]) -> set[str]:
 
 def _classic_results(content: bytes, uri: str) -> set[str]:
     try:
-        entries = json.loads(content)
-    except ValueError:
-        entries = None
-    if not isinstance(entries, dict) or not all(isinstance(result, str) for result in entries.values()):
-        raise InputError(f"manifest {uri}: expected a JSON object of inputs and results, got something else")
-    return set(entries.values())
+        return set(typed(dict[str, str], read_json(content)).values())
+    except ValueError as error:
+        raise InputError(f"manifest {uri}: expected a JSON object of inputs and results, got something else") from error

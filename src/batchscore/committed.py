@@ -2,62 +2,108 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Literal
 
-from batchscore.errors import InputError
+from pydantic import AfterValidator, Field, NonNegativeInt
+
+from batchscore.config_values import canonical_encoding, one_delimiter
 from batchscore.lines import TextFormat
-from batchscore.manifest import FORMAT_VERSION, WrittenFile
+from batchscore.manifest import WrittenFile, stored_manifest
 from batchscore.outputs import Layout, Outputs
 from batchscore.plan import digest_of
 from batchscore.record import BatchPrediction
 from batchscore.schema import Columns
 from batchscore.storage import StoredObject
+from batchscore.stored_json import read_json
 
 
 @dataclass(frozen=True)
-class CommittedPart:
-    """A part: the records whose first byte lies in [start, stop) of its input."""
+class CommittedPart(WrittenFile):
+    """A part: the records whose first byte lies in ``byte_range``, [start, stop), of its input."""
 
-    file: WrittenFile
-    start: int
-    stop: int
+    byte_range: tuple[NonNegativeInt, NonNegativeInt]
     record_count: int
     invalid_record_count: int
 
 
 @dataclass(frozen=True)
-class CommittedInput:
+class CommittedSource:
+    """An input as it was scored."""
+
+    uri: str
+    file_size_in_bytes: int
+    etag: str
+
+    @property
+    def source(self) -> StoredObject:
+        """The input as a listing showed it."""
+        return StoredObject(self.uri, self.file_size_in_bytes, self.etag)
+
+
+@dataclass(frozen=True)
+class CommittedInput(CommittedSource):
     """An input as it was scored, and what came of it."""
 
-    source: StoredObject
     result: str
     parts: tuple[CommittedPart, ...]
     rejected: tuple[WrittenFile, ...]
 
+    @property
+    def files(self) -> list[WrittenFile]:
+        """What was written for it."""
+        return [*self.parts, *self.rejected]
+
+
+@dataclass(frozen=True)
+class InputFormat:
+    """How the inputs were read; ``numeric`` are those of ``row_id`` and ``target`` that the schema calls NUMERIC."""
+
+    encoding: Annotated[str, AfterValidator(canonical_encoding)]
+    delimiter: Annotated[str, AfterValidator(one_delimiter)]
+    has_header: bool
+    names: tuple[str, ...] | None
+    row_id: str | None
+    target: str | None
+    numeric: frozenset[str]
+
+    @property
+    def columns(self) -> Columns:
+        """What can be read again: rowId and target, no inputs of the model."""
+        return Columns((), self.row_id, self.target, self.names, self.has_header, numeric_names=self.numeric)
+
+    @property
+    def text(self) -> TextFormat:
+        """How bytes become cells."""
+        return TextFormat(self.delimiter, self.encoding)
+
 
 @dataclass(frozen=True)
 class CommittedJob:
-    """What an extended manifest tells of a job.
-
-    ``header`` are the columns of its results. ``columns`` are what can be read again from its inputs: rowId and
-    target, no inputs of the model. ``keep_tag`` tells that a record without a prediction has its tag and label.
-    """
+    """What an extended manifest tells of a job; ``columns`` are those of its results."""
 
     id: str
-    parameters: Mapping[str, str]
+    parameters: dict[str, str]
+    input_format: InputFormat
     layout: Layout
-    keep_tag: bool
+    invalid_records: Literal["blank", "keep_tag"]
     escape_formulas: bool
-    header: tuple[str, ...]
-    columns: Columns
-    text: TextFormat
+    columns: Annotated[tuple[str, ...], Field(min_length=1)]
     record_count: int
     invalid_record_count: int
-    invalid_reasons: Mapping[str, int]
+    invalid_reasons: dict[str, int]
+    inputs: tuple[CommittedInput, ...]
+
+
+@dataclass(frozen=True)
+class _Sources:
+    inputs: tuple[CommittedSource, ...]
+
+
+@dataclass(frozen=True)
+class _Files:
     inputs: tuple[CommittedInput, ...]
 
 
@@ -71,74 +117,19 @@ class Finding:
 
 
 def read_manifest(content: bytes, uri: str) -> CommittedJob:
-    """Return what an extended manifest tells; raises InputError."""
-    try:
-        raw = json.loads(content)
-        if raw["format_version"] != FORMAT_VERSION:
-            raise InputError(f"manifest {uri}: expected format {FORMAT_VERSION}, got {raw['format_version']}")
-        if "input_format" not in raw:
-            raise InputError(f"manifest {uri}: expected input_format, got the manifest of an earlier batchscore")
-        form = raw["input_format"]
-        names = None if form["names"] is None else tuple(form["names"])
-        return CommittedJob(
-            id=raw["id"],
-            parameters=raw["parameters"],
-            layout=raw["layout"],
-            keep_tag=raw["invalid_records"] == "keep_tag",
-            header=tuple(raw["columns"]),
-            escape_formulas=raw["escape_formulas"],
-            columns=Columns(
-                (), form["row_id"], form["target"], names, form["has_header"], numeric_names=frozenset(form["numeric"])
-            ),
-            text=TextFormat(form["delimiter"], form["encoding"]),
-            record_count=raw["record_count"],
-            invalid_record_count=raw["invalid_record_count"],
-            invalid_reasons=raw["invalid_reasons"],
-            inputs=tuple(_read_input(item) for item in raw["inputs"]),
-        )
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"manifest {uri}: expected an extended manifest, got something else") from error
+    """Return what an extended manifest tells; raises InputError, also for one of batchscore 0.1, which tells less."""
+    return stored_manifest(CommittedJob, content, uri)
 
 
 def read_sources(content: bytes, uri: str) -> list[StoredObject]:
     """Return the inputs that an extended manifest holds, in its order; raises InputError."""
-    try:
-        return [_read_source(item) for item in json.loads(content)["inputs"]]
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"manifest {uri}: expected an extended manifest, got something else") from error
+    return [item.source for item in stored_manifest(_Sources, content, uri).inputs]
 
 
 def read_file_uris(content: bytes, uri: str) -> set[str]:
     """Return the URIs of everything that an extended manifest names; raises InputError."""
-    try:
-        items = [_read_input(item) for item in json.loads(content)["inputs"]]
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"manifest {uri}: expected an extended manifest, got something else") from error
-    return {file.uri for item in items for file in _files(item)} | {item.result for item in items}
-
-
-def _read_source(raw: dict[str, Any]) -> StoredObject:
-    return StoredObject(raw["uri"], raw["file_size_in_bytes"], raw["etag"])
-
-
-def _read_input(raw: dict[str, Any]) -> CommittedInput:
-    return CommittedInput(
-        source=_read_source(raw),
-        result=raw["result"],
-        parts=tuple(_read_part(part) for part in raw["parts"]),
-        rejected=tuple(WrittenFile(**file) for file in raw["rejected"]),
-    )
-
-
-def _read_part(raw: dict[str, Any]) -> CommittedPart:
-    start, stop = raw["byte_range"]
-    return CommittedPart(
-        file=WrittenFile(raw["uri"], raw["file_size_in_bytes"], raw["sha256"], raw["etag"]),
-        start=start,
-        stop=stop,
-        record_count=raw["record_count"],
-        invalid_record_count=raw["invalid_record_count"],
-    )
+    items = stored_manifest(_Files, content, uri).inputs
+    return {file.uri for item in items for file in item.files} | {item.result for item in items}
 
 
 def manifest_findings(job: CommittedJob, outputs: Outputs) -> Iterator[Finding]:
@@ -150,7 +141,7 @@ def manifest_findings(job: CommittedJob, outputs: Outputs) -> Iterator[Finding]:
     here = outputs.extended_manifest
     if job.id != outputs.id:
         yield finding(here, f"expected id {outputs.id}, got {job.id}")
-    listed = [[item.source.uri, item.source.size_in_bytes, item.source.etag] for item in job.inputs]
+    listed = [[item.uri, item.file_size_in_bytes, item.etag] for item in job.inputs]
     if digest_of(listed) != job.parameters.get("inputs"):
         yield finding(here, "expected the inputs that the id is bound to, got others")
     parts = [part for item in job.inputs for part in item.parts]
@@ -161,7 +152,7 @@ def manifest_findings(job: CommittedJob, outputs: Outputs) -> Iterator[Finding]:
     ):
         if total != added:
             yield finding(here, f"{name}: expected {added} in all, got {total}")
-    files = Counter(file.uri for item in job.inputs for file in _files(item))
+    files = Counter(file.uri for item in job.inputs for file in item.files)
     for uri, count in files.items():
         if count > 1:
             yield finding(uri, f"expected to be named once, got {count} times")
@@ -169,14 +160,10 @@ def manifest_findings(job: CommittedJob, outputs: Outputs) -> Iterator[Finding]:
         yield from _input_findings(item, outputs)
 
 
-def _files(item: CommittedInput) -> list[WrittenFile]:
-    return [*(part.file for part in item.parts), *item.rejected]
-
-
 def _input_findings(item: CommittedInput, outputs: Outputs) -> Iterator[Finding]:
-    uri = item.source.uri
-    ends = [0, *(part.stop for part in item.parts)]
-    starts = [*(part.start for part in item.parts), item.source.size_in_bytes]
+    uri = item.uri
+    ends = [0, *(part.byte_range[1] for part in item.parts)]
+    starts = [*(part.byte_range[0] for part in item.parts), item.file_size_in_bytes]
     if ends != starts:
         yield Finding("manifest", uri, "expected parts that cover the input from start to end, got a gap or an overlap")
     stem = f"{outputs.folder}/result/{outputs.id}-"
@@ -186,7 +173,7 @@ def _input_findings(item: CommittedInput, outputs: Outputs) -> Iterator[Finding]
         return
     # In the Amazon layout there is one part, the result itself, whatever the number of splits was.
     expected = [outputs.part(named, number, 1) for number in range(len(item.parts))]
-    if [part.file.uri for part in item.parts] != expected:
+    if [part.uri for part in item.parts] != expected:
         yield Finding("manifest", uri, "expected parts numbered in the order of the records, got others")
     if outputs.layout == "parts":
         rejecting = [number for number, part in enumerate(item.parts) if part.invalid_record_count]
@@ -200,10 +187,10 @@ def classic_findings(job: CommittedJob, content: bytes | None, uri: str) -> Iter
         yield Finding("classic manifest", uri, "expected a manifest, got none; run the same id again to complete it")
         return
     try:
-        entries = json.loads(content)
+        entries = read_json(content)
     except ValueError:
         entries = None
-    if entries != {item.source.uri: item.result for item in job.inputs}:
+    if entries != {item.uri: item.result for item in job.inputs}:
         yield Finding("classic manifest", uri, "expected the inputs and results of the extended manifest, got others")
 
 

@@ -9,12 +9,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import chain, groupby, repeat
-from typing import Any
+from typing import Any, TypeVar
 
 from batchscore.errors import InputError, ScoringError, TooManyInvalidRecordsError
 from batchscore.plan import InputFile, JobSpec, Plan
 from batchscore.stored_json import read_json, typed
 
+Kind = TypeVar("Kind")
 FORMAT_VERSION = 1
 # Of the configuration, what readers of the results need.
 _TOLD_KEYS = ("mode", "layout", "invalid_records", "precision", "escape_formulas")
@@ -70,10 +71,14 @@ class PartFile:
 
 
 @dataclass(frozen=True)
-class _Committed:
-    """What is read back of an extended manifest."""
-
+class _Format:
     format_version: int
+
+
+@dataclass(frozen=True)
+class _Committed:
+    """What a driver reads back of an extended manifest."""
+
     parameters: dict[str, str]
     record_count: int
     invalid_record_count: int
@@ -239,23 +244,26 @@ def _input_entry(plan: Plan, item: InputFile, parts: Sequence[PartFile], joined:
 
 def committed_counts(content: bytes, uri: str) -> tuple[Counts, int]:
     """Return the totals and the CPU milliseconds that an extended manifest tells; raises InputError."""
-    told = _committed(content, uri)
-    if told.format_version != FORMAT_VERSION:
-        raise InputError(f"manifest {uri}: expected format {FORMAT_VERSION}, got {told.format_version}")
+    told = stored_manifest(_Committed, content, uri)
     counts = Counts(told.record_count, told.invalid_record_count, told.invalid_reasons, told.invalid_values)
     return counts, told.compute_milliseconds
 
 
 def committed_parameters(content: bytes, uri: str) -> dict[str, str]:
     """Return the parameters that an extended manifest was made with; raises InputError."""
-    return _committed(content, uri).parameters
+    return stored_manifest(_Committed, content, uri).parameters
 
 
-def _committed(content: bytes, uri: str) -> _Committed:
+def stored_manifest(kind: type[Kind], content: bytes, uri: str) -> Kind:
+    """Return what ``kind``, a dataclass, holds of an extended manifest; raises InputError."""
     try:
-        return typed(_Committed, read_json(content))
+        raw = read_json(content)
+        found = typed(_Format, raw).format_version
+        if found == FORMAT_VERSION:
+            return typed(kind, raw)
     except ValueError as error:
         raise InputError(f"manifest {uri}: expected an extended manifest, got something else") from error
+    raise InputError(f"manifest {uri}: expected format {FORMAT_VERSION}, got {found}")
 
 
 def _part_entries(plan: Plan, parts: Sequence[PartFile], joined: WrittenFile | None) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from batchscore.errors import IdempotentParameterMismatchError, InputError, Inpu
 from batchscore.inputs import list_inputs
 from batchscore.outputs import EXTENDED_MANIFEST_END, Outputs
 from batchscore.storage import Storage, StoredObject, read_if_present, storage_for
+from batchscore.stored_json import read_json, typed
 
 log = logging.getLogger(__name__)
 
@@ -102,8 +103,8 @@ def _read_begun(storage: Storage, outputs: Outputs) -> set[tuple[str, str]] | No
     if content is None:
         return None
     try:
-        return {(uri, etag) for uri, _, etag in json.loads(content)}
-    except (ValueError, TypeError) as error:
+        return {(uri, etag) for uri, _, etag in typed(list[tuple[str, int, str]], read_json(content))}
+    except ValueError as error:
         raise InputError(f"inputs {outputs.inputs}: expected the inputs of a job, got something else") from error
 
 

@@ -43,49 +43,53 @@ class PartToRead:
     @property
     def uris(self) -> set[str]:
         """Everything that is read for it."""
-        return {self.item.source.uri, self.part.file.uri, *(file.uri for file in self.rejected)}
+        return {self.item.uri, self.part.uri, *(file.uri for file in self.rejected)}
 
     @property
     def source(self) -> InputFile:
         """Its input, as a job reads it."""
-        return InputFile(self.item.source, "", compression_of(self.item.source.uri), len(self.item.parts))
+        return InputFile(self.item.source, "", compression_of(self.item.uri), len(self.item.parts))
 
 
 def parts_to_read(job: CommittedJob, item: CommittedInput) -> Iterator[PartToRead]:
     """Yield the parts of an input with their rejected files: in the Amazon layout the part has those of all splits."""
     by_name = {base_name(file.uri): file for file in item.rejected}
     for number, part in enumerate(item.parts):
-        own = by_name.get(base_name(part.file.uri))
+        own = by_name.get(base_name(part.uri))
         rejected = item.rejected if job.layout == "amazon" else (own,) if own else ()
         yield PartToRead(job, item, number, rejected)
 
 
 def check_part(todo: PartToRead, s3: S3Settings) -> tuple[Tally, list[Finding]]:
     """Hold a part and its rejected files against its input; raises TransientReadError."""
-    part, job = todo.part, todo.job
-    altered = [finding for file in (part.file, *todo.rejected) for finding in _digest_findings(file, s3)]
+    part = todo.part
+    altered = [finding for file in (part, *todo.rejected) for finding in _digest_findings(file, s3)]
     if altered:
         return Tally(), altered
-    form = PairFormat(
-        header=job.header,
-        has_tag=job.columns.row_id is not None,
-        has_label=job.columns.target is not None,
-        keep_tag=job.keep_tag,
-        escape_formulas=job.escape_formulas,
-        numeric_tag=job.columns.row_id in job.columns.numeric_names,
-        numeric_label=job.columns.target in job.columns.numeric_names,
-        number=todo.number if job.layout == "parts" else None,
-    )
     rejected = chain.from_iterable(rejected_rows(_text(file, s3), REJECTED_HEADER) for file in todo.rejected)
     try:
-        tally = pair(_parsed_blocks(todo, s3), rejected, _text(part.file, s3), form)
+        tally = pair(_parsed_blocks(todo, s3), rejected, _text(part, s3), _pair_format(todo))
     except TransientReadError:
         raise
     except InputError as error:
-        return Tally(), [Finding("records", part.file.uri, str(error))]
+        return Tally(), [Finding("records", part.uri, str(error))]
     except RejectedFileError as error:
-        return Tally(), [Finding("invalid records", part.file.uri, str(error))]
+        return Tally(), [Finding("invalid records", part.uri, str(error))]
     return tally, _count_findings(part, tally)
+
+
+def _pair_format(todo: PartToRead) -> PairFormat:
+    job, form = todo.job, todo.job.input_format
+    return PairFormat(
+        header=job.columns,
+        has_tag=form.row_id is not None,
+        has_label=form.target is not None,
+        keep_tag=job.invalid_records == "keep_tag",
+        escape_formulas=job.escape_formulas,
+        numeric_tag=form.row_id in form.numeric,
+        numeric_label=form.target in form.numeric,
+        number=todo.number if job.layout == "parts" else None,
+    )
 
 
 def _count_findings(part: CommittedPart, tally: Tally) -> list[Finding]:
@@ -93,7 +97,7 @@ def _count_findings(part: CommittedPart, tally: Tally) -> list[Finding]:
     if told == found:
         return []
     what = "expected {} records, {} of them invalid, as the input and the rejected file have, got {} and {}"
-    return [Finding("records", part.file.uri, what.format(*found, *told))]
+    return [Finding("records", part.uri, what.format(*found, *told))]
 
 
 def _digest_findings(file: WrittenFile, s3: S3Settings) -> list[Finding]:
@@ -121,10 +125,10 @@ def _text(file: WrittenFile, s3: S3Settings) -> Iterator[bytes]:
 
 def _parsed_blocks(todo: PartToRead, s3: S3Settings) -> Iterator[ParsedBlock]:
     """Yield the records of a part's input; their tags are those of the rowId, else the first column's texts."""
-    source, part = todo.source, todo.part
-    columns, text = todo.job.columns, todo.job.text
-    header = _header(source, s3, text) if columns.has_header and part.start else None
-    for block in input_blocks(source, s3, part.start, None if source.compression else part.stop):
+    source, (start, stop) = todo.source, todo.part.byte_range
+    columns, text = todo.job.input_format.columns, todo.job.input_format.text
+    header = _header(source, s3, text) if columns.has_header and start else None
+    for block in input_blocks(source, s3, start, None if source.compression else stop):
         content = block
         if block.offset == 0:
             header, content = take_header(block, source, text, columns.has_header)

@@ -12,6 +12,7 @@ import tarfile
 import tempfile
 import tracemalloc
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,11 +22,14 @@ import pyarrow as pa
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
+from tests.committed import FinishedJob
 from tests.parsed import rows
 from tests.unit.test_plan import make_part, make_plan
 
 from batchscore import blocks
 from batchscore.blocks import Block, check_content, decompressed, read_blocks
+from batchscore.check import check_job
+from batchscore.committed import read_file_uris, read_sources
 from batchscore.config import JobConfig, OutputConfig, load_config, load_output_config, parse_overrides
 from batchscore.errors import ConfigError, InputError, ModelError
 from batchscore.lines import MalformedRecordError, TextFormat, decode_header, split_record
@@ -41,7 +45,9 @@ from batchscore.model_files import unpack_model
 from batchscore.receipts import finished_parts, write_receipt
 from batchscore.record import BatchPrediction, check_same_parameters, pending
 from batchscore.records import parse_block
+from batchscore.rejected import RejectedFileError, rejected_rows
 from batchscore.schema import Column, Columns, ColumnType, Schema, bind, parse_schema, resolve_columns
+from batchscore.scoring import REJECTED_HEADER
 
 MIB = 1024 * 1024
 Found = TypeVar("Found")
@@ -111,6 +117,15 @@ SCHEMA = {
     ],
     "excludedAttributeNames": ["age"],
 }
+REJECTED_WORDS = [
+    ",".join(REJECTED_HEADER).encode(),
+    b"0,1,2,C1,parse,encoding,,x",
+    b"\n",
+    b",",
+    b'"',
+    b"\xff",
+    b"9" * 5000,
+]
 MANIFEST = json.loads(extended_manifest(PLAN, PARTS, {}, {"python": "3.11"}, "c"))
 RECORD = json.loads(pending(PLAN.spec, 100).to_json())
 
@@ -139,6 +154,38 @@ def test_a_manifest_is_read_to_its_types_or_an_input_error(content: bytes) -> No
     counts, milliseconds = totals
     assert isinstance(counts.record_count + counts.invalid_record_count + milliseconds, int)
     assert all(isinstance(text, str) for item in parameters.items() for text in item)
+
+
+@given(stored(MANIFEST))
+def test_of_a_manifest_inputs_and_files_are_read_to_their_types_or_an_input_error(content: bytes) -> None:
+    says = "manifest x: expected"
+    sources = attempt(lambda: read_sources(content, "x"), InputError, says)
+    files = attempt(lambda: read_file_uris(content, "x"), InputError, says)
+    assert all(isinstance(item.uri + item.etag, str) and isinstance(item.size_in_bytes, int) for item in sources or ())
+    assert all(isinstance(uri, str) for uri in files or ())
+    assert files is None or sources is not None
+
+
+def test_a_check_of_any_manifest_ends_in_findings_or_an_input_error(tmp_path: Path) -> None:
+    files = {"a.csv": b"id,a,b,y\n1,2,x,0\n2,word,x,1\n3,4,y,0\n", "b.csv": b"id,a,b,y\n4,5,z,1\n"}
+    job = FinishedJob(tmp_path, files, split_bytes=12).commit()
+    path = job.path("bp-1.manifest.json")
+    whole = json.loads(path.read_bytes())
+
+    @given(mutated(whole))
+    def check(document: Any) -> None:
+        path.write_text(json.dumps(document))
+        report = attempt(lambda: check_job("bp-1", job.output), InputError, "")
+        assert report is None or report.findings or report.record_count == whole["record_count"]
+
+    check()
+
+
+@given(st.binary(max_size=80) | st.lists(st.sampled_from(REJECTED_WORDS), max_size=40).map(b"".join))
+def test_a_rejected_file_is_rows_or_its_error(content: bytes) -> None:
+    with suppress(RejectedFileError):
+        for row in rejected_rows(iter([content[:7], content[7:]]), REJECTED_HEADER):
+            assert isinstance(row.offset, int)
 
 
 @given(stored(RECORD))
