@@ -165,6 +165,10 @@ class Proxy:
         self._rules.clear()
         self._choose = lambda _: None
 
+    def unplayed(self) -> list[str]:
+        """Return what was to be played for a number of requests and has not been for all of them."""
+        return [f"{rule.times} of {rule.method} {rule.part}" for rule in self._rules if rule.times]
+
     def seen(self, method: str, part: str = "") -> list[Request]:
         """Return the requests of a method whose target holds ``part``."""
         return [request for request in self.requests if request.method == method and part in request.target]

@@ -4,6 +4,7 @@ import gzip
 import json
 import logging
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,8 +18,9 @@ import yaml
 
 import batchscore
 from batchscore import s3_storage
+from batchscore.clean import find_leftovers, remove_leftovers
 from batchscore.cli import main
-from batchscore.config import S3Settings, load_config
+from batchscore.config import S3Settings, load_config, load_output_config
 from batchscore.errors import BatchScoreError
 from batchscore.job import run_job
 from batchscore.s3_storage import S3Storage
@@ -36,15 +38,18 @@ DATA, MODELS, RESULTS, CODE = "example-data", "example-models", "example-predict
 OWNER = "111122223333"
 KEY = "arn:aws:kms:eu-west-1:111122223333:key/EXAMPLE"
 FOLDER = f"/{RESULTS}/campaign/batch-prediction/"
+DAY_SECONDS = 24 * 3600
 Call = tuple[str, str]  # an action of IAM and the ARN that it is for
 
 
 @dataclass
 class Life:
-    """All requests of a batch prediction from verify to list, and the keys that were removed."""
+    """All requests of batch predictions from verify to clean, and the keys that were removed."""
 
     requests: list[Request] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
+    cleaned: list[str] = field(default_factory=list)
+    """Those of ``removed`` that batchscore clean has removed."""
 
     def seen(self, methods: str, part: str = "") -> list[Request]:
         return [request for request in self.requests if request.method in methods.split() and part in request.target]
@@ -76,6 +81,17 @@ class _Runner:
         with suppress(BatchScoreError):
             self.run(**keys)
 
+    def run_new_inputs(self) -> None:
+        put_people(self.s3, DATA, "campaign/input/c.csv", 20, seed=2)
+        self.run(id="bp-5", mode="new_inputs")
+
+    def clean(self) -> list[str]:
+        """Remove what a failed job has left behind, two days later, and return its keys."""
+        self.run_until_the_commit_fails(id="bp-6", split_bytes=2000)
+        config = load_output_config(yaml.safe_dump(self.settings()))
+        leftovers = find_leftovers(config, DAY_SECONDS, time.time() + 2 * DAY_SECONDS)
+        return [item.uri.removeprefix(f"s3://{RESULTS}/") for item in remove_leftovers(config, leftovers)]
+
     def break_an_upload_off(self) -> None:
         """What a worker sends when a large upload fails half-way."""
         storage = S3Storage(S3Settings.model_validate(self.settings()["s3"]))
@@ -94,6 +110,10 @@ USES: dict[str, Callable[[_Runner], object]] = {
     "run until the commit fails": lambda runner: runner.run_until_the_commit_fails(id="bp-4", split_bytes=2000),
     "go on": lambda runner: runner.run(id="bp-4", split_bytes=2000),
     "break an upload off": _Runner.break_an_upload_off,
+    "run new inputs": _Runner.run_new_inputs,
+    "check": lambda runner: main(["check", "bp-1", *runner.put_config()]),
+    "check one object for each input": lambda runner: main(["check", "bp-2", "--sample", "1", *runner.put_config()]),
+    "list what can be cleaned": lambda runner: main(["clean", *runner.put_config()]),
     "describe": lambda runner: main(["describe", "bp-1", *runner.put_config()]),
     "list": lambda runner: main(["list", *runner.put_config()]),
 }
@@ -127,7 +147,8 @@ def life(
         proxy.play("POST", "?delete", note_removed)
         runner = _Runner(proxy, s3, spark, loans.tracking_uri)
         for use in USES.values():
-            use(runner)
+            assert use(runner) in (None, 0)
+        found.cleaned = runner.clean()
         yield found
     logger = logging.getLogger("batchscore")
     logger.handlers.clear()
@@ -145,6 +166,7 @@ def kind_of(request: Request) -> str:
         r"result/.+\.gz": "part",
         r"rejected/.+/part-\d+\.csv\.gz": "rejected records",
         r"in-progress/bp-\d/task-\d+\.json": "receipt",
+        r"in-progress/bp-\d/inputs\.json": "chosen inputs",
         r"in-progress/bp-\d/.+/part-\d+\.csv\.gz": "part to be joined",
         r"\.writePermissionCheck\.tmp": "check",
     }
@@ -168,7 +190,7 @@ def test_every_object_that_is_written_is_encrypted_with_the_key(life: Life) -> N
         assert request.headers["x-amz-server-side-encryption-aws-kms-key-id"] == KEY, request.target
     assert {kind_of(request) for request in creations} == {
         *("record", "log", "manifest", "extended manifest", "part", "rejected records", "receipt", "part to be joined"),
-        "check",
+        *("check", "chosen inputs"),
     }
 
 
@@ -184,11 +206,19 @@ def test_every_read_of_data_and_results_pays_for_itself(life: Life) -> None:
         assert any(part in request.target for request in reads), part
 
 
-def test_what_is_removed_is_work_and_the_check_alone(life: Life) -> None:
+def test_what_a_job_removes_is_work_and_the_check_alone(life: Life) -> None:
     below = FOLDER.removeprefix(f"/{RESULTS}/")
-    assert life.removed != []
-    for key in life.removed:
+    by_jobs = set(life.removed) - set(life.cleaned)
+    assert by_jobs != set()
+    for key in by_jobs:
         assert key.startswith(f"{below}in-progress/bp-") or key == f"{below}.writePermissionCheck.tmp"
+
+
+def test_what_clean_removes_is_of_the_failed_job_and_was_found_before(life: Life) -> None:
+    kinds = {kind_of(Request("PUT", f"/{RESULTS}/{key}", "", {})) for key in life.cleaned}
+    assert kinds == {"part", "rejected records", "receipt"}
+    assert all("/bp-6" in key for key in life.cleaned)
+    assert set(life.cleaned) <= set(life.removed)
 
 
 # Rights
@@ -220,9 +250,10 @@ def as_list(value: str | list[str]) -> list[str]:
 
 
 def documented_policy() -> list[Call]:
-    """Return each action of the policy in docs/operating.md with each of its resources."""
-    (block,) = [text for text in re.findall(r"```json\n(.*?)```", OPERATING.read_text(), re.DOTALL) if "Sid" in text]
-    statements = json.loads(block)["Statement"]
+    """Return each action of the policy in docs/operating.md, and of what clean needs too, with each resource."""
+    texts = [text for text in re.findall(r"```json\n(.*?)```", OPERATING.read_text(), re.DOTALL) if "Sid" in text]
+    policy, clean = map(json.loads, texts)
+    statements = [*policy["Statement"], clean]
     assert {statement["Effect"] for statement in statements} == {"Allow"}
     return [
         (action, resource)

@@ -116,6 +116,7 @@ def commands(bucket: str, endpoint: str, registry: Registry, model: str) -> dict
         "model": job(5, "raises", id="model", max_invalid_records="0"),
         "model always": job(4, "raises-always", id="always"),
         "model out of memory": job(5, "exhausts", id="exhausts"),
+        "looking refused": job(3, "good", id="looking", input=f"s3://{bucket}/in/unseen.csv"),
         "reading refused": job(3, "good", id="reading", input=f"s3://{bucket}/in/refused.csv"),
         "write": job(6, "good", id="write"),
         "commit": job(6, "good", id="commit"),
@@ -123,20 +124,25 @@ def commands(bucket: str, endpoint: str, registry: Registry, model: str) -> dict
         "invalid records": job(0, "malformed", id="invalid"),
         "model with one": job(0, "raises", id="one", invalid_records="keep_tag"),
         "done": job(0, "good", id="done"),
+        "new inputs": job(0, "malformed", id="new", mode="new_inputs", output=f"s3://{bucket}/new"),
+        "check": (0, ["check", "invalid", *job(0, "good")[1][1:]]),
+        "check of what failed": (3, ["check", "model", *job(0, "good")[1][1:]]),
+        "clean": (0, ["clean", *job(0, "good")[1][1:]]),
         "describe": (0, ["describe", "done", *job(0, "good")[1][1:]]),
         "list": (0, ["list", *job(0, "good")[1][1:]]),
     }
 
 
 def play_faults(proxy: Proxy) -> None:
-    for method, part in {
-        ("GET", "refused-schema"),
-        ("GET", "in/refused.csv"),
-        ("PUT", "/result/write-"),
-        ("PUT", "/commit.manifest.json"),
-        ("PUT", "/record.json"),
-    }:
-        proxy.play(method, part, refuse_in_many_words)
+    for method, part, skip in (
+        ("GET", "refused-schema", 0),
+        ("GET", "in/unseen.csv", 0),
+        ("GET", "in/refused.csv", 1),  # the first is the driver's
+        ("PUT", "/result/write-", 0),
+        ("PUT", "/commit.manifest.json", 0),
+        ("PUT", "/record.json", 0),
+    ):
+        proxy.play(method, part, refuse_in_many_words, skip=skip)
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +151,7 @@ def left(server: str, s3: "S3Client", aws_variables: dict[str, str], tmp_path_fa
     folder, bucket = tmp_path_factory.mktemp("left"), "bucket-of-marked-records"
     s3.create_bucket(Bucket=bucket)
     s3.put_object(Bucket=bucket, Key="schema", Body=json.dumps(SCHEMA).encode())
-    for name, text in (INPUTS | {"refused": INPUTS["good"]}).items():
+    for name, text in (INPUTS | {"refused": INPUTS["good"], "unseen": INPUTS["good"]}).items():
         s3.put_object(Bucket=bucket, Key=f"in/{name}.csv", Body=text.encode())
     registry = Registry(tmp_path_factory.mktemp("registry"))
     cloudpickle.register_pickle_by_value(leaky)
@@ -220,7 +226,9 @@ def test_no_secret_is_in_anything_that_a_job_writes(mark: str, left: Left) -> No
     assert holding(mark, left.objects) == []
     names = {key.removeprefix("out/batch-prediction/") for key in left.objects}
     assert {f"done.{ending}" for ending in ("json", "log", "manifest", "manifest.json")} <= names
-    assert {f"{stage}.{ending}" for stage in ("write", "commit", "model") for ending in ("json", "log")} <= names
+    assert {
+        f"{stage}.{ending}" for stage in ("write", "commit", "model", "reading") for ending in ("json", "log")
+    } <= names
 
 
 def test_records_are_in_results_as_tags_and_in_rejected_files_alone(left: Left) -> None:
