@@ -10,14 +10,18 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
+def without_spark() -> dict[str, str]:
+    """Return the environment without what a Spark of this process has put into it."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))}
+
+
 @contextmanager
 def running_cli(*arguments: str, errors: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run a command of the CLI in a process group of its own, gone at the end of the block."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))}
     command = [sys.executable, "-m", "batchscore.cli", *arguments]
     with errors.open("wb") as file:
         process = subprocess.Popen(
-            command, env=environment, stdout=subprocess.DEVNULL, stderr=file, start_new_session=True
+            command, env=without_spark(), stdout=subprocess.DEVNULL, stderr=file, start_new_session=True
         )
     try:
         yield process

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ import cloudpickle
 import pyspark
 import pytest
 
+from tests.processes import without_spark
 from tests.registry import Registry, columns
 from tests.s3 import leaky
 from tests.s3.loans import content_of, keys_below
@@ -176,11 +176,10 @@ def left(server: str, s3: "S3Client", aws_variables: dict[str, str], tmp_path_fa
         given = commands(bucket, proxy.endpoint, registry, model)
         path = folder / "commands.json"
         path.write_text(json.dumps({"spark": spark, "commands": {name: item[1] for name, item in given.items()}}))
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))}
         done = subprocess.run(
             [sys.executable, "-m", "tests.s3.commands", str(path)],
             cwd=REPOSITORY,
-            env=environment
+            env=without_spark()
             | aws_variables
             | SECRETS
             | {
