@@ -1,7 +1,7 @@
 """Clean lines whose model columns are all plain numbers -> one matrix, read as a JSON array (pure).
 
 A line of plain numbers is JSON but for the brackets, and simdjson reads numbers faster than a CSV reader does, to the
-same double (ADR 16). Whatever is not plain (an absent value, a word, a quote, ``.5``, ``+1``, ``1e999``) gives no
+same double (ADR 15). Whatever is not plain (an absent value, a word, a quote, ``.5``, ``+1``, ``1e999``) gives no
 matrix: then values.py reads the lines.
 """
 
