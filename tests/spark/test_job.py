@@ -22,6 +22,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from batchscore import job as job_module
+from batchscore import planning
 from batchscore.errors import (
     CommitError,
     ConfigError,
@@ -381,24 +382,30 @@ def test_too_large_a_fraction_of_invalid_records_fails_the_job(model_uri: str, r
     assert run(model_uri, "enough", input=f"{tmp_path}/mixed.csv", max_invalid_fraction=0.6).manifest
 
 
-@pytest.mark.parametrize("split_bytes", [40, 1 << 20])
-def test_a_file_with_a_wrong_header_fails_the_job_by_the_file_s_name(
-    split_bytes: int, model_uri: str, run: Runner, tmp_path: Path
+@pytest.fixture(params=["few inputs", "many inputs"])
+def few_inputs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether the driver looks at every input before there is a job; where they are many, the tasks do."""
+    few = bool(request.param == "few inputs")
+    if not few:
+        monkeypatch.setattr(planning, "_FEW_INPUTS", 0)
+    return few
+
+
+def test_a_file_with_a_wrong_header_ends_the_job_by_the_file_s_name(
+    few_inputs: bool, model_uri: str, run: Runner, tmp_path: Path
 ) -> None:
     _write_people(tmp_path / "in" / "a.csv", 5, 8)
     (tmp_path / "in" / "wrong.csv").write_text("id,age,visits,label\nx,1,2,3\ny,1,2,3\nz,1,2,3\n")
 
     with pytest.raises(InputError, match=r"header of file://.*/in/wrong\.csv: expected columns .*: job") as caught:
-        run(model_uri, input=f"{tmp_path}/in/", split_bytes=split_bytes)
+        run(model_uri, input=f"{tmp_path}/in/")
 
     assert caught.value.exit_code == 3
-    assert not run.job().path(".manifest.json").exists()
-    if split_bytes > 40:  # else the driver has seen it before there was a job
-        _assert_failed(run.job(), "wrong.csv")
+    _assert_ended(run.job(), few_inputs, "wrong.csv")
 
 
-def test_a_damaged_compressed_file_fails_the_job_by_the_file_s_name(
-    model_uri: str, run: Runner, tmp_path: Path
+def test_a_damaged_compressed_file_ends_the_job_by_the_file_s_name(
+    few_inputs: bool, model_uri: str, run: Runner, tmp_path: Path
 ) -> None:
     _write_people(tmp_path / "in" / "a.csv", 500, 9)
     content = gzip.compress((tmp_path / "in" / "a.csv").read_bytes())
@@ -407,7 +414,15 @@ def test_a_damaged_compressed_file_fails_the_job_by_the_file_s_name(
     with pytest.raises(InputError, match=r"in/cut\.csv\.gz: expected a whole gzip stream"):
         run(model_uri, input=f"{tmp_path}/in/")
 
-    _assert_failed(run.job(), "cut.csv.gz")
+    _assert_ended(run.job(), few_inputs, "cut.csv.gz")
+
+
+def _assert_ended(job: Job, before_it_began: bool, message: str) -> None:
+    if before_it_began:
+        assert not job.path(".json").exists()
+        assert not job.path(".manifest.json").exists()
+    else:
+        _assert_failed(job, message)
 
 
 def test_a_model_that_answers_with_something_else_fails_the_job(
