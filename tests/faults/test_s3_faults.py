@@ -55,14 +55,15 @@ class Passing:
     times: int
 
 
+# Played at once, the first that fits a request is played: so those of one object come before those of many.
 PASSING = {
+    "a_part_is_reset_in_the_body": Passing("PUT", PART, reset_upload(100), 2),
     "reads_are_throttled": Passing("GET", INPUT, refuse(503, "SlowDown"), 3),
     "reads_are_cut_short": Passing("GET", INPUT, cut_body(300), 2),
     "reads_are_reset_in_the_body": Passing("GET", INPUT, reset_body(300), 2),
     "reads_are_slow": Passing("GET", INPUT, delay(1.5), 1),
     "writes_are_throttled": Passing("PUT", "/result/", refuse(503, "SlowDown"), 3),
     "writes_are_slow": Passing("PUT", "/result/", delay(1.5), 1),
-    "a_part_is_reset_in_the_body": Passing("PUT", PART, reset_upload(100), 2),
     "a_receipt_lands_and_answers_500": Passing("PUT", RECEIPT, lose_answer, 1),
     "the_record_lands_and_then_finds_itself_412": Passing("PUT", RECORD, lose_answer, 1),
     "the_commit_is_reset_in_the_body": Passing("PUT", COMMIT, reset_upload(100), 2),

@@ -16,15 +16,15 @@ def one_task(bench: Bench) -> str:
 
 
 @pytest.mark.parametrize(
-    "orders",
+    "faults",
     [
         *(["raise", "memory", "exit"], ["segv", "killed"]),
         *in_soak(*([order] for order in ("raise", "memory", "exit", "segv", "killed"))),
     ],
     ids="-".join,
 )
-def test_a_worker_that_fails_once_is_tried_again(orders: list[str], bench: Bench) -> None:
-    bench.order(*orders)
+def test_a_worker_that_fails_once_is_tried_again(faults: list[str], bench: Bench) -> None:
+    bench.order(*faults)
 
     bench.run()
 
