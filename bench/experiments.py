@@ -28,10 +28,11 @@ import psutil
 from batchscore.config import make_config
 from batchscore.manifest import PartFile, WrittenFile, check_parts, classic_manifest, extended_manifest
 from batchscore.model import ModelVersion
-from batchscore.plan import JobSpec, Plan, Split, make_inputs, make_splits
+from batchscore.plan import JobSpec, Plan, Split, make_inputs, make_splits, pack_tasks
 from batchscore.schema import Column, Columns
 from batchscore.storage import StoredObject
-from batchscore.tasks import parts_of_answers, pickled_tasks
+from batchscore.tasks import parts_of_answers
+from batchscore.workload import make_workload
 from bench.cases import MODELS
 from bench.data import DATA_SETS, make_data
 from bench.ways.job import way_environment
@@ -248,7 +249,8 @@ def planning(_: Path) -> None:
         started = time.perf_counter()
         plan = _synthetic_plan(count)
         with tempfile.TemporaryFile() as broadcast:
-            pickle.dump(pickled_tasks(plan), broadcast)
+            tasks = pack_tasks(plan.splits, plan.spec.config.split_bytes)
+            pickle.dump(make_workload(plan.inputs, plan.splits, tasks), broadcast)
         planned = time.perf_counter() - started
         answers = [_answer(split) for split in plan.splits]
         started = time.perf_counter()

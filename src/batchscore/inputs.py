@@ -104,6 +104,7 @@ def check_headers(
     Returns the headers, none for a job without headers, and the faults.
     """
     headers: dict[str, tuple[str, ...]] = {}
+    distinct: dict[tuple[str, ...], tuple[str, ...]] = {}  # most inputs have the same one: held once
     faults: list[BatchScoreError] = []
     if not inputs:
         return headers, faults
@@ -122,7 +123,7 @@ def check_headers(
             if fault:
                 faults.append(fault)
             elif header is not None:
-                headers[source.source.uri] = tuple(header)
+                headers[source.source.uri] = distinct.setdefault(tuple(header), tuple(header))
     return headers, faults
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from array import array
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import takewhile
+from itertools import accumulate, pairwise, takewhile
 from typing import Any
 
 from batchscore import __version__
@@ -60,6 +62,37 @@ class Split:
 
 
 @dataclass(frozen=True)
+class Splits:
+    """All splits of a job in order, made when they are asked for: 16 bytes for each input, none for a split.
+
+    ``firsts`` are the indices of the inputs' first splits, and at the end the number of splits.
+    """
+
+    split_bytes: int
+    sizes_in_bytes: array[int]
+    firsts: array[int]
+
+    def __len__(self) -> int:
+        return self.firsts[-1]
+
+    def __getitem__(self, index: int) -> Split:
+        if not 0 <= index < len(self):
+            raise IndexError(f"split {index}: expected one of {len(self)}")
+        input_index = bisect_right(self.firsts, index) - 1
+        return self._split(index, input_index, self.firsts[input_index], self.firsts[input_index + 1])
+
+    def __iter__(self) -> Iterator[Split]:
+        for input_index, (first, after) in enumerate(pairwise(self.firsts)):
+            for index in range(first, after):
+                yield self._split(index, input_index, first, after)
+
+    def _split(self, index: int, input_index: int, first: int, after: int) -> Split:
+        start = (index - first) * self.split_bytes
+        stop = self.sizes_in_bytes[input_index] if index == after - 1 else start + self.split_bytes
+        return Split(index, input_index, index - first, start, stop)
+
+
+@dataclass(frozen=True)
 class JobSpec:
     """What every task must know."""
 
@@ -106,7 +139,7 @@ class Plan:
 
     spec: JobSpec
     inputs: tuple[InputFile, ...]
-    splits: tuple[Split, ...]
+    splits: Splits
     skipped: tuple[tuple[str, str], ...]
 
     @property
@@ -161,33 +194,31 @@ def make_inputs(sources: Sequence[StoredObject], root: str, split_bytes: int) ->
 
 def with_headers(inputs: Sequence[InputFile], headers: Mapping[str, tuple[str, ...]]) -> tuple[InputFile, ...]:
     """Return the inputs with the header records that are known by URI."""
-    return tuple(replace(item, header=headers.get(item.source.uri)) for item in inputs)
+    return tuple(
+        replace(item, header=headers[item.source.uri]) if item.source.uri in headers else item for item in inputs
+    )
 
 
-def make_splits(inputs: Sequence[InputFile], split_bytes: int) -> tuple[Split, ...]:
+def make_splits(inputs: Sequence[InputFile], split_bytes: int) -> Splits:
     """Cut the inputs into byte ranges; the cuts depend on the inputs and ``split_bytes`` alone."""
-    splits: list[Split] = []
-    for input_index, item in enumerate(inputs):
-        for number in range(item.split_count):
-            last = number == item.split_count - 1
-            start = number * split_bytes
-            stop = item.source.size_in_bytes if last else start + split_bytes
-            splits.append(Split(len(splits), input_index, number, start, stop))
-    return tuple(splits)
+    sizes = array("q", [item.source.size_in_bytes for item in inputs])
+    firsts = array("q", accumulate((item.split_count for item in inputs), initial=0))
+    return Splits(split_bytes, sizes, firsts)
 
 
-def pack_tasks(splits: Iterable[Split], task_bytes: int) -> list[list[Split]]:
-    """Put neighbouring splits together until a task has about ``task_bytes`` of work."""
-    tasks: list[list[Split]] = []
-    filled = task_bytes
+def pack_tasks(splits: Iterable[Split], task_bytes: int) -> Iterator[list[Split]]:
+    """Put neighbouring splits together until a task has about ``task_bytes`` of work; yield the tasks in order."""
+    task: list[Split] = []
+    filled = 0
     for split in splits:
         weight = split.stop - split.start + OPEN_COST_BYTES
-        if filled + weight > task_bytes:
-            tasks.append([])
-            filled = 0
-        tasks[-1].append(split)
+        if task and filled + weight > task_bytes:
+            yield task
+            task, filled = [], 0
+        task.append(split)
         filled += weight
-    return tasks
+    if task:
+        yield task
 
 
 def digest_of(value: Any) -> str:

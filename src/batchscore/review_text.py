@@ -45,7 +45,7 @@ def describe_plan(review: Review) -> dict[str, Any]:
         "skipped": [{"uri": uri, "reason": reason} for uri, reason in plan.skipped],
         "estimated_records": sum(sample.estimated_records or sample.record_count for sample in review.samples),
         "split_count": len(plan.splits),
-        "task_count": len(pack_tasks(plan.splits, spec.config.split_bytes)),
+        "task_count": sum(1 for _ in pack_tasks(plan.splits, spec.config.split_bytes)),
         "manifest": spec.outputs.manifest,
         "extended_manifest": spec.outputs.extended_manifest,
         "results": {item.source.uri: spec.outputs.result(item.name) for item in plan.inputs},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -36,6 +35,7 @@ from batchscore.scoring import score_blocks, split_blocks
 from batchscore.spark_action import run_tasks
 from batchscore.storage import storage_for
 from batchscore.threads import limit_threads
+from batchscore.workload import Workload, make_workload
 
 if TYPE_CHECKING:
     from pyspark import Broadcast
@@ -78,7 +78,7 @@ class ScoringBroadcast:
     spec: JobSpec
     settings: PredictorSettings
     model_archive: bytes
-    tasks: tuple[bytes, ...]  # pickled, so that a worker reads only its own
+    workload: Workload
     resuming: bool
 
 
@@ -128,13 +128,14 @@ def score(
 ) -> list[PartFile]:
     """Score every split of a plan on Spark; raises what the tasks raise, or ScoringError."""
     context = spark.sparkContext
-    tasks = pickled_tasks(plan)
+    tasks = pack_tasks(plan.splits, plan.spec.config.split_bytes)
+    workload = make_workload(plan.inputs, plan.splits, tasks)
     broadcast = context.broadcast(
         ScoringBroadcast(
             spec=replace(plan.spec, config=plan.spec.config.for_tasks()),
             settings=predictor_settings(plan.spec.config, plan.spec.model_type),
             model_archive=model_archive,
-            tasks=tasks,
+            workload=workload,
             resuming=resuming,
         )
     )
@@ -154,19 +155,9 @@ def score(
             )
 
     description = f"batchscore {plan.spec.id}: score {len(plan.splits)} splits of {len(plan.inputs)} inputs"
-    count = len(tasks)
-    del tasks  # the broadcast is in a file now
-    answers = run_tasks(spark, count, work, f"batchscore-score-{plan.spec.id}", description, watch)
+    answers = run_tasks(spark, len(workload), work, f"batchscore-score-{plan.spec.id}", description, watch)
     broadcast.unpersist()
     return parts_of_answers(answers)
-
-
-def pickled_tasks(plan: Plan) -> tuple[bytes, ...]:
-    """Return the work of each task: its splits with their inputs."""
-    return tuple(
-        pickle.dumps([(split, plan.inputs[split.input_index]) for split in task])
-        for task in pack_tasks(plan.splits, plan.spec.config.split_bytes)
-    )
 
 
 def parts_of_answers(answers: list[str]) -> list[PartFile]:
@@ -201,7 +192,7 @@ def _score_task(broadcast: Broadcast[ScoringBroadcast], progress: Accumulator[Pr
 def _task_parts(shared: ScoringBroadcast, number: int, progress: Accumulator[Progress]) -> list[PartFile]:
     """Return the parts of a task: those that an earlier run of the job finished, or newly scored ones."""
     spec = shared.spec
-    work: list[tuple[Split, InputFile]] = pickle.loads(shared.tasks[number])
+    work = shared.workload.task(number)
     storage, receipt = storage_for(spec.config.output, spec.config.s3), spec.outputs.receipt(number)
     if shared.resuming:
         finished = finished_parts(storage, receipt, spec, work)

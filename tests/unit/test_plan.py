@@ -184,7 +184,7 @@ def test_a_hundred_thousand_small_files_become_some_hundred_tasks_in_order() -> 
     sources = [StoredObject(f"s3://b/in/{number:06d}.csv", 20_000, "e") for number in range(100_000)]
     inputs = make_inputs(sources, "s3://b/in/", 2**25)
     splits = make_splits(inputs, 2**25)
-    tasks = pack_tasks(splits, 2**25)
+    tasks = list(pack_tasks(splits, 2**25))
     assert [split for task in tasks for split in task] == list(splits)
     assert 500 < len(tasks) < 1500
 
