@@ -15,7 +15,6 @@ import resource
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -25,13 +24,15 @@ from typing import Any
 
 import psutil
 
+from batchscore.answers import answered_parts, as_line
+from batchscore.commit_checks import checked_parts
 from batchscore.config import make_config
-from batchscore.manifest import PartFile, WrittenFile, check_parts, classic_manifest, extended_manifest
+from batchscore.manifest import PartFile, WrittenFile, classic_manifest, count, extended_manifest
 from batchscore.model import ModelVersion
 from batchscore.plan import JobSpec, Plan, Split, make_inputs, make_splits, pack_tasks
+from batchscore.process import written_down
 from batchscore.schema import Column, Columns
 from batchscore.storage import StoredObject
-from batchscore.tasks import parts_of_answers
 from batchscore.workload import make_workload
 from bench.cases import MODELS
 from bench.data import DATA_SETS, make_data
@@ -222,15 +223,16 @@ def memory(work: Path) -> None:
         _row(name, f"{size:.2f}", *(f"{value:.0f}" for value in cells))
 
 
-def _synthetic_plan(count: int) -> Plan:
-    """Return a plan of so many inputs of 64 MiB, a split each."""
+def _synthetic_plan(count: int, splits_each: int = 1) -> Plan:
+    """Return a plan of so many inputs of so many splits each, of 64 MiB."""
     config = make_config(
         {"id": "large", "model": "models:/m/1", "input": "s3://bucket/in/", "output": "s3://bucket/out"}
     )
     columns = Columns(tuple(Column(f"x{place}", "double") for place in range(20)), "id", None, None, has_header=True)
     model = ModelVersion("models:/m/1", "m", "1", None, "d" * 64, {}, {"sklearn": {}}, None)
     spec = JobSpec("large", config, model, "binary", ("0", "1"), "1", 0.5, columns, {"schema": ""})
-    sources = [StoredObject(f"s3://bucket/in/{number:06d}.csv", 64 << 20, f"{number:032x}") for number in range(count)]
+    size = splits_each * (64 << 20)
+    sources = [StoredObject(f"s3://bucket/in/{number:06d}.csv", size, f"{number:032x}") for number in range(count)]
     inputs = make_inputs(sources, "s3://bucket/in/", config.split_bytes)
     return Plan(spec, inputs, make_splits(inputs, config.split_bytes), ())
 
@@ -239,28 +241,35 @@ def _answer(split: Split) -> str:
     seconds = dict.fromkeys(("read", "parse", "convert", "predict", "format", "write"), 0.123456)
     file = WrittenFile(f"s3://bucket/out/batch-prediction/result/{split.index}", 5_000_000, "a" * 64, "b" * 32)
     part = PartFile(split.index, file, 450_000, 0, {}, {}, None, [], 900, seconds)
-    return json.dumps({"parts": [part.to_dict()]})
+    return as_line(part)
 
 
-def planning(_: Path) -> None:
-    """Plan, collect and commit up to a hundred thousand splits as the driver does, without Spark."""
-    _titles("splits", "plan and tasks, s", "answers and manifests, s", "manifest, MB", "peak of the process, MB")
-    for count in (1_000, 10_000, 100_000):
-        started = time.perf_counter()
-        plan = _synthetic_plan(count)
-        with tempfile.TemporaryFile() as broadcast:
-            tasks = pack_tasks(plan.splits, plan.spec.config.split_bytes)
-            pickle.dump(make_workload(plan.inputs, plan.splits, tasks), broadcast)
-        planned = time.perf_counter() - started
-        answers = [_answer(split) for split in plan.splits]
-        started = time.perf_counter()
-        content = extended_manifest(plan, check_parts(plan, parts_of_answers(answers)), {}, {}, "0")
-        size = len(content)
-        del content
-        classic_manifest(plan)
+def _plan_and_commit(work: Path, inputs: int, splits_each: int) -> list[str]:
+    started = time.perf_counter()
+    plan = _synthetic_plan(inputs, splits_each)
+    tasks = make_workload(plan.inputs, plan.splits, pack_tasks(plan.splits, plan.spec.config.split_bytes))
+    broadcast = pickle.dumps(tasks)
+    planned = time.perf_counter() - started
+    answers = [_answer(split) for split in plan.splits]
+    started = time.perf_counter()
+    parts = answered_parts(answers)
+    counts = count(checked_parts(plan, parts))
+    with written_down(extended_manifest(plan, parts, counts, {}, {}, "0"), work) as manifest:
+        size = os.fstat(manifest.fileno()).st_size
+    with written_down(classic_manifest(plan), work):
         collected = time.perf_counter() - started
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-        _row(f"{count:,}", f"{planned:.2f}", f"{collected:.2f}", f"{size / MEGABYTE:.1f}", f"{peak:.0f}")
+    assert len(tasks) == inputs * splits_each
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    sizes = [f"{len(broadcast) / MEGABYTE:.1f}", f"{size / MEGABYTE:.1f}", f"{peak:.0f}"]
+    return [f"{inputs:,}", f"{len(tasks):,}", f"{planned:.2f}", f"{collected:.2f}", *sizes]
+
+
+def planning(work: Path) -> None:
+    """Plan, collect and commit up to a hundred thousand splits as the driver does, without Spark."""
+    _titles("inputs", "splits", "plan and tasks, s", "answers and manifests, s", "work, MB", "manifest, MB", "peak, MB")
+    work.mkdir(parents=True, exist_ok=True)
+    for inputs, splits_each in ((1_000, 1), (10_000, 1), (100, 1_000), (100_000, 1)):
+        _row(*_plan_and_commit(work, inputs, splits_each))
 
 
 EXPERIMENTS: dict[str, Callable[[Path], None]] = {

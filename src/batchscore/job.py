@@ -6,12 +6,13 @@ import io
 import logging
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from batchscore import record
+from batchscore.commit_checks import check_limits, checked_parts
 from batchscore.config import JobConfig
 from batchscore.errors import (
     AlreadyCommittedError,
@@ -21,10 +22,9 @@ from batchscore.errors import (
 )
 from batchscore.joining import plan_joins
 from batchscore.manifest import (
+    Counts,
     PartFile,
     WrittenFile,
-    check_limits,
-    check_parts,
     classic_manifest,
     committed_counts,
     committed_parameters,
@@ -37,7 +37,7 @@ from batchscore.new_inputs import bind_inputs, check_still_new
 from batchscore.outputs import Outputs, new_id
 from batchscore.plan import Plan
 from batchscore.planning import LoadedModel, load_model, make_plan, plan_without_headers
-from batchscore.process import StopRequested, log_file, signals_as_errors, temporary_folder
+from batchscore.process import StopRequested, log_file, signals_as_errors, temporary_folder, written_down
 from batchscore.progress import progress_report
 from batchscore.receipts import check_present
 from batchscore.record import BatchPrediction
@@ -92,12 +92,12 @@ class _Job:
                 return self._report_again(plan, prediction)
             try:
                 prediction = self._write_record(record.in_progress(prediction, _now()))
-                parts = self._score(spark, plan, model, existed)
+                parts, counts = self._score(spark, plan, model, existed)
                 joined = self._join(spark, plan, parts)
                 if existed:
                     check_present(self.storage, named_files(plan, parts, joined))
                 with self.clock("commit"):
-                    self._commit(plan, parts, joined)
+                    self._commit(plan, parts, counts, joined)
             except BaseException as error:
                 if self._yields_to_another(plan) and not isinstance(error, AlreadyCommittedError):
                     raise AlreadyCommittedError(
@@ -105,7 +105,7 @@ class _Job:
                     ) from error
                 self._write_failure(prediction, error)
                 raise
-        return self._complete(plan, prediction, parts)
+        return self._complete(plan, prediction, counts)
 
     def _is_finished(self) -> bool:
         return is_present(self.storage, self.outputs.extended_manifest)
@@ -142,31 +142,29 @@ class _Job:
         if existing.Status != "COMPLETED":
             content = self.storage.read(self.outputs.extended_manifest)
             counts, compute = committed_counts(content, self.outputs.extended_manifest)
-            self.storage.put(self.outputs.manifest, io.BytesIO(classic_manifest(plan)))
+            self._write_classic_manifest(plan)
             self._remove_work()
             self._write_log()
             existing = self._write_record(record.completed(existing, counts, compute, self.outputs.log, _now()))
         return existing.to_dict() | {"manifest": self.outputs.manifest, "reported_again": True}
 
-    def _score(self, spark: BackgroundSpark, plan: Plan, model: LoadedModel, resuming: bool) -> list[PartFile]:
+    def _score(
+        self, spark: BackgroundSpark, plan: Plan, model: LoadedModel, resuming: bool
+    ) -> tuple[Sequence[PartFile], Counts]:
         if not plan.inputs:
-            return []
+            return [], count([])
         from batchscore.tasks import score
 
         with self.clock("start_spark"):
             session = spark.session()
         archive = pack_model(model.folder)
         with self.clock("score"), progress_report(plan) as report:
-            parts = check_parts(plan, score(session, plan, archive, resuming, report))
-        for part in parts:
-            if part.extra_columns:
-                uri = plan.inputs[plan.splits[part.split_index].input_index].source.uri
-                log.info("columns of %s that are not read: %s", uri, ", ".join(part.extra_columns))
-        reused = sum(part.reused for part in parts)
+            parts = score(session, plan, archive, resuming, report)
+        counts = count(_telling_extra_columns(plan, checked_parts(plan, parts)))
         if resuming:
-            log.info("%d of %d parts were there already", reused, len(parts))
-        check_limits(plan.spec, count(parts))
-        return parts
+            log.info("%d of %d parts were there already", counts.reused_part_count, len(parts))
+        check_limits(plan.spec, counts)
+        return parts, counts
 
     def _join(self, spark: BackgroundSpark, plan: Plan, parts: Sequence[PartFile]) -> dict[int, WrittenFile]:
         joins = plan_joins(plan, parts)
@@ -177,13 +175,17 @@ class _Job:
         with self.clock("join"):
             return join(spark.session(), plan.spec, joins)
 
-    def _commit(self, plan: Plan, parts: Sequence[PartFile], joined: Mapping[int, WrittenFile]) -> None:
-        content = extended_manifest(plan, parts, joined, software_versions(plan), uuid.uuid4().hex)
-        check_still_new(self.config, [item.source for item in plan.inputs])
-        commit_manifest(self.storage, self.outputs.extended_manifest, content)
-        del content  # large, where there are many parts
+    def _commit(self, plan: Plan, parts: Sequence[PartFile], counts: Counts, joined: Mapping[int, WrittenFile]) -> None:
+        content = extended_manifest(plan, parts, counts, joined, software_versions(plan), uuid.uuid4().hex)
+        with written_down(content, self.folder) as file:
+            check_still_new(self.config, [item.source for item in plan.inputs])
+            commit_manifest(self.storage, self.outputs.extended_manifest, file)
         self.committed = True
-        self.storage.put(self.outputs.manifest, io.BytesIO(classic_manifest(plan)))
+        self._write_classic_manifest(plan)
+
+    def _write_classic_manifest(self, plan: Plan) -> None:
+        with written_down(classic_manifest(plan), self.folder) as file:
+            self.storage.put(self.outputs.manifest, file)
 
     def _write_record(self, new: BatchPrediction) -> BatchPrediction:
         self.storage.put(self.outputs.record, io.BytesIO(new.to_json()))
@@ -220,17 +222,15 @@ class _Job:
         except BatchScoreError as second:
             log.error("record %s: expected to write FAILED, got: %s", self.outputs.record, second)  # noqa: TRY400
 
-    def _complete(self, plan: Plan, prediction: BatchPrediction, parts: Sequence[PartFile]) -> dict[str, Any]:
-        counts = count(parts)
-        compute = sum(part.compute_milliseconds for part in parts)
-        done = record.completed(prediction, counts, compute, self.outputs.log, _now())
+    def _complete(self, plan: Plan, prediction: BatchPrediction, counts: Counts) -> dict[str, Any]:
+        done = record.completed(prediction, counts, counts.compute_milliseconds, self.outputs.log, _now())
         if not plan.inputs:
             done = replace(done, Message=f"nothing new: {len(plan.skipped)} files below the inputs, none to score")
         log.info("job %s completed: %s", plan.spec.id, done.Message)
         self._write_log()
         self._write_record(done)
         self._remove_work()
-        return done.to_dict() | summary(plan, parts, self.clock.seconds, self.outputs)
+        return done.to_dict() | summary(plan, counts, self.clock.seconds, self.outputs)
 
     def _remove_work(self) -> None:
         """Remove receipts and joined parts: the commit is known to stand, so nothing needs them."""
@@ -240,7 +240,7 @@ class _Job:
             log.warning("left behind %s, which nothing needs: %s", self.outputs.work, error)
 
 
-def commit_manifest(storage: Storage, uri: str, content: bytes) -> None:
+def commit_manifest(storage: Storage, uri: str, content: IO[bytes]) -> None:
     """Write the extended manifest create-only: before it nothing is there, after it everything.
 
     Our own bytes in place mean that a write which seemed to fail has landed. Raises AlreadyCommittedError if another
@@ -249,10 +249,20 @@ def commit_manifest(storage: Storage, uri: str, content: bytes) -> None:
     try:
         storage.put_new(uri, content)
     except ObjectExistsError as error:
-        if storage.read(uri) != content:
+        content.seek(0)
+        if storage.read(uri) != content.read():
             raise AlreadyCommittedError(
                 f"manifest {uri}: expected none, got that of another run with this id; its result stands"
             ) from error
+
+
+def _telling_extra_columns(plan: Plan, parts: Iterable[PartFile]) -> Iterator[PartFile]:
+    """Pass parts on, and log the columns of their inputs that the job does not read."""
+    for part in parts:
+        if part.extra_columns:
+            uri = plan.inputs[plan.splits[part.split_index].input_index].source.uri
+            log.info("columns of %s that are not read: %s", uri, ", ".join(part.extra_columns))
+        yield part
 
 
 def _now() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import tempfile
 from collections.abc import Iterator
@@ -124,32 +125,31 @@ class LocalStorage:
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".tmp", delete=False) as file:
                 try:
-                    digest = hashlib.md5(usedforsecurity=False)
-                    while chunk := content.read(1 << 20):
-                        digest.update(chunk)
-                        file.write(chunk)
+                    digest = _copy(content, file)
                     file.close()
                     os.chmod(file.name, 0o666 & ~_umask())  # noqa: PTH101 - a NamedTemporaryFile has no Path
                     os.replace(file.name, path)  # noqa: PTH105 - likewise
                 except BaseException:
                     Path(file.name).unlink(missing_ok=True)
                     raise
-            return digest.hexdigest()
+            return digest
 
-    def put_new(self, uri: str, content: bytes) -> str:
+    def put_new(self, uri: str, content: bytes | IO[bytes]) -> str:
         """See Storage.put_new: a hard link is atomic, so no reader ever sees half a file."""
         path = self._place(uri)
         with _local_errors("output", uri, CommitError):
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".tmp") as file:
-                file.write(content)
+                source = io.BytesIO(content) if isinstance(content, bytes) else content
+                source.seek(0)
+                digest = _copy(source, file)
                 file.flush()
                 os.chmod(file.name, 0o666 & ~_umask())  # noqa: PTH101 - a NamedTemporaryFile has no Path
                 try:
                     os.link(file.name, path)
                 except FileExistsError:
                     raise ObjectExistsError(f"output {uri}: expected no object, got one") from None
-        return hashlib.md5(content, usedforsecurity=False).hexdigest()
+            return digest
 
     def delete(self, *uris: str) -> None:
         """See Storage.delete; our own folders go too when they are left empty, as on S3."""
@@ -160,6 +160,15 @@ class LocalStorage:
             with suppress(OSError):  # a folder that holds more, or is no more
                 for parent in takewhile(lambda folder: FOLDER in folder.parts, path.parents):
                     parent.rmdir()
+
+
+def _copy(source: IO[bytes], target: IO[bytes]) -> str:
+    """Copy a file and return its MD5 digest."""
+    digest = hashlib.md5(usedforsecurity=False)
+    while chunk := source.read(1 << 20):
+        digest.update(chunk)
+        target.write(chunk)
+    return digest.hexdigest()
 
 
 def _raise(error: OSError) -> None:

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import json
-import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from itertools import chain, groupby, repeat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import chain, groupby
 from typing import Any, TypeVar
 
-from batchscore.errors import InputError, ScoringError, TooManyInvalidRecordsError
-from batchscore.plan import InputFile, JobSpec, Plan
+from batchscore.errors import InputError
+from batchscore.plan import InputFile, JobSpec, Plan, Split
 from batchscore.stored_json import read_json, typed
 
 Kind = TypeVar("Kind")
 FORMAT_VERSION = 1
 # Of the configuration, what readers of the results need.
 _TOLD_KEYS = ("mode", "layout", "invalid_records", "precision", "escape_formulas")
-_NONE: Mapping[str, int] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +57,7 @@ class PartFile:
     @classmethod
     def from_dict(cls, raw: dict[str, Any]) -> PartFile:
         """Read a record back; raises ValueError if it is none."""
-        part = typed(cls, raw)
-        # There may be a hundred thousand: they share the names of stages, and one empty dictionary.
-        return replace(
-            part,
-            seconds={sys.intern(stage): value for stage, value in part.seconds.items()},
-            invalid_values=part.invalid_values or _NONE,
-            invalid_reasons=part.invalid_reasons or _NONE,
-        )
+        return typed(cls, raw)
 
 
 @dataclass(frozen=True)
@@ -89,78 +79,77 @@ class _Committed:
 
 @dataclass(frozen=True)
 class Counts:
-    """The totals of a job."""
+    """The totals of a job.
+
+    ``scored_record_count`` and ``seconds`` by stage are those of the parts that this run scored, and did not reuse.
+    """
 
     record_count: int
     invalid_record_count: int
     invalid_reasons: Mapping[str, int]
     invalid_values: Mapping[str, int]
+    part_count: int = 0
+    reused_part_count: int = 0
+    scored_record_count: int = 0
+    compute_milliseconds: int = 0
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
 
-def check_parts(plan: Plan, parts: Sequence[PartFile]) -> list[PartFile]:
-    """Return the parts in order if every split was answered exactly once; raises ScoringError."""
-    answers = Counter(part.split_index for part in parts)
-    wrong = [split.index for split in plan.splits if answers[split.index] != 1]
-    if wrong or len(parts) != len(plan.splits):
-        raise ScoringError(
-            f"job {plan.spec.id}: expected one part for each of {len(plan.splits)} splits, got {len(parts)} parts; "
-            f"splits not answered once: {wrong[:10]}"
-        )
-    return sorted(parts, key=lambda part: part.split_index)
-
-
-def count(parts: Sequence[PartFile]) -> Counts:
-    """Add up the counts of parts."""
+def count(parts: Iterable[PartFile]) -> Counts:
+    """Add up the counts of parts, in one walk over them."""
     reasons, values = Counter[str](), Counter[str]()
+    seconds: dict[str, float] = {}
+    part_count = records = invalid = reused = scored = milliseconds = 0
     for part in parts:
+        part_count += 1
+        records += part.record_count
+        invalid += part.invalid_record_count
+        milliseconds += part.compute_milliseconds
         reasons.update(part.invalid_reasons)
         values.update(part.invalid_values)
+        if part.reused:
+            reused += 1
+        else:
+            scored += part.record_count
+            for stage, value in part.seconds.items():
+                seconds[stage] = seconds.get(stage, 0.0) + value
     return Counts(
-        record_count=sum(part.record_count for part in parts),
-        invalid_record_count=sum(part.invalid_record_count for part in parts),
+        record_count=records,
+        invalid_record_count=invalid,
         invalid_reasons=dict(sorted(reasons.items())),
         invalid_values=dict(sorted(values.items())),
+        part_count=part_count,
+        reused_part_count=reused,
+        scored_record_count=scored,
+        compute_milliseconds=milliseconds,
+        seconds=seconds,
     )
 
 
-def check_limits(spec: JobSpec, counts: Counts) -> None:
-    """Hold a job to its limits of invalid records; raises TooManyInvalidRecordsError."""
-    config = spec.config
-    reasons = ", ".join(f"{reason} {number}" for reason, number in counts.invalid_reasons.items())
-    if counts.invalid_record_count > config.max_invalid_records:
-        raise TooManyInvalidRecordsError(
-            f"job {spec.id}: expected at most {config.max_invalid_records} invalid records, got "
-            f"{counts.invalid_record_count} ({reasons}); see the rejected files, or raise max_invalid_records"
-        )
-    allowed = config.max_invalid_fraction
-    if allowed is not None and counts.invalid_record_count > allowed * counts.record_count:
-        raise TooManyInvalidRecordsError(
-            f"job {spec.id}: expected at most a fraction {allowed} of invalid records, got "
-            f"{counts.invalid_record_count} of {counts.record_count} ({reasons})"
-        )
-
-
-def classic_manifest(plan: Plan) -> bytes:
-    """Return Amazon's manifest: the URI of each input and of its result."""
+def classic_manifest(plan: Plan) -> Iterator[bytes]:
+    """Yield Amazon's manifest, bit by bit: the URI of each input and of its result."""
     outputs = plan.spec.outputs
-    entries = {item.source.uri: outputs.result(item.name) for item in plan.inputs}
-    return json.dumps(entries, separators=(",", ":")).encode()
+    yield b"{"
+    for index, item in enumerate(plan.inputs):
+        entry = f"{json.dumps(item.source.uri)}:{json.dumps(outputs.result(item.name))}"
+        yield f"{',' if index else ''}{entry}".encode()
+    yield b"}"
 
 
 def extended_manifest(
     plan: Plan,
-    parts: Sequence[PartFile],
+    parts: Iterable[PartFile],
+    counts: Counts,
     joined: Mapping[int, WrittenFile],
     software: Mapping[str, str],
     commit_id: str,
-) -> bytes:
-    """Return the extended manifest.
+) -> Iterator[bytes]:
+    """Yield the extended manifest, bit by bit: whole, it would take more memory than all that it is made of.
 
-    ``joined`` are the results of the inputs, by index, whose parts were joined into one object. ``commit_id`` tells
-    this driver's commit from another's.
+    ``parts`` are in the order of the splits, and ``counts`` theirs. ``joined`` are the results of the inputs, by index,
+    whose parts were joined into one object. ``commit_id`` tells this driver's commit from another's.
     """
     spec = plan.spec
-    counts = count(parts)
     manifest = {
         "format_version": FORMAT_VERSION,
         "id": spec.id,
@@ -177,26 +166,27 @@ def extended_manifest(
         "invalid_record_count": counts.invalid_record_count,
         "invalid_reasons": counts.invalid_reasons,
         "invalid_values": counts.invalid_values,
-        "compute_milliseconds": sum(part.compute_milliseconds for part in parts),
+        "compute_milliseconds": counts.compute_milliseconds,
         "inputs": [],
         "skipped": [{"uri": uri, "reason": reason} for uri, reason in plan.skipped],
     }
     # A line for each input: with hundreds of thousands, json's indented form of all takes ten times as long.
     head, tail = json.dumps(manifest, indent=1).split('"inputs": []')
-    by_input = groupby(parts, lambda part: plan.splits[part.split_index].input_index)
-    content = io.BytesIO()
-    content.write(f'{head}"inputs": ['.encode())
-    for separator, (index, of_input) in zip(chain(["\n  "], repeat(",\n  ")), by_input, strict=False):
-        entry = _input_entry(plan, plan.inputs[index], list(of_input), joined.get(index))
-        content.write(f"{separator}{json.dumps(entry)}".encode())
-    content.write(f"\n ]{tail}".encode())
-    return content.getvalue()
+    yield f'{head}"inputs": ['.encode()
+    for index, answered in groupby(zip(plan.splits, parts, strict=True), key=lambda pair: pair[0].input_index):
+        yield b",\n  " if index else b"\n  "
+        yield from _input_entry(plan, plan.inputs[index], answered, joined.get(index))
+    yield f"\n ]{tail}".encode()
 
 
-def named_files(plan: Plan, parts: Sequence[PartFile], joined: Mapping[int, WrittenFile]) -> list[WrittenFile]:
-    """Return every file that the extended manifest of these parts names."""
-    alone = [part.file for part in parts if plan.splits[part.split_index].input_index not in joined]
-    return [*alone, *joined.values(), *(part.rejected for part in parts if part.rejected)]
+def named_files(plan: Plan, parts: Sequence[PartFile], joined: Mapping[int, WrittenFile]) -> Iterator[WrittenFile]:
+    """Yield every file that the extended manifest of these parts names."""
+    yield from joined.values()
+    for split, part in zip(plan.splits, parts, strict=True):
+        if split.input_index not in joined:
+            yield part.file
+        if part.rejected:
+            yield part.rejected
 
 
 def _model_entry(spec: JobSpec) -> dict[str, Any]:
@@ -230,16 +220,30 @@ def _input_format_entry(spec: JobSpec) -> dict[str, Any]:
     }
 
 
-def _input_entry(plan: Plan, item: InputFile, parts: Sequence[PartFile], joined: WrittenFile | None) -> dict[str, Any]:
-    return {
+def _input_entry(
+    plan: Plan, item: InputFile, answered: Iterator[tuple[Split, PartFile]], joined: WrittenFile | None
+) -> Iterator[bytes]:
+    """Yield the entry of an input as json.dumps writes it, part by part: one input may have all parts there are."""
+    first = next(answered)
+    fields = {
         "uri": item.source.uri,
         "file_size_in_bytes": item.source.size_in_bytes,
         "etag": item.source.etag,
         "result": plan.spec.outputs.result(item.name),
-        "extra_columns": list(parts[0].extra_columns),
-        "parts": _part_entries(plan, parts, joined),
-        "rejected": [asdict(part.rejected) for part in parts if part.rejected],
+        "extra_columns": list(first[1].extra_columns),
     }
+    yield f'{json.dumps(fields)[:-1]}, "parts": ['.encode()
+    rejected: list[str] = []
+
+    def noting_rejected() -> Iterator[tuple[Split, PartFile]]:
+        for split, part in chain([first], answered):
+            if part.rejected:
+                rejected.append(json.dumps(asdict(part.rejected)))
+            yield split, part
+
+    for number, entry in enumerate(_part_entries(item, noting_rejected(), joined)):
+        yield f"{', ' if number else ''}{json.dumps(entry)}".encode()
+    yield f'], "rejected": [{", ".join(rejected)}]}}'.encode()
 
 
 def committed_counts(content: bytes, uri: str) -> tuple[Counts, int]:
@@ -266,16 +270,15 @@ def stored_manifest(kind: type[Kind], content: bytes, uri: str) -> Kind:
     raise InputError(f"manifest {uri}: expected format {FORMAT_VERSION}, got {found}")
 
 
-def _part_entries(plan: Plan, parts: Sequence[PartFile], joined: WrittenFile | None) -> list[dict[str, Any]]:
+def _part_entries(
+    item: InputFile, answered: Iterator[tuple[Split, PartFile]], joined: WrittenFile | None
+) -> Iterator[dict[str, Any]]:
     if joined is not None:
-        counts = count(parts)
-        first, last = plan.splits[parts[0].split_index], plan.splits[parts[-1].split_index]
-        return [_part_entry(joined, first.start, last.stop, counts.record_count, counts.invalid_record_count)]
-    splits = [plan.splits[part.split_index] for part in parts]
-    return [
-        _part_entry(part.file, split.start, split.stop, part.record_count, part.invalid_record_count)
-        for part, split in zip(parts, splits, strict=True)
-    ]
+        counts = count(part for _, part in answered)
+        yield _part_entry(joined, 0, item.source.size_in_bytes, counts.record_count, counts.invalid_record_count)
+        return
+    for split, part in answered:
+        yield _part_entry(part.file, split.start, split.stop, part.record_count, part.invalid_record_count)
 
 
 def _part_entry(file: WrittenFile, start: int, stop: int, records: int, invalid: int) -> dict[str, Any]:

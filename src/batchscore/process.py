@@ -9,12 +9,13 @@ import signal
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import IO
 
-from batchscore.errors import ScoringError
+from batchscore.errors import CommitError, ScoringError
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
 
@@ -54,6 +55,18 @@ def temporary_folder() -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def written_down(chunks: Iterable[bytes], folder: Path) -> Iterator[IO[bytes]]:
+    """Give an unnamed file in a private folder that holds the chunks; raises CommitError if there is no room."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        try:
+            file.writelines(chunks)
+            file.seek(0)
+        except OSError as error:
+            raise CommitError(f"temporary folder {folder}: expected room for a file, got {error.strerror}") from error
+        yield file
 
 
 class StopRequested(BaseException):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import islice
 
 from batchscore.errors import ObjectMissingError, ScoringError
 from batchscore.manifest import PartFile, WrittenFile
@@ -16,6 +17,7 @@ from batchscore.storage import Storage, is_present
 from batchscore.stored_json import read_json
 
 _THREADS = 16
+_ASKED_TOGETHER = 1000
 
 
 def write_receipt(storage: Storage, uri: str, parameters: Mapping[str, str], parts: Sequence[PartFile]) -> None:
@@ -47,14 +49,14 @@ def finished_parts(
     return [replace(part, reused=True) for part in parts]
 
 
-def check_present(storage: Storage, files: Sequence[WrittenFile]) -> None:
+def check_present(storage: Storage, files: Iterable[WrittenFile]) -> None:
     """Raise ScoringError if a file of a job that went on is no longer there: what is old may be cleaned away."""
+    uris = (file.uri for file in files)
+    absent: list[str] = []
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="present") as pool:
-        absent = [
-            file.uri
-            for file, there in zip(files, pool.map(lambda file: is_present(storage, file.uri), files), strict=True)
-            if not there
-        ]
+        while some := list(islice(uris, _ASKED_TOGETHER)):
+            there = pool.map(lambda uri: is_present(storage, uri), some)
+            absent += [uri for uri, found in zip(some, there, strict=True) if not found]
     if absent:
         raise ScoringError(f"part {absent[0]}: expected {len(absent)} parts to be there still, got none; run it again")
 

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import platform
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from batchscore.flavors import flavor_of
-from batchscore.manifest import (
-    PartFile,
-    count,
-)
+from batchscore.manifest import Counts
 from batchscore.outputs import Outputs
 from batchscore.plan import Plan
 
@@ -22,27 +18,22 @@ if TYPE_CHECKING:
 _LIBRARIES = ("batchscore", "mlflow-skinny", "numpy", "pandas", "pyarrow", "pyspark", "boto3")
 
 
-def summary(plan: Plan, parts: Sequence[PartFile], seconds: Mapping[str, float], outputs: Outputs) -> dict[str, Any]:
+def summary(plan: Plan, counts: Counts, seconds: Mapping[str, float], outputs: Outputs) -> dict[str, Any]:
     """Return counts, wall-clock seconds by step, and seconds and records per second by stage within the tasks."""
-    counts = count(parts)
-    fresh = [part for part in parts if not part.reused]
-    scored = sum(part.record_count for part in fresh)
-    by_stage = Counter[str]()
-    for part in fresh:
-        by_stage.update(part.seconds)
+    scored = counts.scored_record_count
     return {
         "manifest": outputs.manifest,
         "model_type": plan.spec.model_type,
         "input_count": len(plan.inputs),
-        "part_count": len(parts),
-        "reused_part_count": len(parts) - len(fresh),
+        "part_count": counts.part_count,
+        "reused_part_count": counts.reused_part_count,
         "invalid_reasons": counts.invalid_reasons,
         "invalid_values": counts.invalid_values,
         "seconds": {step: round(value, 3) for step, value in seconds.items()},
         "records_per_second": _rate(scored, seconds.get("score", 0.0)),
         "stages": {
             stage: {"seconds": round(value, 3), "records_per_second": _rate(scored, value)}
-            for stage, value in by_stage.items()
+            for stage, value in counts.seconds.items()
         },
     }
 

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pyspark.accumulators import Accumulator, AccumulatorParam
 
+from batchscore.answers import AnsweredParts, answered_parts, as_line, error_answer, raise_answered, read_file
 from batchscore.blocks import Block, read_first
 from batchscore.errors import (
-    ERRORS_BY_NAME,
     BatchScoreError,
     BatchTimeoutError,
     CommitError,
-    ScoringError,
     TooManyInvalidRecordsError,
     TransientReadError,
 )
@@ -101,31 +99,19 @@ def _retryable(error: BatchScoreError) -> bool:
     return isinstance(error, TransientReadError | CommitError | BatchTimeoutError)
 
 
-def _outcome(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Return what a task answers.
+def _error_answer(error: BatchScoreError) -> str:
+    """Return an error that another attempt would meet again as an answer, so that Spark does not try three times more.
 
-    An error that another attempt would meet again is an answer too, so that Spark does not try three times more.
+    Raises the error if it may pass.
     """
-    try:
-        return work()
-    except BatchScoreError as error:
-        if _retryable(error):
-            raise
-        return {"error": type(error).__name__, "message": str(error)}
-
-
-def _as_answer(outcome: dict[str, Any]) -> str:
-    return json.dumps(outcome, separators=(",", ":"))
-
-
-def _raise_answered(answer: dict[str, Any]) -> None:
-    if "error" in answer:
-        raise ERRORS_BY_NAME.get(answer["error"], ScoringError)(answer["message"])
+    if _retryable(error):
+        raise error
+    return error_answer(error)
 
 
 def score(
     spark: SparkSession, plan: Plan, model_archive: bytes, resuming: bool, report: Callable[[Progress], None]
-) -> list[PartFile]:
+) -> AnsweredParts:
     """Score every split of a plan on Spark; raises what the tasks raise, or ScoringError."""
     context = spark.sparkContext
     tasks = pack_tasks(plan.splits, plan.spec.config.split_bytes)
@@ -146,7 +132,7 @@ def score(
         now = progress.value
         report(now)
         if now.failure:
-            _raise_answered(json.loads(now.failure))
+            raise_answered(now.failure)
         limit = plan.spec.config.max_invalid_records
         if now.invalid_record_count > limit:
             raise TooManyInvalidRecordsError(
@@ -157,34 +143,19 @@ def score(
     description = f"batchscore {plan.spec.id}: score {len(plan.splits)} splits of {len(plan.inputs)} inputs"
     answers = run_tasks(spark, len(workload), work, f"batchscore-score-{plan.spec.id}", description, watch)
     broadcast.unpersist()
-    return parts_of_answers(answers)
-
-
-def parts_of_answers(answers: list[str]) -> list[PartFile]:
-    """Return the parts that tasks tell of and empty the list: both at once would be twice the memory.
-
-    Raises what a task answers.
-    """
-    parts = []
-    answers.reverse()
-    while answers:
-        answer = json.loads(answers.pop())
-        _raise_answered(answer)
-        parts += [PartFile.from_dict(part) for part in answer["parts"]]
-    return parts
+    return answered_parts(answers)
 
 
 def _score_task(broadcast: Broadcast[ScoringBroadcast], progress: Accumulator[Progress]) -> Callable[[int], str]:
     """Return the work of a scoring task."""
 
     def work(number: int) -> str:
-        outcome = _outcome(
-            lambda: {"parts": [part.to_dict() for part in _task_parts(broadcast.value, number, progress)]}
-        )
-        answer = _as_answer(outcome)
-        if "error" in outcome:
+        try:
+            return "\n".join(map(as_line, _task_parts(broadcast.value, number, progress)))
+        except BatchScoreError as error:
+            answer = _error_answer(error)
             progress.add(Progress(failure=answer))
-        return answer
+            return answer
 
     return work
 
@@ -242,13 +213,16 @@ def join(spark: SparkSession, spec: JobSpec, joins: Sequence[JoinTask]) -> dict[
 
     def work(number: int) -> str:
         s3, shared = broadcast.value
-        return _as_answer(_outcome(lambda: {"joined": asdict(join_parts(shared[number], s3))}))
+        try:
+            return as_line(join_parts(shared[number], s3))
+        except BatchScoreError as error:
+            return _error_answer(error)
 
     description = f"batchscore {spec.id}: join the parts of {len(joins)} inputs"
     answers = run_tasks(spark, len(joins), work, f"batchscore-join-{spec.id}", description, lambda: None)
     broadcast.unpersist()
     joined = {}
-    for task, answer in zip(joins, map(json.loads, answers), strict=True):
-        _raise_answered(answer)
-        joined[task.input_index] = WrittenFile(**answer["joined"])
+    for task, answer in zip(joins, answers, strict=True):
+        raise_answered(answer)
+        joined[task.input_index] = read_file(answer)
     return joined

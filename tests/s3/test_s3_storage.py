@@ -1,4 +1,5 @@
 import io
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -361,6 +362,37 @@ def test_a_conflict_with_another_writer_is_tried_again(
     assert {request.headers["if-none-match"] for request in proxy.seen("PUT")} == {"*"}
 
 
+def test_a_create_only_write_from_a_file_sends_it_whole_at_each_attempt(
+    storage: S3Storage, proxy: Proxy, s3: "S3Client", bucket: str
+) -> None:
+    proxy.play("PUT", "bp-1", refuse(409, "ConditionalRequestConflict"), times=1)
+    lines = (b"%07d\n" % number for number in range(2**17))
+
+    with tempfile.TemporaryFile() as file:
+        file.writelines(lines)
+        storage.put_new(f"s3://{bucket}/bp-1.manifest.json", file)
+
+    content = content_of(s3, bucket, "bp-1.manifest.json")
+    assert (len(content), content[:8], content[-8:]) == (2**20, b"0000000\n", b"%07d\n" % (2**17 - 1))
+    assert {request.headers["if-none-match"] for request in proxy.seen("PUT")} == {"*"}
+
+
+def test_a_create_only_write_whose_file_breaks_leaves_nothing(storage: S3Storage, s3: "S3Client", bucket: str) -> None:
+    class BreaksAtTheThirdRead(io.BytesIO):
+        calls = 0
+
+        def read(self, size: int | None = -1) -> bytes:
+            self.calls += 1
+            if self.calls == 3:
+                raise OSError("broken")
+            return super().read(size)
+
+    with pytest.raises(OSError, match="broken"):
+        storage.put_new(f"s3://{bucket}/bp-1.manifest.json", BreaksAtTheThirdRead(bytes(10_000_000)))
+
+    assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
+
+
 def test_a_conflict_that_does_not_end_is_a_commit_error(storage: S3Storage, proxy: Proxy, bucket: str) -> None:
     proxy.play("PUT", "bp-1", refuse(409, "ConditionalRequestConflict"))
 
@@ -375,7 +407,7 @@ def test_a_commit_whose_answer_was_lost_has_succeeded(
 ) -> None:
     proxy.play("PUT", "bp-1", lose_answer, times=1)
 
-    commit_manifest(storage, f"s3://{bucket}/bp-1.manifest.json", b"mine")
+    commit_manifest(storage, f"s3://{bucket}/bp-1.manifest.json", io.BytesIO(b"mine"))
 
     assert content_of(s3, bucket, "bp-1.manifest.json") == b"mine"
     assert len(proxy.seen("PUT")) == 2
@@ -383,10 +415,10 @@ def test_a_commit_whose_answer_was_lost_has_succeeded(
 
 def test_a_commit_after_anothers_is_already_committed(storage: S3Storage, s3: "S3Client", bucket: str) -> None:
     uri = f"s3://{bucket}/bp-1.manifest.json"
-    commit_manifest(storage, uri, b"another's")
+    commit_manifest(storage, uri, io.BytesIO(b"another's"))
 
     with pytest.raises(AlreadyCommittedError, match=uri) as raised:
-        commit_manifest(storage, uri, b"mine")
+        commit_manifest(storage, uri, io.BytesIO(b"mine"))
 
     assert raised.value.exit_code == 7
     assert content_of(s3, bucket, "bp-1.manifest.json") == b"another's"

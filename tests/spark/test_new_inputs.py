@@ -1,6 +1,6 @@
 """``mode: new_inputs`` on Spark: run after run over a folder that grows, with crashes, other ids and other models."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -178,7 +178,7 @@ def test_of_two_ids_with_the_same_new_inputs_the_second_does_not_commit(
 ) -> None:
     write(tmp_path, "a.csv", 0)
 
-    def overtaken(*arguments: Any) -> bytes:
+    def overtaken(*arguments: Any) -> Iterator[bytes]:
         monkeypatch.undo()
         score("faster")
         return extended_manifest(*arguments)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,15 +12,14 @@ import pytest
 
 from batchscore import scoring
 from batchscore.config import S3Settings, make_config
-from batchscore.errors import CommitError, InputError
+from batchscore.errors import CommitError
 from batchscore.local_storage import LocalStorage
-from batchscore.manifest import PartFile, WrittenFile
 from batchscore.model import ModelVersion
 from batchscore.plan import InputFile, JobSpec, Split, make_inputs, make_splits
 from batchscore.predictor import Predictor
 from batchscore.schema import Column, Columns
 from batchscore.storage import StoredObject, storage_for
-from batchscore.tasks import parts_of_answers, score_splits
+from batchscore.tasks import score_splits
 
 MODEL = ModelVersion("models:/m/1", "m", "1", None, "d" * 64, {}, {}, None)
 Work = list[tuple[Split, InputFile]]
@@ -129,21 +127,3 @@ def test_a_write_that_fails_fails_the_task_and_no_further_split_is_begun(
     with pytest.raises(CommitError, match="disk"):
         list(score_splits(work, spec, Predictor("regression", (), None, predict)))
     assert len(scored) <= failing + 4  # those in hand
-
-
-def _answer(index: int) -> str:
-    file = WrittenFile(f"s3://b/{index}", 1, "s", "e")
-    return json.dumps({"parts": [PartFile(index, file, 1, 0, {}, {}, None, seconds={"read": 0.5}).to_dict()]})
-
-
-def test_answers_become_parts_in_order_and_are_let_go() -> None:
-    answers = [_answer(index) for index in range(3)]
-    parts = parts_of_answers(answers)
-    assert [(part.split_index, part.seconds) for part in parts] == [(index, {"read": 0.5}) for index in range(3)]
-    assert answers == []
-
-
-def test_of_several_failures_the_first_tasks_is_raised() -> None:
-    failures = [json.dumps({"error": "InputError", "message": f"input {number}"}) for number in range(2)]
-    with pytest.raises(InputError, match="input 0"):
-        parts_of_answers([_answer(0), *failures])

@@ -39,6 +39,7 @@ from batchscore.manifest import (
     WrittenFile,
     committed_counts,
     committed_parameters,
+    count,
     extended_manifest,
 )
 from batchscore.model_files import unpack_model
@@ -126,7 +127,7 @@ REJECTED_WORDS = [
     b"\xff",
     b"9" * 5000,
 ]
-MANIFEST = json.loads(extended_manifest(PLAN, PARTS, {}, {"python": "3.11"}, "c"))
+MANIFEST = json.loads(b"".join(extended_manifest(PLAN, PARTS, count(PARTS), {}, {"python": "3.11"}, "c")))
 RECORD = json.loads(pending(PLAN.spec, 100).to_json())
 
 

@@ -13,7 +13,8 @@ PACKAGE = Path(batchscore.__file__).parent
 MODULES = {path.stem: ast.parse(path.read_text()) for path in sorted(PACKAGE.glob("*.py"))}
 PURE = [
     *("errors", "config", "locations", "schema", "blocks", "lines", "values", "records", "predictions"),
-    *("outputs", "plan", "workload", "manifest", "record", "joining", "receipts", "scoring", "model_input"),
+    *("outputs", "plan", "workload", "manifest", "commit_checks", "answers", "record"),
+    *("joining", "receipts", "scoring", "model_input"),
     *("committed", "rejected", "pairing"),
     *("config_values", "artifact_places", "model_files", "stored_json"),
 ]

@@ -92,6 +92,20 @@ def test_a_write_that_breaks_leaves_what_was_there(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
 
 
+def test_a_create_only_write_from_a_file_takes_it_from_its_start(tmp_path: Path) -> None:
+    content = io.BytesIO(b"whole")
+    content.seek(3)
+    etag = STORAGE.put_new(f"file://{tmp_path}/m.json", content)
+    assert STORAGE.read(f"file://{tmp_path}/m.json") == b"whole"
+    assert etag == STORAGE.put_new(f"file://{tmp_path}/other", b"whole")
+
+
+def test_a_create_only_write_that_breaks_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(CommitError):
+        STORAGE.put_new(f"file://{tmp_path}/m.json", FailsAtTheSecondRead(b"new"))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_deleting_removes_our_empty_folders_and_no_others(tmp_path: Path) -> None:
     uri = f"file://{tmp_path}/mine/batch-prediction/in-progress/bp-1/task.json"
     STORAGE.put(uri, io.BytesIO(b"x"))

@@ -92,7 +92,7 @@ def test_no_two_objects_of_a_job_have_one_place(plan: Plan) -> None:
 
 @given(jobs("s3://b/out"))
 def test_the_classic_manifest_leads_from_each_input_to_its_own_result(plan: Plan) -> None:
-    manifest = json.loads(classic_manifest(plan))
+    manifest = json.loads(b"".join(classic_manifest(plan)))
     assert list(manifest) == [item.source.uri for item in plan.inputs]
     assert len(set(manifest.values())) == len(plan.inputs)
 

@@ -1,6 +1,7 @@
 import json
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from batchscore.commit_checks import check_limits, checked_parts
 from batchscore.config import JobConfig
 from batchscore.errors import (
     ConfigError,
@@ -20,8 +22,6 @@ from batchscore.manifest import (
     Counts,
     PartFile,
     WrittenFile,
-    check_limits,
-    check_parts,
     classic_manifest,
     committed_counts,
     committed_parameters,
@@ -91,6 +91,11 @@ def make_part(index: int, **changes: Any) -> PartFile:
         compute_milliseconds=7,
     )
     return replace(part, **changes)
+
+
+def manifest_of(plan: Plan, joined: Mapping[int, WrittenFile] | None = None) -> bytes:
+    parts = [make_part(split.index) for split in plan.splits]
+    return b"".join(extended_manifest(plan, parts, count(parts), joined or {}, {"python": "3.11"}, "c"))
 
 
 # --- names
@@ -234,21 +239,21 @@ def test_an_id_is_bound_to_the_version_resolved_the_threshold_in_force_and_the_i
 # --- manifests
 
 
-def test_every_split_must_be_answered_exactly_once() -> None:
+def test_every_split_must_be_answered_exactly_once_and_in_order() -> None:
     plan = make_plan()
-    parts = [make_part(index) for index in (2, 0, 3, 1)]
-    assert [part.split_index for part in check_parts(plan, parts)] == [0, 1, 2, 3]
-    for wrong in (parts[:3], [*parts, make_part(0)], [*parts[:3], make_part(2)]):
-        with pytest.raises(ScoringError, match="expected one part for each of 4 splits"):
-            check_parts(plan, wrong)
+    parts = [make_part(index) for index in range(4)]
+    assert list(checked_parts(plan, parts)) == parts
+    for wrong in (parts[:3], [*parts, make_part(0)], [*parts[:3], make_part(2)], parts[::-1]):
+        with pytest.raises(ScoringError, match="expected one part for each of 4 splits, in their order"):
+            list(checked_parts(plan, wrong))
 
 
 def test_the_classic_manifest_to_the_byte() -> None:
-    assert classic_manifest(make_plan(layout="amazon")) == (
+    assert b"".join(classic_manifest(make_plan(layout="amazon"))) == (
         b'{"s3://b/in/data1.csv":"s3://b/out/batch-prediction/result/bp-1-data1.csv.gz",'
         b'"s3://b/in/sub/data 2.csv.gz":"s3://b/out/batch-prediction/result/bp-1-sub/data%202.csv.gz.gz"}'
     )
-    assert json.loads(classic_manifest(make_plan())) == {
+    assert json.loads(b"".join(classic_manifest(make_plan()))) == {
         "s3://b/in/data1.csv": "s3://b/out/batch-prediction/result/bp-1-data1.csv/",
         "s3://b/in/sub/data 2.csv.gz": "s3://b/out/batch-prediction/result/bp-1-sub/data%202.csv.gz/",
     }
@@ -256,7 +261,7 @@ def test_the_classic_manifest_to_the_byte() -> None:
 
 def test_the_extended_manifest_tells_the_model_and_every_part_in_order() -> None:
     plan = make_plan()
-    content = extended_manifest(plan, [make_part(index) for index in range(4)], {}, {"python": "3.11"}, "c")
+    content = manifest_of(plan)
     manifest = json.loads(content)
     assert manifest["model"]["pinned_uri"] == "models:/m/3"
     assert manifest["model"]["alias"] == "best"
@@ -280,7 +285,7 @@ def test_the_extended_manifest_tells_the_model_and_every_part_in_order() -> None
 def test_escape_formulas_is_told_by_the_manifest_and_binds_the_id() -> None:
     plan, other = make_plan(), make_plan(escape_formulas=True)
     for job, told in ((plan, False), (other, True)):
-        manifest = json.loads(extended_manifest(job, [make_part(index) for index in range(4)], {}, {}, "c"))
+        manifest = json.loads(manifest_of(job))
         assert manifest["escape_formulas"] is told
     with pytest.raises(IdempotentParameterMismatchError, match="another configuration"):
         check_same_parameters("bp-1", plan.spec.parameters, other.spec.parameters)
@@ -296,8 +301,7 @@ def test_a_tag_or_label_that_the_schema_calls_numeric_is_one_for_the_results() -
 
 def test_a_joined_input_is_one_part_over_all_of_its_bytes() -> None:
     joined = {0: WrittenFile("s3://b/out/whole.gz", 30, "sha", "etag")}
-    parts = [make_part(index) for index in range(4)]
-    manifest = json.loads(extended_manifest(make_plan(layout="amazon"), parts, joined, {}, "c"))
+    manifest = json.loads(manifest_of(make_plan(layout="amazon"), joined))
     (entry,) = manifest["inputs"][0]["parts"]
     assert (entry["uri"], entry["byte_range"], entry["record_count"]) == ("s3://b/out/whole.gz", [0, 250], 15)
 
@@ -311,7 +315,7 @@ NO_MANIFESTS = [
 
 @pytest.mark.parametrize("change", NO_MANIFESTS)
 def test_what_is_no_manifest_is_refused(change: dict[str, Any]) -> None:
-    manifest = json.loads(extended_manifest(make_plan(), [make_part(index) for index in range(4)], {}, {}, "c"))
+    manifest = json.loads(manifest_of(make_plan()))
     with pytest.raises(InputError, match="manifest x: expected"):
         committed_counts(json.dumps(manifest | change).encode(), "x")
 
