@@ -248,6 +248,15 @@ def test_every_split_must_be_answered_exactly_once_and_in_order() -> None:
             list(checked_parts(plan, wrong))
 
 
+def test_counts_add_up_and_what_an_earlier_run_scored_took_no_time_of_this_one() -> None:
+    parts = [make_part(index, seconds={"read": 0.5, "predict": index}, reused=index == 2) for index in range(3)]
+    counts = count(parts)
+    assert (counts.record_count, counts.invalid_record_count, counts.compute_milliseconds) == (15, 3, 21)
+    assert (counts.invalid_reasons, counts.invalid_values) == ({"blank": 3}, {"a": 6})
+    assert (counts.part_count, counts.reused_part_count, counts.scored_record_count) == (3, 1, 10)
+    assert counts.seconds == {"read": 1.0, "predict": 1}
+
+
 def test_the_classic_manifest_to_the_byte() -> None:
     assert b"".join(classic_manifest(make_plan(layout="amazon"))) == (
         b'{"s3://b/in/data1.csv":"s3://b/out/batch-prediction/result/bp-1-data1.csv.gz",'

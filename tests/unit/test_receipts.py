@@ -11,10 +11,11 @@ import pytest
 from tests.unit.test_plan import make_part, make_plan
 
 from batchscore.config import JobConfig
+from batchscore.errors import ScoringError
 from batchscore.local_storage import LocalStorage
 from batchscore.manifest import PartFile, WrittenFile
 from batchscore.plan import InputFile, JobSpec, Split
-from batchscore.receipts import finished_parts, write_receipt
+from batchscore.receipts import check_present, finished_parts, write_receipt
 
 
 @dataclass(frozen=True)
@@ -101,3 +102,14 @@ def test_what_is_no_receipt_is_none(task: Task, receipt: object) -> None:
 def test_a_receipt_of_other_parameters_is_none(task: Task) -> None:
     task.rewrite(task.receipt | {"parameters": {"model": "another"}})
     assert task.found() is None
+
+
+def test_a_job_that_goes_on_asks_for_all_of_its_files_some_at_a_time(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("batchscore.receipts._ASKED_TOGETHER", 2)
+    files = [part.file for part in task.found() or []]
+    check_present(task.storage, iter(files))
+    task.storage.delete(files[1].uri, files[3].uri)
+    with pytest.raises(ScoringError, match=f"part {files[1].uri}: expected 2 parts to be there still, got none"):
+        check_present(task.storage, iter(files))

@@ -1,10 +1,16 @@
 """Splits that are made when asked for, and the work of tasks as it is broadcast."""
 
 import pickle
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from tests.unit.test_plan import make_plan
 
+from batchscore.inputs import check_headers
+from batchscore.local_storage import LocalStorage
 from batchscore.plan import InputFile, Split, make_inputs, make_splits, pack_tasks, with_headers
+from batchscore.schema import Column, Columns
 from batchscore.storage import StoredObject
 from batchscore.workload import make_workload
 
@@ -73,3 +79,17 @@ def test_a_header_that_inputs_share_is_sent_once_for_many() -> None:
         return len(pickle.dumps(make_workload(items, splits, pack_tasks(splits, 1))))
 
     assert sent(with_header) < sent(inputs) + len("".join(HEADER))
+
+
+def test_headers_that_are_the_same_are_held_once(tmp_path: Path) -> None:
+    names = ("a.csv", "b.csv", "c.csv")
+    for name, header in zip(names, ("x,more", "x,more", "x"), strict=True):
+        (tmp_path / name).write_text(f"{header}\n1\n")
+    storage = LocalStorage()
+    sources = [storage.stat(f"file://{tmp_path}/{name}") for name in names]
+    spec = replace(make_plan().spec, columns=Columns((Column("x", "double"),), None, None, None, has_header=True))
+    headers, faults = check_headers(make_inputs(sources, f"file://{tmp_path}/", 100), spec)
+    assert faults == []
+    first, second, third = headers.values()
+    assert (first, third) == (("x", "more"), ("x",))
+    assert first is second
