@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -92,6 +93,8 @@ def loaded_predictor(archive: bytes, model: ModelVersion, settings: PredictorSet
         limit_threads()
         hide_warnings()
         _loaded[key] = load_predictor(unpack_model(archive), model, settings)
+        # PySpark collects garbage after each task: 50 ms to walk over libraries and a model that stay anyway.
+        gc.freeze()
     return _loaded[key]
 
 

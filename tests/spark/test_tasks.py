@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import IO, Any
 import numpy as np
 import pytest
 
-from batchscore import scoring
+from batchscore import scoring, tasks
 from batchscore.config import S3Settings, make_config
 from batchscore.errors import CommitError
+from batchscore.flavors import predictor_settings
 from batchscore.local_storage import LocalStorage
 from batchscore.model import ModelVersion
 from batchscore.plan import InputFile, JobSpec, Split, make_inputs, make_splits
@@ -127,3 +129,25 @@ def test_a_write_that_fails_fails_the_task_and_no_further_split_is_begun(
     with pytest.raises(CommitError, match="disk"):
         list(score_splits(work, spec, Predictor("regression", (), None, predict)))
     assert len(scored) <= failing + 4  # those in hand
+
+
+def test_a_loaded_model_is_kept_and_left_out_of_collections_of_garbage(monkeypatch: pytest.MonkeyPatch) -> None:
+    loads: list[str] = []
+
+    def load(*_: Any) -> Predictor:
+        loads.append("model")
+        return Predictor("regression", (), None, echo)
+
+    monkeypatch.setattr(tasks, "_loaded", {})
+    monkeypatch.setattr(tasks, "load_predictor", load)
+    for name in ("unpack_model", "limit_threads", "hide_warnings"):
+        monkeypatch.setattr(tasks, name, lambda *_: None)
+    settings = predictor_settings(make_config({"model": "models:/m/1", "input": "s3://b/i", "output": "s3://b"}), None)
+    gc.unfreeze()
+    try:
+        first, second = (tasks.loaded_predictor(b"", MODEL, settings) for _ in range(2))
+        assert gc.get_freeze_count() > 10_000
+    finally:
+        gc.unfreeze()
+    assert first is second
+    assert loads == ["model"]
