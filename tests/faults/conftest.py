@@ -79,10 +79,11 @@ def bench(
 ) -> Iterator[Bench]:
     put_inputs(s3, bucket)
     bench = Bench(s3, spark, proxy, registry.uri, orderly, orders, tmp_path, bucket, references)
+    # The list itself, which fills while the test runs: pytest reports the call before this fixture ends.
+    request.node.user_properties.append((_OUTCOMES, bench.outcomes))
     yield bench
     for left in orders.iterdir():
         left.unlink()
-    request.node.user_properties.append((_OUTCOMES, ", then ".join(bench.outcomes)))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -103,7 +104,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             ended = dict(report.user_properties).get(_OUTCOMES)
             if "tests/faults" in report.nodeid and ended is not None:
                 name = re.sub(r"-?\d+\]$", "]", report.nodeid.split("::")[-1]).replace("[]", "")
-                counts[name][f"{status}: {ended}"] += 1
+                counts[name][f"{status}: {', then '.join(ended)}"] += 1
     terminalreporter.section("faults")
     for name, outcomes in sorted(counts.items()):
         terminalreporter.line(f"{name}: {outcomes.total()}")
