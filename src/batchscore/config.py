@@ -30,6 +30,7 @@ from batchscore.config_values import (
     model_uri,
     one_delimiter,
     output_uri,
+    registry_address,
     spark_values_as_text,
 )
 from batchscore.errors import ConfigError
@@ -59,8 +60,8 @@ class JobConfig(_Section):
     id: BatchId | None = None
     name: Annotated[str, Field(max_length=1024)] | None = None
     model: Annotated[str, AfterValidator(model_uri)]
-    tracking_uri: str | None = None
-    registry_uri: str | None = None
+    tracking_uri: Annotated[str, AfterValidator(registry_address)] | None = None
+    registry_uri: Annotated[str, AfterValidator(registry_address)] | None = None
     model_type: Literal["auto", "binary", "multiclass", "regression"] = "auto"
     threshold: Annotated[float, Field(ge=0, le=1)] | None = None
     positive_label: Annotated[str, BeforeValidator(as_text)] | None = None

@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from batchscore import locations
 
 _ENCODINGS = re.compile(r"utf-8|ascii|iso8859-\d+|cp125\d")
+_DATABASES = ("mysql", "postgresql", "mssql")
+_FILES = ("sqlite", "file")
+_SECRET_PARAMETER = re.compile(r"[?&][^=&]*(password|passwd|pwd|secret|token)[^=&]*=", re.IGNORECASE)
 
 
 def as_tuple(value: object) -> object:
@@ -76,6 +79,21 @@ def endpoint_url(value: str) -> str:
     """Return the URL of an S3 server as it is, if it holds no credentials."""
     if not re.fullmatch(r"https?://[^/?#@\s]+(/[^?#@\s]*)?", value):
         raise ValueError("expected http://host:port or https://host:port without credentials")
+    return value
+
+
+def registry_address(value: str) -> str:
+    """Return the URI of a tracking server or registry as it is, if it holds no credentials.
+
+    A database's may name its user; the password comes from where its driver looks for one.
+    """
+    scheme, _, rest = value.lower().partition(":")
+    user = "" if scheme in _FILES else rest.rpartition("@")[0]
+    if _SECRET_PARAMETER.search(value) or (user and (":" in user or not scheme.startswith(_DATABASES))):
+        raise ValueError(
+            "expected a URI without credentials; MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD may hold them, "
+            "or MLFLOW_TRACKING_URI the whole URI"
+        )
     return value
 
 

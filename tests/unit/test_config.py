@@ -159,6 +159,42 @@ def test_an_endpoint_with_credentials_is_refused_and_not_repeated(uri: str) -> N
     assert "secret" not in message
 
 
+@pytest.mark.parametrize("key", ["tracking_uri", "registry_uri"])
+@pytest.mark.parametrize(
+    "uri",
+    [
+        *("http://user:secret@host:5000", "https://secret@host", "http:/user:secret@host", "user:secret@host"),
+        *("postgresql://user:sec/secret@host/db", "mysql+pymysql://user:secret@host/db", "POSTGRESQL://u:secret@h/d"),
+        *(
+            "postgresql://host/db?user=u&password=secret",
+            "sqlite:///a.db?PWD=secret",
+            "https://host/?access_token=secret",
+        ),
+    ],
+)
+def test_the_uri_of_a_registry_with_credentials_is_refused_and_not_repeated(key: str, uri: str) -> None:
+    message = faults_of(f"{key}={uri}")
+    assert f"key {key}: expected a URI without credentials" in message
+    assert "secret" not in message
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        *(
+            "http://host:5000/path",
+            "databricks://profile",
+            "./mlruns",
+            "sqlite:////home/a@b/mlflow.db",
+            "file:///a@b:c",
+        ),
+        *("postgresql://user@host:5432/db?sslmode=require", "arn:aws:sagemaker:eu-west-1:1:mlflow-tracking-server/a"),
+    ],
+)
+def test_the_uri_of_a_registry_without_credentials_is_taken_as_it_is(uri: str) -> None:
+    assert config_of(f"tracking_uri={uri}").tracking_uri == uri
+
+
 def test_an_argument_that_sets_nothing_is_told_without_its_credentials() -> None:
     with pytest.raises(ConfigError, match=r"argument s3://\*\*\*@bucket/x: expected key=value"):
         parse_overrides(["s3://key:sec/ret@bucket/x"])
