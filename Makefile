@@ -38,7 +38,7 @@ demo: .venv/installed need-java ## Train and register a model, score two files w
 	@cat demo/output/batch-prediction/demo.manifest; echo
 
 test: check dist/environment.tar.gz .venv-spark35/installed need-java ## Run all checks and tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 	$(BIN35)/python -m pytest tests/e2e/test_main_job.py
 
 check: .venv/installed ## Run the linters, the type checker, and the check of dependencies for known vulnerabilities
@@ -51,7 +51,7 @@ unit: .venv/installed ## Run the tests that need no Spark
 	$(BIN)/python -m pytest tests/unit
 
 soak-fuzz: .venv/installed ## Look for inputs that break what reads them, for about an hour
-	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest tests/unit -m hypothesis
+	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest tests/unit -m hypothesis --timeout 0
 
 soak: .venv/installed need-java soak-fuzz ## The same, then repeat the faults of tests/faults SEEDS times, and random ones; takes hours
 	BATCHSCORE_SOAK_SEEDS=$(SEEDS) $(BIN)/python -m pytest tests/faults

@@ -49,12 +49,12 @@ def spark(aws_variables: dict[str, str]) -> "Iterator[SparkSession]":
     session.stop()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def orders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("orders")
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def orderly(registry: "Registry", orders: Path) -> str:
     return register_orderly(registry, orders)
 
@@ -103,7 +103,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for report in terminalreporter.getreports(status):
             ended = dict(report.user_properties).get(_OUTCOMES)
             if "tests/faults" in report.nodeid and ended is not None:
-                name = re.sub(r"-?\d+\]$", "]", report.nodeid.split("::")[-1]).replace("[]", "")
+                name = re.sub(r"\[\d+-?", "[", report.nodeid.split("::")[-1]).replace("[]", "")
                 counts[name][f"{status}: {', then '.join(ended)}"] += 1
     terminalreporter.section("faults")
     for name, outcomes in sorted(counts.items()):

@@ -199,7 +199,10 @@ def test_what_is_no_plain_file_is_refused_and_nothing_is_left(kind: bytes, targe
     assert list(temporary.iterdir()) == []
 
 
-@pytest.mark.parametrize("content", [b"", b"no archive", gzip.compress(b"x" * 10_000), b"\0" * 100])
+NO_ARCHIVES = {"empty": b"", "text": b"no archive", "gzip": gzip.compress(b"x" * 10_000), "zeros": b"\0" * 100}
+
+
+@pytest.mark.parametrize("content", NO_ARCHIVES.values(), ids=NO_ARCHIVES)
 def test_what_is_no_archive_is_refused_and_nothing_is_left(content: bytes, temporary: Path) -> None:
     with pytest.raises(ModelError, match="model archive: expected"):
         unpack_model(content)
