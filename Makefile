@@ -75,7 +75,7 @@ clean: ## Remove what the other targets made, environments included
 
 .venv-spark35/installed: setup.cfg pyproject.toml | need-python
 	$(PYTHON) -m venv .venv-spark35
-	$(BIN35)/pip install --quiet --disable-pip-version-check --editable '.[local]' 'pyspark>=3.5.5,<3.6' 'pytest>=8.3,<10'
+	$(BIN35)/pip install --quiet --disable-pip-version-check --editable '.[local]' 'pyspark>=3.5.5,<3.6' 'pytest>=8.3,<10' 'pytest-timeout>=2.3,<3'
 	@touch $@
 
 .venv-bench/installed: setup.cfg pyproject.toml | need-python
