@@ -82,7 +82,7 @@ class FinishedJob:
         content = extended_manifest(self.plan, self.parts, count(self.parts), joined, {}, "1")
         storage.put_new(outputs.extended_manifest, b"".join(content))
         storage.put(outputs.manifest, BytesIO(b"".join(classic_manifest(self.plan))))
-        done = record.completed(record.pending(self.plan.spec, 1), count(self.parts), 0, outputs.log, 2)
+        done = record.completed(record.pending(self.plan.spec, 1), count(self.parts), outputs.log, 2)
         storage.put(outputs.record, BytesIO(done.to_json()))
         return self
 

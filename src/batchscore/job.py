@@ -141,11 +141,11 @@ class _Job:
         log.info("job %s is finished: its result stands", existing.BatchPredictionId)
         if existing.Status != "COMPLETED":
             content = self.storage.read(self.outputs.extended_manifest)
-            counts, compute = committed_counts(content, self.outputs.extended_manifest)
+            counts = committed_counts(content, self.outputs.extended_manifest)
             self._write_classic_manifest(plan)
             self._remove_work()
             self._write_log()
-            existing = self._write_record(record.completed(existing, counts, compute, self.outputs.log, _now()))
+            existing = self._write_record(record.completed(existing, counts, self.outputs.log, _now()))
         return existing.to_dict() | {"manifest": self.outputs.manifest, "reported_again": True}
 
     def _score(
@@ -223,7 +223,7 @@ class _Job:
             log.error("record %s: expected to write FAILED, got: %s", self.outputs.record, second)  # noqa: TRY400
 
     def _complete(self, plan: Plan, prediction: BatchPrediction, counts: Counts) -> dict[str, Any]:
-        done = record.completed(prediction, counts, counts.compute_milliseconds, self.outputs.log, _now())
+        done = record.completed(prediction, counts, self.outputs.log, _now())
         if not plan.inputs:
             done = replace(done, Message=f"nothing new: {len(plan.skipped)} files below the inputs, none to score")
         log.info("job %s completed: %s", plan.spec.id, done.Message)

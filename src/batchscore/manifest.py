@@ -246,11 +246,16 @@ def _input_entry(
     yield f'], "rejected": [{", ".join(rejected)}]}}'.encode()
 
 
-def committed_counts(content: bytes, uri: str) -> tuple[Counts, int]:
-    """Return the totals and the CPU milliseconds that an extended manifest tells; raises InputError."""
+def committed_counts(content: bytes, uri: str) -> Counts:
+    """Return the totals that an extended manifest tells, which has no count of parts or reuse; raises InputError."""
     told = stored_manifest(_Committed, content, uri)
-    counts = Counts(told.record_count, told.invalid_record_count, told.invalid_reasons, told.invalid_values)
-    return counts, told.compute_milliseconds
+    return Counts(
+        told.record_count,
+        told.invalid_record_count,
+        told.invalid_reasons,
+        told.invalid_values,
+        compute_milliseconds=told.compute_milliseconds,
+    )
 
 
 def committed_parameters(content: bytes, uri: str) -> dict[str, str]:

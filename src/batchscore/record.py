@@ -82,9 +82,7 @@ def in_progress(record: BatchPrediction, now: int) -> BatchPrediction:
     return replace(record, Status="INPROGRESS", StartedAt=now, LastUpdatedAt=now, FinishedAt=None, Message=None)
 
 
-def completed(
-    record: BatchPrediction, counts: Counts, compute_milliseconds: int, log_uri: str, now: int
-) -> BatchPrediction:
+def completed(record: BatchPrediction, counts: Counts, log_uri: str, now: int) -> BatchPrediction:
     """Return the record of a job whose manifest stands."""
     return replace(
         record,
@@ -92,7 +90,7 @@ def completed(
         Message=f"{counts.record_count} records, {counts.invalid_record_count} of them invalid",
         LastUpdatedAt=now,
         FinishedAt=now,
-        ComputeTime=compute_milliseconds,
+        ComputeTime=counts.compute_milliseconds,
         TotalRecordCount=counts.record_count,
         InvalidRecordCount=counts.invalid_record_count,
         LogUri=log_uri,

@@ -286,8 +286,8 @@ def test_the_extended_manifest_tells_the_model_and_every_part_in_order() -> None
     }
     assert [len(item["parts"]) for item in manifest["inputs"]] == [3, 1]
     assert manifest["skipped"] == [{"uri": "s3://b/in/.schema", "reason": "schema"}]
-    counts, milliseconds = committed_counts(content, "x")
-    assert (counts.record_count, counts.invalid_values, milliseconds) == (20, {"a": 8}, 28)
+    counts = committed_counts(content, "x")
+    assert (counts.record_count, counts.invalid_values, counts.compute_milliseconds) == (20, {"a": 8}, 28)
     assert committed_parameters(content, "x") == plan.spec.parameters
 
 
@@ -380,7 +380,7 @@ def test_a_record_goes_from_pending_to_completed() -> None:
     }
     running = in_progress(record, 110)
     assert (running.Status, running.StartedAt, running.LastUpdatedAt) == ("INPROGRESS", 110, 110)
-    done = completed(running, count([make_part(0)]), 7, "s3://b/log", 120)
+    done = completed(running, count([make_part(0)]), "s3://b/log", 120)
     assert (done.Status, done.FinishedAt, done.ComputeTime) == ("COMPLETED", 120, 7)
     assert (done.TotalRecordCount, done.InvalidRecordCount, done.LogUri) == (5, 1, "s3://b/log")
     assert BatchPrediction.from_json(done.to_json(), "x") == done
