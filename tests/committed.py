@@ -80,7 +80,7 @@ class FinishedJob:
         outputs, storage = self.plan.spec.outputs, storage_for(self.config.output, self.config.s3)
         joined = {task.input_index: join_parts(task, self.config.s3) for task in plan_joins(self.plan, self.parts)}
         content = extended_manifest(self.plan, self.parts, count(self.parts), joined, {}, "1")
-        storage.put_new(outputs.extended_manifest, b"".join(content))
+        storage.put_new(outputs.extended_manifest, BytesIO(b"".join(content)))
         storage.put(outputs.manifest, BytesIO(b"".join(classic_manifest(self.plan))))
         done = record.completed(record.pending(self.plan.spec, 1), count(self.parts), outputs.log, 2)
         storage.put(outputs.record, BytesIO(done.to_json()))

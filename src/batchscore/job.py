@@ -126,7 +126,7 @@ class _Job:
         if self.config.mode == "new_inputs" and not self._is_known():
             bind_inputs(self.config, [item.source for item in plan.inputs])
         try:
-            self.storage.put_new(self.outputs.record, new.to_json())
+            self.storage.put_new(self.outputs.record, io.BytesIO(new.to_json()))
         except ObjectExistsError:
             existing = self._read_record()
             record.check_same_parameters(plan.spec.id, existing.parameters, new.parameters)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import tempfile
 from collections.abc import Iterator
@@ -134,15 +133,14 @@ class LocalStorage:
                     raise
             return digest
 
-    def put_new(self, uri: str, content: bytes | IO[bytes]) -> str:
+    def put_new(self, uri: str, content: IO[bytes]) -> str:
         """See Storage.put_new: a hard link is atomic, so no reader ever sees half a file."""
         path = self._place(uri)
         with _local_errors("output", uri, CommitError):
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".tmp") as file:
-                source = io.BytesIO(content) if isinstance(content, bytes) else content
-                source.seek(0)
-                digest = _copy(source, file)
+                content.seek(0)
+                digest = _copy(content, file)
                 file.flush()
                 os.chmod(file.name, 0o666 & ~_umask())  # noqa: PTH101 - a NamedTemporaryFile has no Path
                 try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 from collections.abc import Sequence
@@ -59,7 +60,7 @@ def bind_inputs(config: JobConfig, sources: Sequence[StoredObject]) -> None:
     storage, outputs = storage_for(config.output, config.s3), _outputs(config)
     content = json.dumps([[source.uri, source.size_in_bytes, source.etag] for source in sources])
     try:
-        storage.put_new(outputs.inputs, content.encode())
+        storage.put_new(outputs.inputs, io.BytesIO(content.encode()))
     except ObjectExistsError as error:
         begun = _read_begun(storage, outputs) or set()
         if not {_key(source) for source in sources} <= begun:

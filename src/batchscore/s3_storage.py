@@ -217,14 +217,13 @@ class S3Storage:
             head = self._s3.head_object(Bucket=bucket, Key=key, **self._for_reading())
             return head["ETag"].strip('"')
 
-    def put_new(self, uri: str, content: bytes | IO[bytes]) -> str:
+    def put_new(self, uri: str, content: IO[bytes]) -> str:
         """See Storage.put_new: If-None-Match; 409 means that another writer is at it, so ask again."""
         from botocore.exceptions import ClientError
 
         bucket, key = locations.split_s3_uri(uri)
         for attempt in range(1, _CONFLICT_ATTEMPTS + 1):
-            if not isinstance(content, bytes):
-                content.seek(0)
+            content.seek(0)
             try:
                 with _write_errors(uri):
                     answer = self._s3.put_object(

@@ -54,8 +54,8 @@ class Storage(Protocol):
     def put(self, uri: str, content: IO[bytes]) -> str:
         """Write an object at once, replacing what was there; return its etag."""
 
-    def put_new(self, uri: str, content: bytes | IO[bytes]) -> str:
-        """Write an object, bytes or a file from its start, only if there is none; return its etag."""
+    def put_new(self, uri: str, content: IO[bytes]) -> str:
+        """Write an object, from the start of the file, only if there is none; return its etag."""
 
     def delete(self, *uris: str) -> None:
         """Remove the objects that are there, all of one bucket."""

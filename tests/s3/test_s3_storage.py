@@ -22,6 +22,7 @@ from batchscore.errors import (
 from batchscore.job import commit_manifest
 from batchscore.s3_storage import S3Storage
 from batchscore.storage import StoredObject
+from tests.broken import BreaksAtRead
 from tests.s3.proxy import Answer, Forward, Proxy, cut_body, lose_answer, refuse
 from tests.s3.server import LISTING_PAGE_OBJECTS
 
@@ -322,10 +323,10 @@ def test_removing_what_is_not_there_is_no_error(storage: S3Storage, bucket: str)
 
 def test_a_second_create_only_write_finds_the_first(storage: S3Storage, s3: "S3Client", bucket: str) -> None:
     uri = f"s3://{bucket}/bp-1.manifest.json"
-    etag = storage.put_new(uri, b"first")
+    etag = storage.put_new(uri, io.BytesIO(b"first"))
 
     with pytest.raises(ObjectExistsError, match=uri):
-        storage.put_new(uri, b"second")
+        storage.put_new(uri, io.BytesIO(b"second"))
 
     assert content_of(s3, bucket, "bp-1.manifest.json") == b"first"
     assert storage.stat(uri).etag == etag
@@ -339,7 +340,7 @@ def test_of_many_create_only_writers_one_wins(storage: S3Storage, s3: "S3Client"
     def write(number: int) -> int | None:
         start.wait(timeout=30)
         try:
-            storage.put_new(f"s3://{bucket}/bp-1.manifest.json", f"writer {number}".encode())
+            storage.put_new(f"s3://{bucket}/bp-1.manifest.json", io.BytesIO(f"writer {number}".encode()))
         except ObjectExistsError:
             return None
         return number
@@ -356,7 +357,7 @@ def test_a_conflict_with_another_writer_is_tried_again(
 ) -> None:
     proxy.play("PUT", "bp-1", refuse(409, "ConditionalRequestConflict"), times=2)
 
-    storage.put_new(f"s3://{bucket}/bp-1.manifest.json", b"mine")
+    storage.put_new(f"s3://{bucket}/bp-1.manifest.json", io.BytesIO(b"mine"))
 
     assert content_of(s3, bucket, "bp-1.manifest.json") == b"mine"
     assert {request.headers["if-none-match"] for request in proxy.seen("PUT")} == {"*"}
@@ -378,17 +379,8 @@ def test_a_create_only_write_from_a_file_sends_it_whole_at_each_attempt(
 
 
 def test_a_create_only_write_whose_file_breaks_leaves_nothing(storage: S3Storage, s3: "S3Client", bucket: str) -> None:
-    class BreaksAtTheThirdRead(io.BytesIO):
-        calls = 0
-
-        def read(self, size: int | None = -1) -> bytes:
-            self.calls += 1
-            if self.calls == 3:
-                raise OSError("broken")
-            return super().read(size)
-
     with pytest.raises(OSError, match="broken"):
-        storage.put_new(f"s3://{bucket}/bp-1.manifest.json", BreaksAtTheThirdRead(bytes(10_000_000)))
+        storage.put_new(f"s3://{bucket}/bp-1.manifest.json", BreaksAtRead(bytes(10_000_000), 3))
 
     assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
 
@@ -397,7 +389,7 @@ def test_a_conflict_that_does_not_end_is_a_commit_error(storage: S3Storage, prox
     proxy.play("PUT", "bp-1", refuse(409, "ConditionalRequestConflict"))
 
     with pytest.raises(CommitError, match="ConditionalRequestConflict") as raised:
-        storage.put_new(f"s3://{bucket}/bp-1.manifest.json", b"mine")
+        storage.put_new(f"s3://{bucket}/bp-1.manifest.json", io.BytesIO(b"mine"))
 
     assert raised.value.exit_code == 6
 
@@ -438,7 +430,7 @@ WRITES: dict[str, Operation] = {
     "put": lambda storage, uri: storage.put(uri, io.BytesIO(b"content")),
     "put large": lambda storage, uri: storage.put(uri, io.BytesIO(b"x" * 6 * MIB)),
     "put stream": lambda storage, uri: storage.put(uri, stream([b"x" * MIB] * 6)),
-    "put_new": lambda storage, uri: storage.put_new(uri, b"content"),
+    "put_new": lambda storage, uri: storage.put_new(uri, io.BytesIO(b"content")),
     "delete": lambda storage, uri: storage.delete(uri),
 }
 
@@ -512,7 +504,7 @@ def all_operations(proxy: Proxy, s3: "S3Client", bucket: str, small_parts: None)
         storage.put(f"s3://{bucket}/out/small", io.BytesIO(b"content"))
         storage.put(f"s3://{bucket}/out/large", io.BytesIO(b"x" * 6 * MIB))
         storage.put(f"s3://{bucket}/out/stream", stream([b"x" * MIB] * 6))
-        storage.put_new(f"s3://{bucket}/out/new", b"content")
+        storage.put_new(f"s3://{bucket}/out/new", io.BytesIO(b"content"))
         storage.delete(f"s3://{bucket}/out/new")
 
     return run

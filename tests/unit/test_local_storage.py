@@ -4,6 +4,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from tests.broken import BreaksAtRead
 
 from batchscore.errors import CommitError, InputError, ObjectChangedError, ObjectExistsError, ObjectMissingError
 from batchscore.local_storage import LocalStorage
@@ -58,7 +59,7 @@ def test_create_only_has_one_winner_among_many_writers(tmp_path: Path) -> None:
 
     def write(number: int) -> None:
         try:
-            STORAGE.put_new(uri, b"%d" % number)
+            STORAGE.put_new(uri, io.BytesIO(b"%d" % number))
             outcomes.append(str(number))
         except ObjectExistsError:
             outcomes.append("lost")
@@ -73,21 +74,11 @@ def test_create_only_has_one_winner_among_many_writers(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["m.json"]
 
 
-class FailsAtTheSecondRead(io.BytesIO):
-    calls = 0
-
-    def read(self, size: int | None = -1) -> bytes:
-        self.calls += 1
-        if self.calls == 2:
-            raise OSError("broken")
-        return super().read(size)
-
-
 def test_a_write_that_breaks_leaves_what_was_there(tmp_path: Path) -> None:
     uri = f"file://{tmp_path}/x"
     STORAGE.put(uri, io.BytesIO(b"old"))
     with pytest.raises(CommitError):
-        STORAGE.put(uri, FailsAtTheSecondRead(b"new"))
+        STORAGE.put(uri, BreaksAtRead(b"new", 2))
     assert STORAGE.read(uri) == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
 
@@ -97,12 +88,12 @@ def test_a_create_only_write_from_a_file_takes_it_from_its_start(tmp_path: Path)
     content.seek(3)
     etag = STORAGE.put_new(f"file://{tmp_path}/m.json", content)
     assert STORAGE.read(f"file://{tmp_path}/m.json") == b"whole"
-    assert etag == STORAGE.put_new(f"file://{tmp_path}/other", b"whole")
+    assert etag == STORAGE.put_new(f"file://{tmp_path}/other", io.BytesIO(b"whole"))
 
 
 def test_a_create_only_write_that_breaks_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(CommitError):
-        STORAGE.put_new(f"file://{tmp_path}/m.json", FailsAtTheSecondRead(b"new"))
+        STORAGE.put_new(f"file://{tmp_path}/m.json", BreaksAtRead(b"new", 2))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -132,7 +123,7 @@ def test_nothing_is_written_or_removed_through_a_link_that_leads_out(tmp_path: P
     uri = f"file://{tmp_path}/out/{place}/{deeper}"
     for write in (
         lambda: storage.put(uri, io.BytesIO(b"x")),
-        lambda: storage.put_new(uri, b"x"),
+        lambda: storage.put_new(uri, io.BytesIO(b"x")),
         lambda: storage.delete(uri),
     ):
         with pytest.raises(CommitError, match=f"output {uri}: expected folders below {tmp_path}/out, got a link"):
@@ -154,7 +145,7 @@ def test_an_output_that_is_a_link_itself_is_the_users_choice(tmp_path: Path) -> 
     (tmp_path / "disk").mkdir()
     (tmp_path / "out").symlink_to(tmp_path / "disk")
     storage = LocalStorage(f"{tmp_path}/out")
-    storage.put_new(f"file://{tmp_path}/out/batch-prediction/x", b"x")
+    storage.put_new(f"file://{tmp_path}/out/batch-prediction/x", io.BytesIO(b"x"))
     assert (tmp_path / "disk" / "batch-prediction" / "x").read_bytes() == b"x"
 
 
@@ -166,7 +157,7 @@ def test_a_file_that_is_a_link_is_replaced_and_its_target_is_not_touched(tmp_pat
     (tmp_path / "out" / "x").symlink_to(tmp_path / target)
     storage, uri = LocalStorage(f"{tmp_path}/out"), f"file://{tmp_path}/out/x"
     with pytest.raises(ObjectExistsError):
-        storage.put_new(uri, b"new")
+        storage.put_new(uri, io.BytesIO(b"new"))
     storage.put(uri, io.BytesIO(b"new"))
     assert not (tmp_path / "out" / "x").is_symlink()
     assert (tmp_path / "out" / "x").read_bytes() == b"new"
@@ -177,9 +168,9 @@ def test_a_file_that_is_a_link_is_replaced_and_its_target_is_not_touched(tmp_pat
 @pytest.mark.parametrize("place", ["../x", "batch-prediction/../../x"])
 def test_a_write_beside_the_output_is_refused(tmp_path: Path, place: str) -> None:
     with pytest.raises(CommitError, match=f"expected a place below {tmp_path}/out"):
-        LocalStorage(f"{tmp_path}/out").put_new(f"file://{tmp_path}/out/{place}", b"x")
+        LocalStorage(f"{tmp_path}/out").put_new(f"file://{tmp_path}/out/{place}", io.BytesIO(b"x"))
     with pytest.raises(CommitError, match=f"expected a place below {tmp_path}/out"):
-        LocalStorage(f"{tmp_path}/out").put_new(f"file://{tmp_path}/outside/x", b"x")
+        LocalStorage(f"{tmp_path}/out").put_new(f"file://{tmp_path}/outside/x", io.BytesIO(b"x"))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -116,7 +116,7 @@ def test_a_local_write_stays_below_the_output_or_is_refused(batch_id: str, layou
         for uri in (outputs.record, outputs.part(name, 0, 2), outputs.rejected(name, 0), outputs.receipt(0)):
             try:
                 storage.put(uri, io.BytesIO(b"x"))
-                storage.put_new(f"{uri}.new", b"x")
+                storage.put_new(f"{uri}.new", io.BytesIO(b"x"))
             except BatchScoreError as error:
                 assert "File name too long" in str(error)  # noqa: PT017 - a name may be written, or be too long
         assert [path.name for path in Path(folder).iterdir()] == ["out"]
