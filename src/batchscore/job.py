@@ -118,7 +118,8 @@ class _Job:
         content = read_if_present(self.storage, self.outputs.extended_manifest)
         if content is not None:
             committed = committed_parameters(content, self.outputs.extended_manifest)
-            record.check_same_parameters(plan.spec.id, committed, plan.spec.parameters)
+            since = self.storage.stat(self.outputs.extended_manifest).modified_epoch_seconds
+            _check_same_parameters(plan, committed, int(since))
 
     def _create_record(self, plan: Plan) -> tuple[BatchPrediction, bool]:
         """Bind the id to this job, or find it bound to the same one before."""
@@ -129,7 +130,7 @@ class _Job:
             self.storage.put_new(self.outputs.record, io.BytesIO(new.to_json()))
         except ObjectExistsError:
             existing = self._read_record()
-            record.check_same_parameters(plan.spec.id, existing.parameters, new.parameters)
+            _check_same_parameters(plan, existing.parameters, existing.CreatedAt)
             return existing, True
         return new, False
 
@@ -254,6 +255,13 @@ def commit_manifest(storage: Storage, uri: str, content: IO[bytes]) -> None:
             raise AlreadyCommittedError(
                 f"manifest {uri}: expected none, got that of another run with this id; its result stands"
             ) from error
+
+
+def _check_same_parameters(plan: Plan, bound: Mapping[str, str], since_epoch_second: int) -> None:
+    """Refuse an id bound to other parameters, naming the inputs that were written after the second it was bound in."""
+    sources = [item.source for item in plan.inputs]
+    younger = [source.uri for source in sources if int(source.modified_epoch_seconds) > since_epoch_second]
+    record.check_same_parameters(plan.spec.id, bound, plan.spec.parameters, younger)
 
 
 def _telling_extra_columns(plan: Plan, parts: Iterable[PartFile]) -> Iterator[PartFile]:

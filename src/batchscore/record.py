@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
@@ -109,11 +109,17 @@ def failed(record: BatchPrediction, message: str, log_uri: str, now: int) -> Bat
     )
 
 
-def check_same_parameters(batch_id: str, existing: Mapping[str, str], parameters: Mapping[str, str]) -> None:
-    """Refuse an id that is bound to another job; raises IdempotentParameterMismatchError."""
+def check_same_parameters(
+    batch_id: str, existing: Mapping[str, str], parameters: Mapping[str, str], written_since: Sequence[str] = ()
+) -> None:
+    """Refuse an id that is bound to another job; raises IdempotentParameterMismatchError.
+
+    ``written_since`` are the inputs younger than the id, which are named if the inputs differ.
+    """
     differing = [key for key, value in parameters.items() if existing.get(key) != value]
     if differing:
+        younger = f" (written since: {', '.join(written_since[:5])})" if "inputs" in differing and written_since else ""
         raise IdempotentParameterMismatchError(
             f"IdempotentParameterMismatch: id {batch_id}: expected the parameters it was created "
-            f"with, got another {', '.join(differing)}; choose another id"
+            f"with, got another {', '.join(differing)}{younger}; choose another id"
         )

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import IO, Protocol
 
 from batchscore import locations
 from batchscore.config import S3Settings
-from batchscore.errors import (
-    ObjectMissingError,
-)
-
-if TYPE_CHECKING:
-    pass
+from batchscore.errors import ObjectMissingError
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,9 @@ import csv
 import gzip
 import json
 import logging
+import os
 import shutil
+import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -551,7 +553,7 @@ def test_a_job_killed_right_after_its_commit_is_completed_by_the_next_run(
     [
         ({"threshold": 0.9}, "threshold"),
         ({"split_bytes": 151}, "configuration"),
-        ({"data": "more"}, "inputs"),
+        ({"data": "more"}, r"inputs \(written since: \S+/in/more\.csv\)"),
         ({"data": "schema"}, "schema"),
         ({"data": "alias"}, "model"),
     ],
@@ -568,6 +570,7 @@ def test_the_same_id_with_other_parameters_is_refused_and_nothing_touched(
     before = {path: path.read_bytes() for path in first.output.rglob("*") if path.is_file()}
     if changed.get("data") == "more":
         shutil.copy(tmp_path / "in" / "people.csv", tmp_path / "in" / "more.csv")
+        os.utime(tmp_path / "in" / "more.csv", (time.time() + 10,) * 2)
     elif changed.get("data") == "schema":
         write_schema(tmp_path / "in" / ".schema", TYPES, row_id="id")
     elif changed.get("data") == "alias":

@@ -401,4 +401,17 @@ def test_what_is_no_record_is_refused(content: bytes) -> None:
 def test_other_parameters_are_refused_by_name() -> None:
     with pytest.raises(IdempotentParameterMismatchError, match=r"Mismatch: id bp-1: .* another inputs"):
         check_same_parameters("bp-1", {"inputs": "1", "model": "m"}, {"inputs": "2", "model": "m"})
-    check_same_parameters("bp-1", {"inputs": "1"}, {"inputs": "1"})
+    check_same_parameters("bp-1", {"inputs": "1"}, {"inputs": "1"}, ["s3://b/in/a.csv"])
+
+
+@pytest.mark.parametrize(
+    ("inputs", "named"),
+    [
+        ("2", r"got another inputs, model \(written since: s3://b/in/a\.csv, s3://b/in/b\.csv\); choose"),
+        ("1", "got another model; choose"),
+    ],
+)
+def test_inputs_written_since_the_id_was_bound_are_named_where_the_inputs_differ(inputs: str, named: str) -> None:
+    younger = ["s3://b/in/a.csv", "s3://b/in/b.csv"]
+    with pytest.raises(IdempotentParameterMismatchError, match=named):
+        check_same_parameters("bp-1", {"inputs": "1", "model": "m"}, {"inputs": inputs, "model": "n"}, younger)
