@@ -118,8 +118,9 @@ class _Job:
         content = read_if_present(self.storage, self.outputs.extended_manifest)
         if content is not None:
             committed = committed_parameters(content, self.outputs.extended_manifest)
-            since = self.storage.stat(self.outputs.extended_manifest).modified_epoch_seconds
-            _check_same_parameters(plan, committed, int(since))
+            if committed != plan.spec.parameters:  # a finished job that is reported again needs no request for a time
+                since = self.storage.stat(self.outputs.extended_manifest).modified_epoch_seconds
+                _check_same_parameters(plan, committed, int(since))
 
     def _create_record(self, plan: Plan) -> tuple[BatchPrediction, bool]:
         """Bind the id to this job, or find it bound to the same one before."""
