@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -17,6 +18,7 @@ from batchscore.config import JobConfig
 from batchscore.errors import ConfigError, ModelError, describe_without_content
 from batchscore.locations import without_credentials
 from batchscore.model_files import digest_of_files
+from batchscore.s3_storage import paying_clients_of_libraries
 from batchscore.schema import Column, ColumnType
 
 if TYPE_CHECKING:
@@ -118,8 +120,9 @@ def resolve_model(config: JobConfig, folder: Path) -> ModelVersion:
 
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        repository: Any = get_artifact_repository(found.source)
-        repository.download_artifacts("", str(folder))
+        with paying_clients_of_libraries() if config.s3.requester_pays else nullcontext():
+            repository: Any = get_artifact_repository(found.source)
+            repository.download_artifacts("", str(folder))
         model = Model.load(str(folder))
     except Exception as error:
         reason = describe_without_content(error)

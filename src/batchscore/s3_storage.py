@@ -100,6 +100,26 @@ def _read_errors(uri: str) -> Iterator[None]:
 
 
 @contextmanager
+def paying_clients_of_libraries() -> Iterator[None]:
+    """Let the S3 clients that a library makes inside, as MLflow does, send the requester-pays flag with every request.
+
+    They come from boto3's default session, which is another one inside.
+    """
+    import boto3
+
+    def add_payer(params: dict[str, Any], **_: Any) -> None:
+        params["headers"]["x-amz-request-payer"] = "requester"
+
+    before, paying = boto3.DEFAULT_SESSION, boto3.Session()
+    paying.events.register("before-call.s3", add_payer)
+    boto3.DEFAULT_SESSION = paying
+    try:
+        yield
+    finally:
+        boto3.DEFAULT_SESSION = before
+
+
+@contextmanager
 def _write_errors(uri: str) -> Iterator[None]:
     from boto3.exceptions import Boto3Error
     from botocore.exceptions import BotoCoreError, ClientError

@@ -2,12 +2,13 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import tarfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from tests.e2e.demo import REPOSITORY, clean_environment, expected_lines, result
 ARCHIVE = REPOSITORY / "dist" / "environment.tar.gz"
 SPARK_HOME = str(Path(pyspark.__file__).parent)
 START_SECONDS = 60
+STOP_SECONDS = 10
 
 
 def _free_port() -> int:
@@ -88,10 +90,9 @@ def test_the_packed_environment_has_no_pyspark(packed_python: str) -> None:
     assert found.returncode != 0
 
 
-def test_the_packed_job_runs_on_a_cluster_that_has_no_batchscore(
-    demo: Path, master: str, packed_python: str, bare_python: str
-) -> None:
-    # The packed environment reads the registry with mlflow-skinny, which knows no sqlite: so through a server.
+@pytest.fixture(scope="module")
+def registry_server(demo: Path) -> Iterator[str]:
+    """A server before the demo's registry: the packed environment has mlflow-skinny, which knows no sqlite."""
     port = _free_port()
     arguments = f"-m mlflow server --host 127.0.0.1 --port {port} --workers 1 --serve-artifacts".split()
     server = subprocess.Popen(
@@ -106,26 +107,71 @@ def test_the_packed_job_runs_on_a_cluster_that_has_no_batchscore(
             assert server.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.2)
-        keys = settings(demo, "cluster", id="cluster", split_bytes="40000", tracking_uri=f"http://127.0.0.1:{port}")
-        command = [f"{SPARK_HOME}/bin/spark-submit", "--master", master, "--archives", f"{ARCHIVE}#environment"]
-        command += ["--conf", "spark.pyspark.python=./environment/bin/python"]
-        command += ["--conf", f"spark.pyspark.driver.python={packed_python}"]
-        command += ["--conf", "spark.driver.host=127.0.0.1", "--executor-memory", "1g"]
-        done = subprocess.run(
-            [*command, "jobs/batch_predict.py", *keys],
-            cwd=REPOSITORY,
-            env=clean_environment(SPARK_HOME=SPARK_HOME, SPARK_LOCAL_IP="127.0.0.1", PYTHONPATH="")
-            | {"PATH": f"{Path(bare_python).parent}:{os.environ['PATH']}"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        yield f"http://127.0.0.1:{port}"
     finally:
         server.terminate()
         server.wait(30)
 
-    assert done.returncode == 0, done.stderr[-6000:]
-    summary = json.loads(done.stdout.splitlines()[-1])
+
+@pytest.fixture
+def submit(
+    demo: Path, master: str, packed_python: str, bare_python: str, registry_server: str
+) -> Callable[[str], subprocess.Popen[str]]:
+    """Start spark-submit of the job with an id, which is also the name of its output."""
+    command = [f"{SPARK_HOME}/bin/spark-submit", "--master", master, "--archives", f"{ARCHIVE}#environment"]
+    command += ["--conf", "spark.pyspark.python=./environment/bin/python"]
+    command += ["--conf", f"spark.pyspark.driver.python={packed_python}"]
+    command += ["--conf", "spark.driver.host=127.0.0.1", "--executor-memory", "1g", "jobs/batch_predict.py"]
+    environment = clean_environment(SPARK_HOME=SPARK_HOME, SPARK_LOCAL_IP="127.0.0.1", PYTHONPATH="")
+    environment["PATH"] = f"{Path(bare_python).parent}:{os.environ['PATH']}"
+
+    def start(batch_id: str) -> subprocess.Popen[str]:
+        keys = settings(demo, batch_id, id=batch_id, split_bytes="40000", tracking_uri=registry_server)
+        return subprocess.Popen(
+            [*command, *keys],
+            cwd=REPOSITORY,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    return start
+
+
+def check_completed(process: subprocess.Popen[str], demo: Path, batch_id: str) -> None:
+    output, errors = process.communicate()
+    assert process.returncode == 0, errors[-6000:]
+    summary = json.loads(output.splitlines()[-1])
     assert (summary["Status"], summary["TotalRecordCount"]) == ("COMPLETED", 3000)
     for name in ("customers-1.csv", "customers-2.csv"):
-        assert result_lines(demo / "cluster", "cluster", name) == expected_lines(demo, name)
+        assert result_lines(demo / batch_id, batch_id, name) == expected_lines(demo, name)
+
+
+def test_the_packed_job_runs_on_a_cluster_that_has_no_batchscore(
+    demo: Path, submit: Callable[[str], subprocess.Popen[str]]
+) -> None:
+    check_completed(submit("cluster"), demo, "cluster")
+
+
+def test_a_spark_submit_that_is_told_to_stop_leaves_a_failed_job_in_ten_seconds_and_its_id_goes_on(
+    demo: Path, submit: Callable[[str], subprocess.Popen[str]]
+) -> None:
+    folder = demo / "stopped" / "batch-prediction"
+    record = folder / "stopped.json"
+
+    def wait_for(status: str, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while not record.exists() or json.loads(record.read_bytes())["Status"] != status:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    with submit("stopped") as process:
+        wait_for("INPROGRESS", START_SECONDS)
+        process.terminate()
+        wait_for("FAILED", STOP_SECONDS)
+        process.communicate(timeout=STOP_SECONDS)
+
+    assert process.returncode == 128 + signal.SIGTERM
+    assert sorted(folder.glob("*.manifest*")) == []
+    check_completed(submit("stopped"), demo, "stopped")

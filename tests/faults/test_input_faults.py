@@ -80,6 +80,18 @@ def test_each_good_record_among_rubbish_has_its_line_and_each_bad_one_a_blank_li
     assert found == {name: CONTENTS[name][1] for name in names}
 
 
+def test_a_line_of_50_megabytes_is_one_blank_line_in_whatever_split_it_lies(bench: Bench, s3: "S3Client") -> None:
+    huge = HEADER + b"h1,30,100\n" + b"h" * 50_000_000 + b",40,200\nh3,50,300\n"
+    put(s3, bench.bucket, {"huge.csv": huge, "huge.csv.gz": gzip.compress(huge, 1)})
+    keys = {"split_bytes": 10_000_000}
+
+    bench.run(**keys)
+
+    plain, compressed = bench.prove(**keys)["inputs"]
+    assert [*map(tag_of, records_of(s3, plain))] == [*map(tag_of, records_of(s3, compressed))] == ["h1", None, "h3"]
+    assert len(plain["parts"]) == 6
+
+
 # What is no such file at all
 
 

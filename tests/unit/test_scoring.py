@@ -5,6 +5,7 @@ import gzip
 import io
 import math
 import re
+import tracemalloc
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -290,6 +291,21 @@ def test_more_invalid_records_than_allowed_stop_the_split(tmp_path: Path) -> Non
 
     with pytest.raises(TooManyInvalidRecordsError, match="at most 10 invalid records"):
         score_all(make_plan(path, tmp_path / "out", 100, has_header=False, max_invalid_records=10))
+
+
+def test_a_line_of_50_megabytes_takes_the_memory_of_a_few_blocks(tmp_path: Path) -> None:
+    content = b"id,a,b,c\n1,1,x,1\n" + b"x" * 50_000_000 + b"\n2,2,y,2\n"
+    (tmp_path / "a.csv").write_bytes(content)
+    plan = make_plan(tmp_path / "a.csv", tmp_path / "out", len(content), has_header=True)
+
+    tracemalloc.start()
+    parts = score_all(plan)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert [line.partition(",")[0] for line in result_lines(parts)] == ["1", "", "2"]
+    assert [(row["line"], row["reason"]) for row in rejected_rows(parts)] == [("2", "too_long")]
+    assert peak < 40_000_000
 
 
 def test_redact_leaves_the_text_of_invalid_records_out(tmp_path: Path) -> None:
