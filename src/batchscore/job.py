@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from batchscore import record
 from batchscore.commit_checks import check_limits, checked_parts
+from batchscore.committed import read_sources
 from batchscore.config import JobConfig
 from batchscore.errors import (
     AlreadyCommittedError,
@@ -43,7 +44,7 @@ from batchscore.receipts import check_present
 from batchscore.record import BatchPrediction
 from batchscore.scoring import StageClock
 from batchscore.session import BackgroundSpark
-from batchscore.storage import Storage, is_present, read_if_present, storage_for
+from batchscore.storage import Storage, StoredObject, is_present, read_if_present, storage_for
 from batchscore.summary import software_versions, summary
 
 if TYPE_CHECKING:
@@ -118,9 +119,10 @@ class _Job:
         content = read_if_present(self.storage, self.outputs.extended_manifest)
         if content is not None:
             committed = committed_parameters(content, self.outputs.extended_manifest)
-            if committed != plan.spec.parameters:  # a finished job that is reported again needs no request for a time
-                since = self.storage.stat(self.outputs.extended_manifest).modified_epoch_seconds
-                _check_same_parameters(plan, committed, int(since))
+            if committed != plan.spec.parameters:
+                scored = set(read_sources(content, self.outputs.extended_manifest))
+                others = scored.symmetric_difference(item.source for item in plan.inputs)
+                _check_same_parameters(plan, committed, others)
 
     def _create_record(self, plan: Plan) -> tuple[BatchPrediction, bool]:
         """Bind the id to this job, or find it bound to the same one before."""
@@ -131,7 +133,10 @@ class _Job:
             self.storage.put_new(self.outputs.record, io.BytesIO(new.to_json()))
         except ObjectExistsError:
             existing = self._read_record()
-            _check_same_parameters(plan, existing.parameters, existing.CreatedAt)
+            # Which inputs it began with is not known, but that what was written since is not among them.
+            sources = [item.source for item in plan.inputs]
+            younger = [source for source in sources if int(source.modified_epoch_seconds) > existing.CreatedAt]
+            _check_same_parameters(plan, existing.parameters, younger)
             return existing, True
         return new, False
 
@@ -258,11 +263,9 @@ def commit_manifest(storage: Storage, uri: str, content: IO[bytes]) -> None:
             ) from error
 
 
-def _check_same_parameters(plan: Plan, bound: Mapping[str, str], since_epoch_second: int) -> None:
-    """Refuse an id bound to other parameters, naming the inputs that were written after the second it was bound in."""
-    sources = [item.source for item in plan.inputs]
-    younger = [source.uri for source in sources if int(source.modified_epoch_seconds) > since_epoch_second]
-    record.check_same_parameters(plan.spec.id, bound, plan.spec.parameters, younger)
+def _check_same_parameters(plan: Plan, bound: Mapping[str, str], other_inputs: Iterable[StoredObject]) -> None:
+    named = sorted({source.uri for source in other_inputs})
+    record.check_same_parameters(plan.spec.id, bound, plan.spec.parameters, named)
 
 
 def _telling_extra_columns(plan: Plan, parts: Iterable[PartFile]) -> Iterator[PartFile]:

@@ -110,16 +110,16 @@ def failed(record: BatchPrediction, message: str, log_uri: str, now: int) -> Bat
 
 
 def check_same_parameters(
-    batch_id: str, existing: Mapping[str, str], parameters: Mapping[str, str], written_since: Sequence[str] = ()
+    batch_id: str, existing: Mapping[str, str], parameters: Mapping[str, str], other_inputs: Sequence[str] = ()
 ) -> None:
     """Refuse an id that is bound to another job; raises IdempotentParameterMismatchError.
 
-    ``written_since`` are the inputs younger than the id, which are named if the inputs differ.
+    ``other_inputs`` are inputs of one of the two alone; the first of them are named if the inputs differ.
     """
     differing = [key for key, value in parameters.items() if existing.get(key) != value]
     if differing:
-        younger = f" (written since: {', '.join(written_since[:5])})" if "inputs" in differing and written_since else ""
+        others = f" (inputs: {', '.join(other_inputs[:5])})" if "inputs" in differing and other_inputs else ""
         raise IdempotentParameterMismatchError(
             f"IdempotentParameterMismatch: id {batch_id}: expected the parameters it was created "
-            f"with, got another {', '.join(differing)}{younger}; choose another id"
+            f"with, got another {', '.join(differing)}{others}; choose another id"
         )

@@ -553,7 +553,8 @@ def test_a_job_killed_right_after_its_commit_is_completed_by_the_next_run(
     [
         ({"threshold": 0.9}, "threshold"),
         ({"split_bytes": 151}, "configuration"),
-        ({"data": "more"}, r"inputs \(written since: \S+/in/more\.csv\)"),
+        ({"data": "more"}, r"inputs \(inputs: \S+/in/more\.csv\)"),
+        ({"data": "renamed"}, r"inputs \(inputs: \S+/in/more\.csv, \S+/in/people\.csv\)"),
         ({"data": "schema"}, "schema"),
         ({"data": "alias"}, "model"),
     ],
@@ -570,7 +571,8 @@ def test_the_same_id_with_other_parameters_is_refused_and_nothing_touched(
     before = {path: path.read_bytes() for path in first.output.rglob("*") if path.is_file()}
     if changed.get("data") == "more":
         shutil.copy(tmp_path / "in" / "people.csv", tmp_path / "in" / "more.csv")
-        os.utime(tmp_path / "in" / "more.csv", (time.time() + 10,) * 2)
+    elif changed.get("data") == "renamed":
+        (tmp_path / "in" / "people.csv").rename(tmp_path / "in" / "more.csv")
     elif changed.get("data") == "schema":
         write_schema(tmp_path / "in" / ".schema", TYPES, row_id="id")
     elif changed.get("data") == "alias":
@@ -584,6 +586,19 @@ def test_the_same_id_with_other_parameters_is_refused_and_nothing_touched(
 
     assert isinstance(caught.value, ConfigError)
     assert before == {path: path.read_bytes() for path in first.output.rglob("*") if path.is_file()}
+
+
+def test_an_unfinished_job_is_refused_other_inputs_and_names_those_written_since_it_began(
+    model_uri: str, run: Runner, tmp_path: Path
+) -> None:
+    _write_people(tmp_path / "in" / "people.csv", 9, 14)
+    first = run(model_uri, input=f"{tmp_path}/in/")
+    first.path(".manifest.json").unlink()
+    shutil.copy(tmp_path / "in" / "people.csv", tmp_path / "in" / "more.csv")
+    os.utime(tmp_path / "in" / "more.csv", (time.time() + 10,) * 2)
+
+    with pytest.raises(IdempotentParameterMismatchError, match=r"another inputs \(inputs: \S+/in/more\.csv\);"):
+        run(model_uri, input=f"{tmp_path}/in/")
 
 
 def test_a_removed_record_does_not_free_the_id_of_a_result_that_stands(

@@ -407,11 +407,11 @@ def test_other_parameters_are_refused_by_name() -> None:
 @pytest.mark.parametrize(
     ("inputs", "named"),
     [
-        ("2", r"got another inputs, model \(written since: s3://b/in/a\.csv, s3://b/in/b\.csv\); choose"),
+        ("2", r"got another inputs, model \(inputs: s3://b/in/a\.csv, s3://b/in/b\.csv\); choose"),
         ("1", "got another model; choose"),
     ],
 )
-def test_inputs_written_since_the_id_was_bound_are_named_where_the_inputs_differ(inputs: str, named: str) -> None:
-    younger = ["s3://b/in/a.csv", "s3://b/in/b.csv"]
+def test_inputs_of_one_job_alone_are_named_where_the_inputs_differ(inputs: str, named: str) -> None:
+    others = ["s3://b/in/a.csv", "s3://b/in/b.csv"]
     with pytest.raises(IdempotentParameterMismatchError, match=named):
-        check_same_parameters("bp-1", {"inputs": "1", "model": "m"}, {"inputs": inputs, "model": "n"}, younger)
+        check_same_parameters("bp-1", {"inputs": "1", "model": "m"}, {"inputs": inputs, "model": "n"}, others)
