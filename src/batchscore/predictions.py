@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,6 +19,8 @@ FloatArray = npt.NDArray[np.float64]
 Precision = Literal["amazon", "full"]
 
 _DIGITS = 7  # one before the point, six after
+_TEN = np.uint32(10)
+_DIGIT_ZERO = np.uint8(ord("0"))
 # Beyond these exponents a power of ten is no longer exact enough to tell how the seventh digit rounds.
 _PLAIN_EXPONENTS = 200
 _FORMULA = r"^[=+\-@\t\r]"  # how a cell begins that a spreadsheet could run
@@ -86,23 +88,21 @@ def format_scientific(values: FloatArray) -> pa.StringArray:
     """
     if len(values) == 0:
         return pa.array([], pa.string())
-    negative = np.signbit(values)
-    mantissas, exponents, unsure = _decimal_parts(np.abs(values))
-    texts = _scientific_text(negative, mantissas, exponents)
-    if unsure.any():
-        exact = [_format_exactly(value) for value in values[unsure].tolist()]
-        texts = pc.replace_with_mask(texts, pa.array(unsure), pa.array(exact, pa.string()))
-    return texts
+    magnitudes = np.abs(values)
+    mantissas, exponents, unsure = _decimal_parts(magnitudes)
+    for place in np.flatnonzero(unsure):
+        mantissas[place], exponents[place] = _exact_parts(float(magnitudes[place]))
+    return _scientific_text(np.signbit(values), mantissas, exponents)
 
 
-def _format_exactly(value: float) -> str:
-    mantissa, exponent = f"{value:.6E}".split("E")
-    return f"{mantissa.rstrip('0').rstrip('.')}E{int(exponent)}"
+def _exact_parts(value: float) -> tuple[int, int]:
+    mantissa, exponent = f"{value:.{_DIGITS - 1}E}".split("E")
+    return int(mantissa.replace(".", "")), int(exponent)
 
 
 def _decimal_parts(
     values: FloatArray,
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
     """Return seven-digit mantissas, exponents, and where double arithmetic cannot tell how to round."""
     nonzero = values > 0
     safe = np.where(nonzero, values, 1.0)
@@ -114,37 +114,43 @@ def _decimal_parts(
     rounded = np.rint(scaled)
     unsure = np.abs(np.abs(scaled - rounded) - 0.5) < _UNSURE
     unsure |= (scaled < 10 ** (_DIGITS - 1)) | (rounded >= 10**_DIGITS) | ~plain
-    mantissas = np.where(nonzero & ~unsure, rounded, 0).astype(np.int64)
+    mantissas = np.where(nonzero & ~unsure, rounded, 0).astype(np.uint32)
     return mantissas, np.where(nonzero, exponents, 0), unsure & nonzero
 
 
 def _scientific_text(
-    negative: npt.NDArray[np.bool_], mantissas: npt.NDArray[np.int64], exponents: npt.NDArray[np.int64]
+    negative: npt.NDArray[np.bool_], mantissas: npt.NDArray[np.uint32], exponents: npt.NDArray[np.int64]
 ) -> pa.StringArray:
-    """Lay every number out in a row of fixed width and keep the characters that it needs."""
-    # columns: sign, digit, point, six digits, E, sign of the exponent, three digits of the exponent
-    characters = np.empty((len(mantissas), 14), np.uint8)
+    """Lay every number out at a fixed width, a row for each place, and keep the characters that it needs."""
+    # rows: sign, digit, point, six digits, E, sign of the exponent, three digits of the exponent
+    characters = np.empty((14, len(mantissas)), np.uint8)
     kept = np.ones(characters.shape, bool)
-    characters[:, [0, 2, 9, 10]] = np.frombuffer(b"-.E-", np.uint8)
-    kept[:, 0] = negative
-    rest = mantissas
+    characters[[0, 2, 9, 10]] = np.frombuffer(b"-.E-", np.uint8)[:, np.newaxis]
+    kept[0] = negative
     following = np.zeros(len(mantissas), bool)
-    for column in (8, 7, 6, 5, 4, 3, 1):
-        rest, digit = np.divmod(rest, 10)
-        characters[:, column] = digit + ord("0")
-        following = following | (digit > 0)
-        kept[:, column] = following
-    kept[:, 2] = kept[:, 3]
-    kept[:, 1] = True
-    kept[:, 10] = exponents < 0
-    rest = np.abs(exponents)
-    kept[:, 11] = rest >= 100
-    kept[:, 12] = rest >= 10
-    for column in (13, 12, 11):
-        rest, digit = np.divmod(rest, 10)
-        characters[:, column] = digit + ord("0")
-    ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(kept.sum(axis=1))]).astype(np.int32)
-    return pa.StringArray.from_buffers(len(mantissas), pa.py_buffer(ends), pa.py_buffer(characters[kept]))
+    for row, digit in zip((8, 7, 6, 5, 4, 3, 1), _last_digits(mantissas, _DIGITS), strict=True):
+        characters[row] = digit + _DIGIT_ZERO
+        following |= digit > 0
+        kept[row] = following
+    kept[2] = kept[3]
+    kept[1] = True
+    kept[10] = exponents < 0
+    sizes = np.abs(exponents).astype(np.uint32)
+    kept[11] = sizes >= 100
+    kept[12] = sizes >= 10
+    for row, digit in zip((13, 12, 11), _last_digits(sizes, 3), strict=True):
+        characters[row] = digit + _DIGIT_ZERO
+    ends = np.zeros(len(mantissas) + 1, np.int32)
+    np.cumsum(kept.view(np.uint8).sum(axis=0, dtype=np.uint8), out=ends[1:])
+    return pa.StringArray.from_buffers(len(mantissas), pa.py_buffer(ends), pa.py_buffer(characters.T[kept.T]))
+
+
+def _last_digits(values: npt.NDArray[np.uint32], count: int) -> Iterator[npt.NDArray[np.uint8]]:
+    """Yield so many decimal digits, the last one first."""
+    for _ in range(count):
+        rest = values // _TEN  # of 32 bits, by one number: numpy's fast division, which divmod does not use
+        yield (values - rest * _TEN).astype(np.uint8)
+        values = rest
 
 
 def format_numbers(values: FloatArray, precision: Precision) -> pa.StringArray:
