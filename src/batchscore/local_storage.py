@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -70,7 +71,7 @@ class LocalStorage:
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """See Storage.list; a missing folder has no files."""
         with _local_errors("input", prefix, InputError):
-            for path in sorted(self._walk(locations.local_path(prefix).rstrip("/"))):
+            for path in sorted(_files_below(locations.local_path(prefix).rstrip("/"))):
                 yield _stored(f"file://{path}", Path(path).stat())
 
     def list_folder(self, prefix: str) -> Iterator[StoredObject]:
@@ -80,16 +81,6 @@ class LocalStorage:
             for path in sorted(folder.iterdir()) if folder.is_dir() else []:
                 if path.is_file():
                     yield _stored(f"file://{path}", path.stat())
-
-    def _walk(self, folder: str) -> Iterator[str]:
-        if not Path(folder).is_dir():
-            return
-        seen: set[str] = set()
-        for root, folders, names in os.walk(folder, onerror=_raise, followlinks=True):
-            folders[:] = [name for name in folders if os.path.realpath(f"{root}/{name}") not in seen]
-            seen.update(os.path.realpath(f"{root}/{name}") for name in folders)
-            for name in names:
-                yield f"{root}/{name}"
 
     def stat(self, uri: str) -> StoredObject:
         """See Storage.stat."""
@@ -121,8 +112,7 @@ class LocalStorage:
         """See Storage.put: written beside its place and moved there."""
         path = self._place(uri)
         with _local_errors("output", uri, CommitError):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".tmp", delete=False) as file:
+            with _temporary_beside(path, delete=False) as file:
                 try:
                     digest = _copy(content, file)
                     file.close()
@@ -137,8 +127,7 @@ class LocalStorage:
         """See Storage.put_new: a hard link is atomic, so no reader ever sees half a file."""
         path = self._place(uri)
         with _local_errors("output", uri, CommitError):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".tmp") as file:
+            with _temporary_beside(path, delete=True) as file:
                 content.seek(0)
                 digest = _copy(content, file)
                 file.flush()
@@ -158,6 +147,40 @@ class LocalStorage:
             with suppress(OSError):  # a folder that holds more, or is no more
                 for parent in takewhile(lambda folder: FOLDER in folder.parts, path.parents):
                     parent.rmdir()
+
+
+def _files_below(folder: str) -> Iterable[str]:
+    """Return each file once, whatever links lead to it: by its path without a link, where it has one."""
+    found: dict[str, str] = {}  # by real path
+    links: list[str] = []
+    seen: set[str] = set()
+    waiting = deque([folder] if Path(folder).is_dir() else [])
+    while waiting:
+        for root, folders, names in os.walk(waiting.popleft(), onerror=_raise):
+            real = os.path.realpath(root)
+            folders.sort()
+            if real in seen:
+                folders.clear()
+                continue
+            seen.add(real)
+            waiting += [f"{root}/{name}" for name in folders if Path(root, name).is_symlink()]
+            plain = [name for name in names if not Path(root, name).is_symlink()]
+            found.update((f"{real}/{name}", f"{root}/{name}") for name in plain)
+            links += [f"{root}/{name}" for name in set(names).difference(plain)]
+    for link in sorted(links):
+        found.setdefault(os.path.realpath(link), link)
+    return found.values()
+
+
+def _temporary_beside(path: Path, delete: bool) -> tempfile._TemporaryFileWrapper[bytes]:
+    for tries_left in reversed(range(5)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            return tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".tmp", delete=delete)
+        except FileNotFoundError:  # another job has just removed the folder, since it was empty
+            if not tries_left:
+                raise
+    raise AssertionError
 
 
 def _copy(source: IO[bytes], target: IO[bytes]) -> str:

@@ -1,7 +1,10 @@
 import io
 import os
+import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO, Any
 
 import pytest
 from tests.broken import BreaksAtRead
@@ -32,6 +35,46 @@ def test_a_linked_folder_is_listed_and_a_circle_ends(tmp_path: Path) -> None:
     (tmp_path / "real" / "circle").symlink_to(tmp_path / "real")
     listed = [item.uri for item in STORAGE.list(f"file://{tmp_path}/in/")]
     assert listed == [f"file://{tmp_path}/in/link/b.csv"]
+
+
+@pytest.mark.parametrize("link", ["latest", "0-latest", "2026/day=24/circle"])
+@pytest.mark.parametrize("target", ["2026/day=24", ".", "2026"])
+def test_a_folder_that_a_link_leads_to_as_well_is_listed_once_and_by_its_own_name(
+    link: str, target: str, tmp_path: Path
+) -> None:
+    (tmp_path / "in" / "2026" / "day=24").mkdir(parents=True)
+    (tmp_path / "in" / "2026" / "day=24" / "a.csv").write_text("a")
+    (tmp_path / "in" / "b.csv").write_text("b")
+    (tmp_path / "in" / link).symlink_to(tmp_path / "in" / target)
+    listed = [item.uri for item in STORAGE.list(f"file://{tmp_path}/in/")]
+    assert listed == [f"file://{tmp_path}/in/2026/day=24/a.csv", f"file://{tmp_path}/in/b.csv"]
+
+
+def test_a_file_that_links_lead_to_is_listed_once(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name in ("in/b.csv", "elsewhere.csv"):
+        (tmp_path / name).write_text("x")
+    (tmp_path / "in" / "a.csv").symlink_to(tmp_path / "in" / "b.csv")
+    (tmp_path / "in" / "c.csv").symlink_to(tmp_path / "elsewhere.csv")
+    (tmp_path / "in" / "d.csv").symlink_to(tmp_path / "elsewhere.csv")
+    listed = [item.uri for item in STORAGE.list(f"file://{tmp_path}/in/")]
+    assert listed == [f"file://{tmp_path}/in/b.csv", f"file://{tmp_path}/in/c.csv"]
+
+
+@pytest.mark.parametrize("write", [STORAGE.put, STORAGE.put_new])
+def test_a_folder_that_another_job_removes_meanwhile_is_made_again(
+    write: Callable[[str, IO[bytes]], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, times = tempfile.NamedTemporaryFile, iter(range(9))
+
+    def open_file(**keys: Any) -> Any:
+        if next(times) == 0:
+            keys["dir"].rmdir()
+        return plain(**keys)
+
+    monkeypatch.setattr(tempfile, "NamedTemporaryFile", open_file)
+    write(f"file://{tmp_path}/folder/x", io.BytesIO(b"x"))
+    assert (tmp_path / "folder" / "x").read_bytes() == b"x"
 
 
 def test_a_replaced_file_is_noticed_by_its_etag(tmp_path: Path) -> None:
