@@ -64,14 +64,16 @@ def _client(endpoint: str | None, region: str | None, owner: str | None) -> S3Cl
 
 
 def _error_code(error: Exception) -> str:
-    response: dict[str, Any] = getattr(error, "response", None) or {}  # None where the connection broke
-    return str(response.get("Error", {}).get("Code", type(error).__name__))
+    return str(_response(error).get("Error", {}).get("Code", type(error).__name__))
 
 
 def _status(error: Exception) -> int | None:
-    response: dict[str, Any] = getattr(error, "response", {})
-    status: int | None = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    status: int | None = _response(error).get("ResponseMetadata", {}).get("HTTPStatusCode")
     return status
+
+
+def _response(error: Exception) -> dict[str, Any]:
+    return getattr(error, "response", None) or {}  # None where the connection broke
 
 
 _MISSING = {"404", "NoSuchKey", "NoSuchBucket", "NotFound"}

@@ -3,6 +3,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import IO, TYPE_CHECKING, Any, cast
 
 import boto3
@@ -23,7 +24,7 @@ from batchscore.job import commit_manifest
 from batchscore.s3_storage import S3Storage
 from batchscore.storage import StoredObject
 from tests.broken import BreaksAtRead
-from tests.s3.proxy import Answer, Forward, Proxy, cut_body, lose_answer, refuse
+from tests.s3.proxy import Answer, Forward, Proxy, cut_body, land_and_drop, lose_answer, refuse
 from tests.s3.server import LISTING_PAGE_OBJECTS
 
 if TYPE_CHECKING:
@@ -433,6 +434,18 @@ WRITES: dict[str, Operation] = {
     "put_new": lambda storage, uri: storage.put_new(uri, io.BytesIO(b"content")),
     "delete": lambda storage, uri: storage.delete(uri),
 }
+
+
+@pytest.mark.parametrize("operation", READS.values(), ids=list(READS))
+def test_a_connection_that_breaks_at_every_try_is_a_transient_error(
+    storage: S3Storage, proxy: Proxy, bucket: str, operation: Operation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _: None))  # between its tries
+    for method in ("GET", "HEAD"):
+        proxy.play(method, "", land_and_drop)
+
+    with pytest.raises(TransientReadError, match=r"expected an answer, got \w+Error"):
+        operation(storage, f"s3://{bucket}/a.csv")
 
 
 def refuse_all(proxy: Proxy, status: int, code: str) -> None:
