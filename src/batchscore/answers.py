@@ -16,11 +16,16 @@ def error_answer(error: BatchScoreError) -> str:
     return json.dumps({"error": type(error).__name__, "message": str(error)})
 
 
+def answered_error(answer: str) -> BatchScoreError:
+    """Return the error that an answer tells."""
+    raw = json.loads(answer)
+    return ERRORS_BY_NAME.get(raw["error"], ScoringError)(raw["message"])
+
+
 def raise_answered(answer: str) -> None:
     """Raise the error that an answer is, if it is one."""
     if answer.startswith("{"):
-        raw = json.loads(answer)
-        raise ERRORS_BY_NAME.get(raw["error"], ScoringError)(raw["message"])
+        raise answered_error(answer)
 
 
 def as_line(value: PartFile | WrittenFile) -> str:

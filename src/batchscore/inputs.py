@@ -18,6 +18,7 @@ from batchscore.storage import StoredObject, storage_for
 
 _SCHEMA_ENDING = ".schema"
 _THREADS = 16
+_FAULTS_TOLD = 100
 
 
 def list_inputs(config: JobConfig) -> tuple[list[StoredObject], list[tuple[str, str]]]:
@@ -132,4 +133,6 @@ def raise_together(faults: Sequence[BatchScoreError]) -> None:
     if len(faults) == 1:
         raise faults[0]
     if faults:
-        raise InputError("\n  ".join([f"{len(faults)} faults in the inputs:", *map(str, faults)])) from faults[0]
+        told = "" if len(faults) <= _FAULTS_TOLD else f", the first {_FAULTS_TOLD} of them"
+        lines = [f"{len(faults)} faults in the inputs{told}:", *map(str, faults[:_FAULTS_TOLD])]
+        raise InputError("\n  ".join(lines)) from faults[0]

@@ -37,7 +37,7 @@ from batchscore.model_files import pack_model
 from batchscore.new_inputs import bind_inputs, check_still_new
 from batchscore.outputs import Outputs, new_id
 from batchscore.plan import Plan
-from batchscore.planning import LoadedModel, load_model, make_plan, plan_without_headers
+from batchscore.planning import LoadedModel, load_model, make_plan, plan_without_headers, too_many_to_look_at
 from batchscore.process import StopRequested, log_file, signals_as_errors, temporary_folder, written_down
 from batchscore.progress import progress_report
 from batchscore.receipts import check_present
@@ -88,6 +88,8 @@ class _Job:
             with self.clock("plan"):
                 plan = plan_without_headers(self.config, model) if finished else make_plan(self.config, model)
             self._check_committed(plan)
+            if not finished:
+                self._look_at_many(spark, plan)
             prediction, existed = self._create_record(plan)
             if self._is_finished():
                 return self._report_again(plan, prediction)
@@ -123,6 +125,20 @@ class _Job:
                 scored = set(read_sources(content, self.outputs.extended_manifest))
                 others = scored.symmetric_difference(item.source for item in plan.inputs)
                 _check_same_parameters(plan, committed, others)
+
+    def _look_at_many(self, spark: BackgroundSpark, plan: Plan) -> None:
+        """Let Spark look at inputs that are too many for the driver, so that no fault shows when most are scored."""
+        if not too_many_to_look_at(plan):
+            return
+        from batchscore.tasks import look_at_inputs
+
+        session = self._session(spark)
+        with self.clock("look_at_inputs"):
+            look_at_inputs(session, plan)
+
+    def _session(self, spark: BackgroundSpark) -> SparkSession:
+        with self.clock("start_spark"):
+            return spark.session()
 
     def _create_record(self, plan: Plan) -> tuple[BatchPrediction, bool]:
         """Bind the id to this job, or find it bound to the same one before."""
@@ -162,8 +178,7 @@ class _Job:
             return [], count([])
         from batchscore.tasks import score
 
-        with self.clock("start_spark"):
-            session = spark.session()
+        session = self._session(spark)
         archive = pack_model(model.folder)
         with self.clock("score"), progress_report(plan) as report:
             parts = score(session, plan, archive, resuming, report)

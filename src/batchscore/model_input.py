@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -11,7 +12,21 @@ import pandas as pd
 import pyarrow as pa
 
 from batchscore.categories import ModelInput
-from batchscore.schema import Column
+from batchscore.schema import Column, Columns, ColumnType
+
+_ARRAY_TYPES: dict[str, ColumnType] = {"bool": "boolean", "int32": "integer", "int64": "long", "float32": "float"}
+
+
+def fitting_array(columns: Columns, tensor_dtype: str | None) -> Columns:
+    """Return columns in which a value is invalid that the array which the model takes cannot hold.
+
+    An array of whole numbers holds no missing value either. ``tensor_dtype`` is None for a model of named columns.
+    """
+    if tensor_dtype not in _ARRAY_TYPES:
+        return columns
+    kind, whole = _ARRAY_TYPES[tensor_dtype], tensor_dtype != "float32"
+    inputs = (replace(column, type=kind, required=column.required or whole) for column in columns.inputs)
+    return replace(columns, inputs=tuple(inputs))
 
 
 def to_model_input(
@@ -29,6 +44,8 @@ def to_model_input(
     if isinstance(inputs, np.ndarray):
         if tensor_dtype is not None:
             return np.ascontiguousarray(inputs, dtype=tensor_dtype)
+        if columns[0].type == "float":
+            inputs = inputs.astype(np.float32)
         return pd.DataFrame(inputs, columns=[column.name for column in columns], copy=False)
     arrays: dict[str, Any] = {}
     for place, column in enumerate(columns):

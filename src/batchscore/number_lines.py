@@ -23,6 +23,7 @@ FloatArray = npt.NDArray[np.float64]
 _ByteArray = npt.NDArray[np.uint8]
 
 _PIECE_BYTES = 1024 * 1024  # read at a time, so that most of what is made of it stays in the processor's cache
+_LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 _SPACE, _COMMA, _MINUS, _ZERO, _OPEN, _CLOSE = b" ,-0[]"
 
 _of_thread = threading.local()
@@ -40,8 +41,8 @@ def read_number_lines(
     data: bytes, starts: IntArray, binding: Binding, columns: Columns, text: TextFormat
 ) -> NumberLines | None:
     """Return the numbers of clean lines, or None if there may be anything else among them."""
-    plain = all(column.type == "double" and not column.binary_words for column in columns.inputs)
-    if not plain or not binding.positions:
+    types = {column.type for column in columns.inputs}
+    if types not in ({"double"}, {"float"}) or any(column.binary_words for column in columns.inputs):
         return None
     if b'"' in data or b"[" in data:  # pysimdjson would flatten a nested array
         return None
@@ -52,7 +53,7 @@ def read_number_lines(
     for first, last in _pieces(starts):
         start, stop = starts[first], starts[last]
         piece = _read(data[start:stop], starts[first : last + 1] - start, binding, text)
-        if piece is None:
+        if piece is None or (types == {"float"} and np.abs(piece.numbers).max() > _LARGEST_FLOAT32):
             return None
         by_column[:, first:last] = piece.numbers.T[order]
         for position, cells in piece.texts.items():

@@ -10,6 +10,7 @@ from batchscore.config import JobConfig
 from batchscore.flavors import predictor_settings
 from batchscore.inputs import check_headers, find_schema, raise_together
 from batchscore.model import ModelVersion, resolve_model, threshold_in_force
+from batchscore.model_input import fitting_array
 from batchscore.new_inputs import SCORED_BEFORE, choose_inputs
 from batchscore.outputs import new_id
 from batchscore.plan import (
@@ -23,7 +24,7 @@ from batchscore.plan import (
     with_headers,
 )
 from batchscore.predictor import Predictor, load_predictor
-from batchscore.schema import Columns, ColumnType, resolve_columns
+from batchscore.schema import resolve_columns
 
 log = logging.getLogger(__name__)
 
@@ -50,18 +51,24 @@ def load_model(config: JobConfig, folder: Path) -> LoadedModel:
 
 
 def make_plan(config: JobConfig, model: LoadedModel) -> Plan:
-    """Return the plan of a job; raises ConfigError, InputError or ModelError."""
+    """Return the plan of a job; raises ConfigError, InputError or ModelError.
+
+    Its inputs can be read and fit the model, but for those of one split where all are too many for the driver.
+    """
     plan = plan_without_headers(config, model)
     several = [item for item in plan.inputs if item.split_count > 1]
-    # Where inputs are few, what cannot be read is found before anything is scored. Where they are many, a request for
-    # each would take longer than that is worth: the task of a one-split input finds it.
-    looked_at = plan.inputs if len(plan.inputs) <= _FEW_INPUTS else several
+    looked_at = several if too_many_to_look_at(plan) else plan.inputs
     headers, faults = check_headers(looked_at, plan.spec)
     raise_together(faults)
     needed = {item.source.uri: headers[item.source.uri] for item in several if item.source.uri in headers}
     plan = replace(plan, inputs=with_headers(plan.inputs, needed))
     _log_plan(plan)
     return plan
+
+
+def too_many_to_look_at(plan: Plan) -> bool:
+    """Tell whether the inputs of one split are left to be looked at by Spark."""
+    return len(plan.inputs) > _FEW_INPUTS
 
 
 def plan_without_headers(config: JobConfig, model: LoadedModel) -> Plan:
@@ -71,7 +78,7 @@ def plan_without_headers(config: JobConfig, model: LoadedModel) -> Plan:
     check_inputs(sources, config.output)
     schema, schema_digest = find_schema(config)
     columns = resolve_columns(version.pinned_uri, version.signature, schema, config.has_header)
-    columns = _whole_numbers_required(columns, version.tensor_dtype)
+    columns = fitting_array(columns, version.tensor_dtype)
     spec = JobSpec(
         id=config.id or new_id(),
         config=config,
@@ -85,14 +92,6 @@ def plan_without_headers(config: JobConfig, model: LoadedModel) -> Plan:
     )
     inputs = make_inputs(sources, naming_root(config.input), config.split_bytes)
     return Plan(spec, inputs, make_splits(inputs, config.split_bytes), tuple(skipped))
-
-
-def _whole_numbers_required(columns: Columns, tensor_dtype: str | None) -> Columns:
-    """Make a record with a missing value or a fraction invalid where the model takes an array that cannot hold it."""
-    if tensor_dtype is None or tensor_dtype.startswith("float"):
-        return columns
-    kind: ColumnType = {"bool": "boolean", "int32": "integer"}.get(tensor_dtype, "long")  # type: ignore[assignment] # literals
-    return replace(columns, inputs=tuple(replace(column, type=kind, required=True) for column in columns.inputs))
 
 
 def _log_plan(plan: Plan) -> None:

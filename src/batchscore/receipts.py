@@ -28,25 +28,24 @@ def write_receipt(storage: Storage, uri: str, parameters: Mapping[str, str], par
 
 def finished_parts(
     storage: Storage, uri: str, spec: JobSpec, work: Sequence[tuple[Split, InputFile]]
-) -> list[PartFile] | None:
-    """Return the records that an earlier run of the same job left of a task.
+) -> list[PartFile | None]:
+    """Return for each split of a task the record that an earlier run of the same job left of its part.
 
-    None if there are none, they are of other parameters, splits or places than the plan's, or an object they tell of is
-    not there unchanged.
+    None for a part that is of another split or place than the plan's, or whose object is not there unchanged; for all
+    parts if there are no records, or they are of other parameters or of another number of splits.
     """
+    none: list[PartFile | None] = [None] * len(work)
     try:
         receipt = read_json(storage.read(uri))
         parts = [PartFile.from_dict(raw) for raw in receipt["parts"]]
     except (ObjectMissingError, ValueError, TypeError, KeyError):
-        return None
+        return none
     if receipt.get("parameters") != spec.parameters or len(parts) != len(work):
-        return None
-    if not all(_is_of(part, split, source, spec) for part, (split, source) in zip(parts, work, strict=True)):
-        return None
-    written = [file for part in parts for file in (part.file, part.rejected) if file is not None]
-    if not all(_is_unchanged(storage, file) for file in written):
-        return None
-    return [replace(part, reused=True) for part in parts]
+        return none
+    return [
+        replace(part, reused=True) if _is_of(part, split, source, spec) and _is_there(storage, part) else None
+        for part, (split, source) in zip(parts, work, strict=True)
+    ]
 
 
 def check_present(storage: Storage, files: Iterable[WrittenFile]) -> None:
@@ -68,6 +67,10 @@ def _is_of(part: PartFile, split: Split, source: InputFile, spec: JobSpec) -> bo
         and part.file.uri == spec.outputs.part(source.name, split.number, source.split_count)
         and (part.rejected is None or part.rejected.uri == spec.outputs.rejected(source.name, split.number))
     )
+
+
+def _is_there(storage: Storage, part: PartFile) -> bool:
+    return all(_is_unchanged(storage, file) for file in (part.file, part.rejected) if file is not None)
 
 
 def _is_unchanged(storage: Storage, written: WrittenFile) -> bool:

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING
 
 from pyspark.accumulators import Accumulator, AccumulatorParam
 
-from batchscore.answers import AnsweredParts, answered_parts, as_line, error_answer, raise_answered, read_file
+from batchscore.answers import (
+    AnsweredParts,
+    answered_error,
+    answered_parts,
+    as_line,
+    error_answer,
+    raise_answered,
+    read_file,
+)
 from batchscore.blocks import Block, read_first
 from batchscore.errors import (
     BatchScoreError,
@@ -22,11 +30,12 @@ from batchscore.errors import (
     TransientReadError,
 )
 from batchscore.flavors import PredictorSettings, predictor_settings
+from batchscore.inputs import check_headers, raise_together
 from batchscore.joining import JoinTask, join_parts
 from batchscore.manifest import PartFile, WrittenFile
 from batchscore.model import ModelVersion
 from batchscore.model_files import unpack_model
-from batchscore.plan import InputFile, JobSpec, Plan, Split, pack_tasks
+from batchscore.plan import InputFile, JobSpec, Plan, Split, make_splits, pack_tasks
 from batchscore.predictor import Predictor, load_predictor
 from batchscore.process import hide_warnings
 from batchscore.receipts import finished_parts, write_receipt
@@ -81,6 +90,7 @@ class ScoringBroadcast:
     resuming: bool
 
 
+_INPUTS_LOOKED_AT = 256  # by one task: a few seconds of it
 _SPLITS_AT_ONCE = 4  # for each of them a few blocks are held
 
 _loaded: dict[str, Predictor] = {}
@@ -110,6 +120,25 @@ def _error_answer(error: BatchScoreError) -> str:
     if _retryable(error):
         raise error
     return error_answer(error)
+
+
+def look_at_inputs(spark: SparkSession, plan: Plan) -> None:
+    """Look at the beginning of each input of one split, by many tasks; raises InputError that tells all faults."""
+    inputs = tuple(item for item in plan.inputs if item.split_count == 1)
+    splits = make_splits(inputs, plan.spec.config.split_bytes)
+    waiting = iter(splits)
+    workload = make_workload(inputs, splits, iter(lambda: list(islice(waiting, _INPUTS_LOOKED_AT)), []))
+    broadcast = spark.sparkContext.broadcast((plan.spec, workload))
+
+    def work(number: int) -> str:
+        spec, shared = broadcast.value
+        _, faults = check_headers([source for _, source in shared.task(number)], spec)
+        return "\n".join(map(_error_answer, faults))
+
+    description = f"batchscore {plan.spec.id}: look at {len(inputs)} inputs"
+    answers = run_tasks(spark, len(workload), work, f"batchscore-look-{plan.spec.id}", description, lambda: None)
+    broadcast.unpersist()
+    raise_together([answered_error(line) for answer in answers for line in answer.split("\n") if line])
 
 
 def score(
@@ -168,18 +197,17 @@ def _task_parts(shared: ScoringBroadcast, number: int, progress: Accumulator[Pro
     spec = shared.spec
     work = shared.workload.task(number)
     storage, receipt = storage_for(spec.config.output, spec.config.s3), spec.outputs.receipt(number)
-    if shared.resuming:
-        finished = finished_parts(storage, receipt, spec, work)
-        if finished is not None:
-            for (split, _), part in zip(work, finished, strict=True):
-                progress.add(_progress_of(split, part))
-            return finished
-    predictor = loaded_predictor(shared.model_archive, spec.model, shared.settings)
+    finished = finished_parts(storage, receipt, spec, work) if shared.resuming else [None] * len(work)
+    missing = [item for item, part in zip(work, finished, strict=True) if part is None]
+    scored: Iterator[PartFile] = iter(())
+    if missing:
+        scored = score_splits(missing, spec, loaded_predictor(shared.model_archive, spec.model, shared.settings))
     parts = []
-    for (split, _), part in zip(work, score_splits(work, spec, predictor), strict=True):
-        parts.append(part)
-        progress.add(_progress_of(split, part))
-    write_receipt(storage, receipt, spec.parameters, parts)
+    for (split, _), part in zip(work, finished, strict=True):
+        parts.append(part or next(scored))
+        progress.add(_progress_of(split, parts[-1]))
+    if missing:
+        write_receipt(storage, receipt, spec.parameters, parts)
     return parts
 
 

@@ -6,6 +6,7 @@ import gzip
 import json
 import logging
 import os
+import re
 import shutil
 import time
 import warnings
@@ -24,7 +25,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from batchscore import job as job_module
-from batchscore import planning
+from batchscore import planning, tasks
 from batchscore.errors import (
     CommitError,
     ConfigError,
@@ -385,16 +386,15 @@ def test_too_large_a_fraction_of_invalid_records_fails_the_job(model_uri: str, r
 
 
 @pytest.fixture(params=["few inputs", "many inputs"])
-def few_inputs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """Whether the driver looks at every input before there is a job; where they are many, the tasks do."""
-    few = bool(request.param == "few inputs")
-    if not few:
+def _few_or_many(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The driver looks at few inputs by itself, at many through Spark."""
+    if request.param == "many inputs":
         monkeypatch.setattr(planning, "_FEW_INPUTS", 0)
-    return few
 
 
-def test_a_file_with_a_wrong_header_ends_the_job_by_the_file_s_name(
-    few_inputs: bool, model_uri: str, run: Runner, tmp_path: Path
+@pytest.mark.usefixtures("_few_or_many")
+def test_a_file_with_a_wrong_header_ends_the_job_by_the_file_s_name_before_it_begins(
+    model_uri: str, run: Runner, tmp_path: Path
 ) -> None:
     _write_people(tmp_path / "in" / "a.csv", 5, 8)
     (tmp_path / "in" / "wrong.csv").write_text("id,age,visits,label\nx,1,2,3\ny,1,2,3\nz,1,2,3\n")
@@ -403,11 +403,12 @@ def test_a_file_with_a_wrong_header_ends_the_job_by_the_file_s_name(
         run(model_uri, input=f"{tmp_path}/in/")
 
     assert caught.value.exit_code == 3
-    _assert_ended(run.job(), few_inputs, "wrong.csv")
+    assert not (run.job().output / "batch-prediction").exists()
 
 
-def test_a_damaged_compressed_file_ends_the_job_by_the_file_s_name(
-    few_inputs: bool, model_uri: str, run: Runner, tmp_path: Path
+@pytest.mark.usefixtures("_few_or_many")
+def test_a_damaged_compressed_file_ends_the_job_by_the_file_s_name_before_it_begins(
+    model_uri: str, run: Runner, tmp_path: Path
 ) -> None:
     _write_people(tmp_path / "in" / "a.csv", 500, 9)
     content = gzip.compress((tmp_path / "in" / "a.csv").read_bytes())
@@ -416,15 +417,24 @@ def test_a_damaged_compressed_file_ends_the_job_by_the_file_s_name(
     with pytest.raises(InputError, match=r"in/cut\.csv\.gz: expected a whole gzip stream"):
         run(model_uri, input=f"{tmp_path}/in/")
 
-    _assert_ended(run.job(), few_inputs, "cut.csv.gz")
+    assert not (run.job().output / "batch-prediction").exists()
 
 
-def _assert_ended(job: Job, before_it_began: bool, message: str) -> None:
-    if before_it_began:
-        assert not job.path(".json").exists()
-        assert not job.path(".manifest.json").exists()
-    else:
-        _assert_failed(job, message)
+@pytest.mark.usefixtures("_few_or_many")
+def test_every_input_with_a_fault_is_told_at_once(
+    model_uri: str, run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "_INPUTS_LOOKED_AT", 2)
+    for number in range(7):
+        _write_people(tmp_path / "in" / f"{number}.csv", 5, number)
+    for number in (1, 2, 6):
+        (tmp_path / "in" / f"{number}.csv").write_text("id,age,visits,label\nx,1,2,3\n")
+
+    with pytest.raises(InputError, match="3 faults in the inputs:") as caught:
+        run(model_uri, input=f"{tmp_path}/in/")
+
+    assert re.findall(r"/in/(\d)\.csv", str(caught.value)) == ["1", "2", "6"]
+    assert not (run.job().output / "batch-prediction").exists()
 
 
 def test_a_model_that_answers_with_something_else_fails_the_job(
@@ -494,6 +504,25 @@ def test_parts_that_are_gone_or_changed_are_scored_again(
 
     assert (summary["part_count"], summary["reused_part_count"]) == (len(parts), len(parts) - 4)
     assert run.job().lines("people.csv") == expected
+
+
+def test_of_a_task_of_many_files_only_the_part_that_is_gone_is_scored_again(
+    model_uri: str, run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = {name: _write_people(tmp_path / "in" / name, 5, seed) for seed, name in enumerate(("a", "b", "c"))}
+    keys: dict[str, Any] = {"input": f"{tmp_path}/in/"}
+    _fail_at_commit(run, model_uri, keys, monkeypatch)
+    folder = run.job().output / "batch-prediction"
+    assert [path.name for path in (folder / "in-progress" / "job").glob("task-*")] == ["task-00000000.json"]
+    kept, gone = folder / "result/job-a/part-00000.csv.gz", folder / "result/job-b/part-00000.csv.gz"
+    gone.unlink()
+    before = kept.stat().st_mtime_ns
+
+    summary = run.summary(model_uri, **keys)
+
+    assert (summary["part_count"], summary["reused_part_count"]) == (3, 2)
+    assert kept.stat().st_mtime_ns == before
+    assert {name: run.job().lines(name) for name in expected} == expected
 
 
 def test_a_killed_job_goes_on_though_its_record_says_in_progress(

@@ -57,6 +57,13 @@ def test_a_line_that_is_not_two_plain_numbers_gives_no_matrix(line: bytes) -> No
     assert read(b"1,2\n" + line + b"\n3,4\n", columns) is None
 
 
+@pytest.mark.parametrize("line", [b"1,3.5e38", b"-1e39,2"])
+def test_a_number_beyond_float32_gives_no_matrix_of_float_columns(line: bytes) -> None:
+    columns = Columns(tuple(Column(name, "float") for name in "xy"), None, None, ("x", "y"), has_header=False)
+    assert read(b"1,3.4e38\n-3.4e38,2\n", columns) is not None
+    assert read(b"1,2\n" + line + b"\n", columns) is None
+
+
 def test_cells_missing_in_one_line_are_not_made_up_for_by_more_in_another() -> None:
     assert read(b"1,2,3\n4\n", numbers_only("x", "y")) is None
     assert read(b"1\n2,3,4\n", numbers_only("x", "y")) is None
@@ -73,11 +80,14 @@ def test_a_zero_keeps_its_sign() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    "column", [Column("x", "long"), Column("x", "float"), Column("x", "double", binary_words=True)]
-)
-def test_other_types_than_double_are_left_to_the_reader_of_values(column: Column) -> None:
+@pytest.mark.parametrize("column", [Column("x", "long"), Column("x", "double", binary_words=True)])
+def test_other_types_than_double_and_float_are_left_to_the_reader_of_values(column: Column) -> None:
     assert read(b"1\n", Columns((column,), None, None, ("x",), has_header=False)) is None
+
+
+def test_columns_of_double_and_float_are_no_one_matrix() -> None:
+    columns = Columns((Column("x", "double"), Column("y", "float")), None, None, ("x", "y"), has_header=False)
+    assert read(b"1,2\n", columns) is None
 
 
 def test_each_column_lies_in_one_piece_as_pandas_would_have_it() -> None:

@@ -35,8 +35,12 @@ class Task:
     def rewrite(self, receipt: Any) -> None:
         self.storage.put(self.uri, io.BytesIO(json.dumps(receipt).encode()))
 
-    def found(self) -> list[PartFile] | None:
+    def found(self) -> list[PartFile | None]:
         return finished_parts(self.storage, self.uri, self.spec, self.work)
+
+    @property
+    def scored_again(self) -> list[int]:
+        return [split.index for (split, _), part in zip(self.work, self.found(), strict=True) if part is None]
 
 
 @pytest.fixture
@@ -57,17 +61,16 @@ def task(tmp_path: Path) -> Task:
 
 
 def test_a_finished_task_is_found_with_its_parts(task: Task) -> None:
-    parts = task.found()
-    assert parts is not None
+    parts = [part for part in task.found() if part is not None]
     assert [(part.split_index, part.reused) for part in parts] == [(0, True), (1, True), (2, True), (3, True)]
 
 
-def test_a_part_that_is_gone_or_has_other_bytes_is_scored_again(task: Task) -> None:
+def test_a_part_that_is_gone_or_has_other_bytes_is_scored_again_and_no_other(task: Task) -> None:
     uri = task.spec.outputs.part(task.work[1][1].name, 1, 3)
     task.storage.put(uri, io.BytesIO(b"part X"))
-    assert task.found() is None
+    assert task.scored_again == [1]
     task.storage.delete(uri)
-    assert task.found() is None
+    assert task.scored_again == [1]
 
 
 @pytest.mark.parametrize("uri", ["file:///etc/hostname", "s3://b/other", "a\0b", ""])
@@ -76,39 +79,45 @@ def test_a_receipt_that_names_another_place_is_not_followed(task: Task, key: str
     receipt = task.receipt
     receipt["parts"][0][key] = {"uri": uri, "file_size_in_bytes": 1, "sha256": "", "etag": ""}
     task.rewrite(receipt)
-    assert task.found() is None
+    assert task.scored_again == [0]
 
 
 @pytest.mark.parametrize(
     ("key", "value"),
     [
         *(("record_count", "many"), ("invalid_reasons", [1]), ("file", None), ("file", "x"), ("seconds", 5)),
-        ("split_index", 7),
     ],
 )
 def test_a_receipt_with_a_value_of_another_kind_is_none(task: Task, key: str, value: object) -> None:
     receipt = task.receipt
     receipt["parts"][0][key] = value
     task.rewrite(receipt)
-    assert task.found() is None
+    assert task.scored_again == [0, 1, 2, 3]
+
+
+def test_the_record_of_another_split_is_none(task: Task) -> None:
+    receipt = task.receipt
+    receipt["parts"][0]["split_index"] = 7
+    task.rewrite(receipt)
+    assert task.scored_again == [0]
 
 
 @pytest.mark.parametrize("receipt", [None, [], {}, {"parts": 5}, {"parts": [5]}, {"parts": []}, "x", {"parts": "ab"}])
 def test_what_is_no_receipt_is_none(task: Task, receipt: object) -> None:
     task.rewrite(receipt)
-    assert task.found() is None
+    assert task.scored_again == [0, 1, 2, 3]
 
 
 def test_a_receipt_of_other_parameters_is_none(task: Task) -> None:
     task.rewrite(task.receipt | {"parameters": {"model": "another"}})
-    assert task.found() is None
+    assert task.scored_again == [0, 1, 2, 3]
 
 
 def test_a_job_that_goes_on_asks_for_all_of_its_files_some_at_a_time(
     task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("batchscore.receipts._ASKED_TOGETHER", 2)
-    files = [part.file for part in task.found() or []]
+    files = [part.file for part in task.found() if part is not None]
     check_present(task.storage, iter(files))
     task.storage.delete(files[1].uri, files[3].uri)
     with pytest.raises(ScoringError, match=f"part {files[1].uri}: expected 2 parts to be there still, got none"):
