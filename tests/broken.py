@@ -1,6 +1,9 @@
-"""A file that breaks while it is read."""
+"""A file that breaks while it is read, and a disk that is full."""
 
 import io
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class BreaksAtRead(io.BytesIO):
@@ -15,3 +18,14 @@ class BreaksAtRead(io.BytesIO):
         if not self._left:
             raise OSError("broken")
         return super().read(size)
+
+
+@contextmanager
+def full_disk(room_in_bytes: int) -> Iterator[None]:
+    """Let no file of this process grow further: a write fails as on a full disk, with an OSError of its own."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room_in_bytes, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)

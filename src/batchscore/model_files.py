@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import errno
 import hashlib
 import io
 import os
@@ -11,10 +12,11 @@ import tarfile
 import tempfile
 from pathlib import Path, PurePosixPath
 
-from batchscore.errors import ModelError
+from batchscore.errors import CommitError, ModelError
 
 # mlflow writes this one while downloading; it names the way a model was asked for, not the model.
 _NOT_OF_THE_MODEL = {"registered_model_meta"}
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def digest_of_files(folder: Path) -> str:
@@ -47,7 +49,8 @@ def unpack_model(archive: bytes) -> Path:
     """Unpack into a private folder of this process and return it.
 
     Under Spark it lies in the executor's own folder, which Spark removes; elsewhere it goes with the process. Whatever
-    is no plain file below the folder is refused, and nothing of the archive is left then. Raises ModelError.
+    is no plain file below the folder is refused, and nothing of the archive is left then. Raises ModelError, or
+    CommitError if there is no room.
     """
     parent = os.environ.get("SPARK_LOCAL_DIRS", "").split(",")[0] or None
     folder = Path(tempfile.mkdtemp(prefix="batchscore-model-", dir=parent))
@@ -67,6 +70,8 @@ def _unpack_into(folder: Path, archive: bytes) -> None:
                 _check_member(member)
                 files.extract(member, folder, filter="data")
     except (tarfile.TarError, OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            raise CommitError(f"temporary folder {folder}: expected room for a model, got {error.strerror}") from error
         raise ModelError(f"model archive: expected to unpack it, got {type(error).__name__}") from error
 
 

@@ -19,7 +19,7 @@ from batchscore.locations import base_name
 from batchscore.manifest import WrittenFile
 from batchscore.pairing import PairFormat, Tally, pair
 from batchscore.plan import InputFile
-from batchscore.records import ParsedBlock, parse_block
+from batchscore.records import ParsedBlock, parse_blocks
 from batchscore.rejected import RejectedFileError, rejected_rows
 from batchscore.schema import bind
 from batchscore.scoring import REJECTED_HEADER, input_blocks, take_header
@@ -136,7 +136,7 @@ def _parsed_blocks(todo: PartToRead, s3: S3Settings) -> Iterator[ParsedBlock]:
         if binding.row_id_position is None:  # one column has to be read for the lines to be parsed
             binding = replace(binding, row_id_position=0)
         if content.data:
-            yield parse_block(content, binding, columns, text)
+            yield from parse_blocks(content, binding, columns, text)
 
 
 @lru_cache(maxsize=64)

@@ -9,7 +9,7 @@ what becomes of a record never depends on its neighbours.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -29,6 +29,9 @@ from batchscore.schema import Binding, Columns
 from batchscore.values import read_csv_lines, typed_columns
 
 Stage = Literal["parse", "schema", "model"]
+
+RECORDS_TOGETHER = 256 * 1024
+"""What is made of a record, an invalid one above all, can take hundreds of bytes, however short its line is."""
 
 RAW_BYTES_KEPT = 1024
 _KEPT = RAW_BYTES_KEPT + len("\r\n")
@@ -79,16 +82,33 @@ class ParsedBlock:
         return _invalid_records(self.data, self.offset, self.line_starts, faults)
 
 
-def parse_block(block: Block, binding: Binding, columns: Columns, text: TextFormat) -> ParsedBlock:
-    """Read the records of a block into the types of ``columns``."""
+def parse_blocks(
+    block: Block, binding: Binding, columns: Columns, text: TextFormat, records_together: int = RECORDS_TOGETHER
+) -> Iterator[ParsedBlock]:
+    """Read the records of a block into the types of ``columns``, so many of them at a time at the most."""
     data = block.data if block.data.endswith(b"\n") else block.data + b"\n"
     starts = line_starts(data)
+    for first in range(0, len(starts) - 1, records_together):
+        some = starts[first : first + records_together + 1]
+        begin = int(some[0])
+        yield _parsed(block.offset + begin, data[begin : int(some[-1])], some - begin, binding, columns, text)
+
+
+def parse_block(block: Block, binding: Binding, columns: Columns, text: TextFormat) -> ParsedBlock:
+    """Read all records of a block together."""
+    [parsed] = parse_blocks(block, binding, columns, text, max(len(block.data), 1))
+    return parsed
+
+
+def _parsed(
+    offset: int, data: bytes, starts: IntArray, binding: Binding, columns: Columns, text: TextFormat
+) -> ParsedBlock:
     record_count = len(starts) - 1
     clean, lines, malformed = clean_lines(data, starts, text)
     # Lines that needed no mending stand where they stood.
     plain = read_number_lines(data, starts, binding, columns, text) if clean is data else None
     if plain is not None:
-        return _plain_block(block.offset, data, starts, plain, binding, columns)
+        return _plain_block(offset, data, starts, plain, binding, columns)
     arrays, lines, miscounted = read_csv_lines(clean, lines, binding, columns, text)
     typed, faults, invalid_values = typed_columns(arrays, binding, columns.inputs)
     found: list[Fault] = [(line, "parse", reason, None) for line, reason in sorted(malformed | miscounted)]
@@ -98,13 +118,13 @@ def parse_block(block: Block, binding: Binding, columns: Columns, text: TextForm
     valid = np.ones(len(lines), bool)
     valid[list(faults)] = False
     return ParsedBlock(
-        offset=block.offset,
+        offset=offset,
         line_starts=starts,
         lines=lines[valid],
         inputs=inputs.filter(pa.array(valid)) if faults else inputs,
         tags=_texts_at(arrays, binding.row_id_position, lines, record_count),
         labels=_labels(arrays, binding, columns, lines, record_count),
-        invalid=_invalid_records(data, block.offset, starts, found),
+        invalid=_invalid_records(data, offset, starts, found),
         invalid_values=invalid_values,
         data=data,
     )

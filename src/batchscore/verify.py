@@ -18,7 +18,7 @@ from batchscore.outputs import Outputs
 from batchscore.plan import InputFile, JobSpec, Plan
 from batchscore.planning import load_model, plan_without_headers
 from batchscore.predictor import Predictor, predict_records
-from batchscore.records import parse_block
+from batchscore.records import parse_blocks
 from batchscore.schema import bind, extra_columns
 from batchscore.scoring import input_blocks, take_header
 from batchscore.storage import storage_for
@@ -170,14 +170,16 @@ def sample_input(source: InputFile, spec: JobSpec, predictor: Predictor, sample_
             header_bytes = len(block.data) - len(content.data)
         if not content.data:
             continue
-        parsed = parse_block(content, binding, spec.columns, spec.text_format)
-        model_input = to_model_input(parsed.inputs, spec.columns.inputs, spec.model.tensor_dtype, predictor.categorical)
-        _, failures = predict_records(predictor, model_input, spec.config.max_invalid_records)
         sampled += len(content.data)
-        records += parsed.record_count
-        reasons.update(record.reason for record in parsed.invalid)
-        reasons.update(failure.reason for failure in failures)
-        values.update(parsed.invalid_values)
+        for parsed in parse_blocks(content, binding, spec.columns, spec.text_format):
+            model_input = to_model_input(
+                parsed.inputs, spec.columns.inputs, spec.model.tensor_dtype, predictor.categorical
+            )
+            _, failures = predict_records(predictor, model_input, spec.config.max_invalid_records)
+            records += parsed.record_count
+            reasons.update(record.reason for record in parsed.invalid)
+            reasons.update(failure.reason for failure in failures)
+            values.update(parsed.invalid_values)
     return Sample(
         uri=source.source.uri,
         size_in_bytes=source.source.size_in_bytes,

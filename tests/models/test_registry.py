@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from batchscore.errors import ConfigError, ModelError
+from batchscore.errors import CommitError, ConfigError, ModelError
 from batchscore.model_files import digest_of_files, pack_model, unpack_model
+from tests.broken import full_disk
 from tests.models.conftest import Load
 from tests.registry import Registry, columns
 
@@ -172,6 +173,13 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder in which a worker unpacks."""
     monkeypatch.setenv("SPARK_LOCAL_DIRS", str(tmp_path))
     return tmp_path
+
+
+def test_a_model_for_which_a_worker_has_no_room_is_told_and_nothing_is_left(temporary: Path) -> None:
+    archive = _archive(tarfile.TarInfo("model.bin"), bytes(10_000))
+    with full_disk(100), pytest.raises(CommitError, match="expected room for a model, got File too large"):
+        unpack_model(archive)
+    assert list(temporary.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["../outside", "inside/../../outside", "/outside", "inside/../file", ".."])

@@ -2,6 +2,8 @@ import io
 from collections import Counter
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,8 @@ from tests.parsed import rows
 
 from batchscore.blocks import MAX_RECORD_BYTES, Block
 from batchscore.lines import MalformedRecordError, TextFormat, split_record
-from batchscore.records import ParsedBlock, parse_block
+from batchscore.model_input import fitting_array, to_model_input
+from batchscore.records import ParsedBlock, parse_block, parse_blocks
 from batchscore.schema import Column, Columns, ColumnType, bind
 
 COLUMNS = Columns(
@@ -192,6 +195,39 @@ def test_an_integer_of_32_bits_has_its_bounds() -> None:
     assert read("integer", "2147483648", required=True) == "invalid_value"
     assert read("integer", "-2147483648") == -2147483648.0
     assert read("integer", "-2147483649") is None
+
+
+@pytest.mark.parametrize("together", [1, 2, 3, 100])
+def test_records_read_some_at_a_time_are_those_read_together(together: int) -> None:
+    data = b"A,1,x,1,1,1,1\n\nB,word,y,2,2,2,yes\nC,1\nD,4,z,4,4,4,maybe"
+    binding = bind(COLUMNS, None, "x")
+    pieces = list(parse_blocks(Block(7, data), binding, COLUMNS, TextFormat(), together))
+    whole = parse_block(Block(7, data), binding, COLUMNS, TextFormat())
+
+    assert [piece.record_count for piece in pieces] == [min(together, 5 - first) for first in range(0, 5, together)]
+    assert [row for piece in pieces for row in rows(piece)] == rows(whole)
+    found = [(item.offset, item.reason, item.raw) for piece in pieces for item in piece.invalid]
+    assert found == [(item.offset, item.reason, item.raw) for item in whole.invalid]
+    assert sum((piece.invalid_values for piece in pieces), Counter()) == whole.invalid_values
+
+
+def test_a_number_beyond_float32_is_invalid_for_a_model_that_takes_an_array_of_them() -> None:
+    columns = Columns((Column("a", "double"), Column("b", "double")), None, None, ("a", "b"), has_header=False)
+    fitting = fitting_array(columns, "float32")
+    parsed = parse_block(Block(0, b"1e39,2\n3,4\n"), bind(fitting, None, "x"), fitting, TextFormat())
+    assert parsed.invalid_values == {"a": 1}
+    array = to_model_input(parsed.inputs, fitting.inputs, "float32")
+    np.testing.assert_array_equal(array, np.array([[np.nan, 2], [3, 4]], np.float32))
+
+
+@pytest.mark.parametrize("data", [b"0.1,3\n", b"0.1,\n"])  # as JSON, and by pyarrow
+def test_float_columns_reach_the_model_as_float32(data: bytes) -> None:
+    columns = Columns((Column("a", "float"), Column("b", "float")), None, None, ("a", "b"), has_header=False)
+    parsed = parse_block(Block(0, data), bind(columns, None, "x"), columns, TextFormat())
+    frame = to_model_input(parsed.inputs, columns.inputs, None)
+    assert isinstance(frame, pd.DataFrame)
+    assert frame.dtypes.tolist() == [np.float32, np.float32]
+    assert frame["a"].tolist() == [np.float32("0.1")]
 
 
 def test_a_number_beyond_float32_is_invalid_for_a_float_column() -> None:

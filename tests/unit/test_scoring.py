@@ -308,6 +308,20 @@ def test_a_line_of_50_megabytes_takes_the_memory_of_a_few_blocks(tmp_path: Path)
     assert peak < 40_000_000
 
 
+def test_a_block_of_nothing_but_line_ends_is_given_up_early_and_in_little_memory(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"\n" * (8 << 20))
+    plan = make_plan(path, tmp_path / "out", 8 << 20, has_header=False)
+
+    tracemalloc.start()
+    with pytest.raises(TooManyInvalidRecordsError, match="at most 10000 invalid records"):
+        score_all(plan)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert peak < 300_000_000
+
+
 def test_redact_leaves_the_text_of_invalid_records_out(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_bytes(b"1,secret,x,1\n")
