@@ -17,6 +17,7 @@ from batchscore.committed import (
     classic_findings,
     manifest_findings,
     read_manifest,
+    reason_findings,
     record_findings,
 )
 from batchscore.config import OutputConfig, S3Settings
@@ -58,6 +59,7 @@ class CheckReport:
     record_count: int
     parts_read: int = 0
     records_read: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
     tried: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
     findings: list[Finding] = field(default_factory=list)
@@ -72,6 +74,7 @@ class CheckReport:
         """Add the comparison of a part."""
         self.tried += tally.tried
         self.failed += tally.failed
+        self.reasons += tally.reasons
         for proof, what in tally.first.items():
             count = tally.failed[proof]
             self.findings.append(Finding(proof, where, f"{what} ({count} in all)" if count > 1 else what))
@@ -119,6 +122,8 @@ def check_job(batch_id: str, config: OutputConfig, sample: float | None = None) 
         report.add_tally(tally, part.part.uri)
         for finding in findings:
             report.add(finding.proof, 0, [finding])
+    if report.parts_read == report.part_count and not report.findings:
+        report.add("invalid records", 0, list(reason_findings(job, report.reasons, report.manifest)))
     return report
 
 

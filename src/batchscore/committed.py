@@ -181,6 +181,14 @@ def _input_findings(item: CommittedInput, outputs: Outputs) -> Iterator[Finding]
             yield Finding("manifest", uri, "expected a rejected file for each part with invalid records, got others")
 
 
+def reason_findings(job: CommittedJob, found: Counter[str], uri: str) -> Iterator[Finding]:
+    """Yield where the counts by reason are not those of all rejected rows."""
+    for reason in sorted(job.invalid_reasons.keys() | found.keys()):
+        told = job.invalid_reasons.get(reason, 0)
+        if told != found[reason]:
+            yield Finding("invalid records", uri, f"{reason}: expected {found[reason]} as the rows have, got {told}")
+
+
 def classic_findings(job: CommittedJob, content: bytes | None, uri: str) -> Iterator[Finding]:
     """Yield where Amazon's manifest disagrees with the extended one; None means that it is not there."""
     if content is None:

@@ -44,13 +44,17 @@ class PairFormat(EchoFormat):
 
 @dataclass
 class Tally:
-    """What was compared: how often each proof was tried, how often it failed, and how it failed first."""
+    """What was compared: how often each proof was tried, how often it failed, and how it failed first.
+
+    ``reasons`` counts the rejected rows by reason.
+    """
 
     tried: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
     first: dict[str, str] = field(default_factory=dict)
     record_count: int = 0
     invalid_record_count: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
 
     def add(self, proof: str, tried: int, failed: int = 0, what: str = "") -> None:
         """Add comparisons; ``what`` tells of the first that failed."""
@@ -150,6 +154,7 @@ def _invalid_mask(
 ) -> BoolArray:
     """Return which records of a block have no prediction, when each row was held against its record."""
     invalid = np.zeros(block.record_count, bool)
+    tally.reasons.update(row.reason for row in rows)
     offsets = np.array([row.offset for row in rows], np.int64) - block.offset
     places = np.searchsorted(block.line_starts[:-1], offsets).tolist()
     tags = [""] * len(rows)

@@ -185,6 +185,19 @@ def test_an_input_that_was_changed_or_is_gone_is_found(tmp_path: Path) -> None:
     assert finding.what == "expected the input that was scored, got none"
 
 
+def test_reasons_that_the_rejected_rows_do_not_have_are_found(tmp_path: Path) -> None:
+    job = FinishedJob(tmp_path, {"a.csv": HEADER + MIXED}).commit()
+    reasons = json.loads(job.path("bp-1.manifest.json").read_bytes())["invalid_reasons"]
+    edit(job, lambda manifest: manifest["invalid_reasons"].update(blank=0, encoding=reasons["blank"] + 1))
+
+    findings = check(job).findings
+
+    assert [(finding.proof, finding.what) for finding in findings] == [
+        ("invalid records", "blank: expected 1 as the rows have, got 0"),
+        ("invalid records", "encoding: expected 1 as the rows have, got 2"),
+    ]
+
+
 def edit(job: FinishedJob, change: Callable[[dict[str, Any]], None]) -> None:
     path = job.path("bp-1.manifest.json")
     manifest = json.loads(path.read_bytes())
