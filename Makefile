@@ -51,7 +51,7 @@ unit: .venv/installed ## Run the tests that need no Spark
 	$(BIN)/python -m pytest tests/unit
 
 soak-fuzz: .venv/installed ## Look for inputs that break what reads them, for about an hour
-	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest tests/unit -m hypothesis --timeout 0
+	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest tests/unit -m hypothesis --timeout 7200
 
 soak: .venv/installed need-java soak-fuzz ## The same, then repeat the faults of tests/faults SEEDS times, and random ones; takes hours
 	BATCHSCORE_SOAK_SEEDS=$(SEEDS) $(BIN)/python -m pytest tests/faults

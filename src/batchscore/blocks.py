@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
@@ -50,7 +50,7 @@ def compression_of(uri: str) -> str | None:
     return next((name for ending, name in COMPRESSIONS.items() if uri.lower().endswith(ending)), None)
 
 
-def read_ranges(read: Callable[[int, int], bytes], start: int, stop: int, size: int) -> Iterator[bytes]:
+def read_ranges(read: Callable[[int, int], bytes], start: int, stop: int, size: int) -> Generator[bytes]:
     """Yield the bytes of [start, stop) and a tail, read ahead by one chunk, then more only when asked for.
 
     The tail nearly always holds the end of the record that straddles ``stop``.
@@ -65,13 +65,18 @@ def _pieces(read: Callable[[int, int], bytes], start: int, stop: int, length: in
         yield read(offset, min(offset + length, stop))
 
 
-def read_ahead(chunks: Iterator[bytes]) -> Iterator[bytes]:
+def read_ahead(chunks: Iterator[bytes]) -> Generator[bytes]:
     """Yield the same chunks, each one fetched by a thread while the one before is being used."""
     with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as pool:
         following = pool.submit(next, chunks, None)
-        while (chunk := following.result()) is not None:
-            following = pool.submit(next, chunks, None)
-            yield chunk
+        try:
+            while (chunk := following.result()) is not None:
+                following = pool.submit(next, chunks, None)
+                yield chunk
+        finally:
+            # Its error's traceback holds this frame: in a circle that only the collector frees, which may do so while
+            # another thread starts, where waiting for a thread's end never ends.
+            del following
 
 
 def read_first(items: Iterator[Item], pool: Executor) -> Iterator[Item]:
@@ -87,8 +92,8 @@ def read_first(items: Iterator[Item], pool: Executor) -> Iterator[Item]:
     return fetched()
 
 
-def decompressed(chunks: Iterator[bytes], compression: str, uri: str) -> Iterator[bytes]:
-    """Yield the decompressed bytes of a whole compressed input, read ahead by one chunk.
+def decompressed(chunks: Generator[bytes], compression: str, uri: str) -> Generator[bytes]:
+    """Yield the decompressed bytes of a whole compressed input, read ahead by one chunk, and close ``chunks``.
 
     Raises InputError if the input is not of that compression, damaged or cut short.
     """
@@ -101,6 +106,8 @@ def decompressed(chunks: Iterator[bytes], compression: str, uri: str) -> Iterato
         except (pa.ArrowException, OSError) as error:
             # pyarrow reports damage as a plain OSError; a reader's own error passes it unchanged.
             raise _damaged(uri, compression) from error
+        finally:
+            chunks.close()
 
     return read_ahead(pieces())
 

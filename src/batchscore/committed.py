@@ -182,11 +182,12 @@ def _input_findings(item: CommittedInput, outputs: Outputs) -> Iterator[Finding]
 
 
 def reason_findings(job: CommittedJob, found: Counter[str], uri: str) -> Iterator[Finding]:
-    """Yield where the counts by reason are not those of all rejected rows."""
-    for reason in sorted(job.invalid_reasons.keys() | found.keys()):
-        told = job.invalid_reasons.get(reason, 0)
-        if told != found[reason]:
-            yield Finding("invalid records", uri, f"{reason}: expected {found[reason]} as the rows have, got {told}")
+    """Yield whether the counts by reason are those of all rejected rows."""
+    counted = Counter(job.invalid_reasons)
+    # No reason is named: in a file that was shifted or altered it could be a record's text.
+    if counted != found:
+        differing = (counted - found).total()
+        yield Finding("invalid records", uri, f"invalid_reasons: expected those of the rows, got {differing} others")
 
 
 def classic_findings(job: CommittedJob, content: bytes | None, uri: str) -> Iterator[Finding]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain
@@ -109,7 +109,7 @@ def _digest_findings(file: WrittenFile, s3: S3Settings) -> list[Finding]:
     return [Finding("files", file.uri, f"expected sha256 {file.sha256}, got {digest.hexdigest()}")]
 
 
-def _content(file: WrittenFile, s3: S3Settings) -> Iterator[bytes]:
+def _content(file: WrittenFile, s3: S3Settings) -> Generator[bytes]:
     storage = storage_for(file.uri, s3)
     stored = storage.stat(file.uri)
 

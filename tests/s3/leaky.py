@@ -1,11 +1,12 @@
-"""A model whose messages show the records that it is given, and the secrets of its process.
+"""Models whose messages show the records that they are given, and the secrets of their process.
 
-It is pickled by value, so that workers need none of the tests' modules.
+They are pickled by value, so that workers need none of the tests' modules.
 """
 
 from __future__ import annotations
 
 import os
+import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 
 RAISES = 4711551947115519.0
 EXHAUSTS = 4712551947125519.0
+HANGS = 4713551947135519.0
 WORDS = "what the model has to say"
 
 
@@ -31,7 +33,20 @@ class LeakyClassifier(LogisticRegression):  # type: ignore[misc] # its library h
             raise ValueError(told)
         if (X["amount"] == EXHAUSTS).any():
             raise MemoryError(told)
+        while (X["amount"] == HANGS).any():
+            time.sleep(0.1)
         return super().predict_proba(X)
+
+
+class UnloadableClassifier(LeakyClassifier):
+    """Raises, with all that it knows, when it is loaded: anywhere or, if asked to, by workers alone."""
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        told = f"{WORDS}: {state} {dict(os.environ)}"
+        warnings.warn(told, stacklevel=1)
+        if "SPARK_LOCAL_DIRS" in os.environ or not state["by_workers_alone"]:
+            raise RuntimeError(told)
+        super().__setstate__(state)
 
 
 def lies_open() -> bool:
@@ -48,11 +63,17 @@ def lies_open() -> bool:
     return False
 
 
-def fitted() -> LeakyClassifier:
-    """Return the model, fitted to very little."""
+def fitted(model: LeakyClassifier) -> LeakyClassifier:
+    """Return a model, fitted to very little."""
     import pandas as pd
 
     people = pd.DataFrame({"age": [20.0, 60.0], "amount": [1.0, 9.0]})
-    model = LeakyClassifier()
     model.fit(people, np.array([0, 1]))
+    return model
+
+
+def unloadable(*, by_workers_alone: bool) -> LeakyClassifier:
+    """Return a fitted model that cannot be loaded."""
+    model = fitted(UnloadableClassifier())
+    model.by_workers_alone = by_workers_alone
     return model

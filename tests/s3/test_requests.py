@@ -5,7 +5,7 @@ import json
 import logging
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -37,6 +37,7 @@ OPERATING = Path(__file__).parents[2] / "docs" / "operating.md"
 DATA, MODELS, RESULTS, CODE = "example-data", "example-models", "example-predictions", "example-code"
 OWNER = "111122223333"
 KEY = "arn:aws:kms:eu-west-1:111122223333:key/EXAMPLE"
+KEY_HEADER = "x-amz-server-side-encryption-aws-kms-key-id"
 FOLDER = f"/{RESULTS}/campaign/batch-prediction/"
 DAY_SECONDS = 24 * 3600
 Call = tuple[str, str]  # an action of IAM and the ARN that it is for
@@ -50,6 +51,8 @@ class Life:
     removed: list[str] = field(default_factory=list)
     cleaned: list[str] = field(default_factory=list)
     """Those of ``removed`` that batchscore clean has removed."""
+    before_clean: int = 0
+    """How many of ``requests`` came before batchscore clean was run to remove anything."""
 
     def seen(self, methods: str, part: str = "") -> list[Request]:
         return [request for request in self.requests if request.method in methods.split() and part in request.target]
@@ -88,7 +91,6 @@ class _Runner:
 
     def clean(self) -> list[str]:
         """Remove what a failed job has left behind, two days later, and return its keys."""
-        self.run_until_the_commit_fails(id="bp-6", split_bytes=2000)
         config = load_output_config(yaml.safe_dump(self.settings()))
         leftovers = find_leftovers(config, DAY_SECONDS, time.time() + 2 * DAY_SECONDS)
         return [item.uri.removeprefix(f"s3://{RESULTS}/") for item in remove_leftovers(config, leftovers)]
@@ -149,6 +151,8 @@ def life(
         runner = _Runner(proxy, s3, spark, loans.tracking_uri)
         for use in USES.values():
             assert use(runner) in (None, 0)
+        runner.run_until_the_commit_fails(id="bp-6", split_bytes=2000)
+        found.before_clean = len(proxy.requests)
         found.cleaned = runner.clean()
         yield found
     logger = logging.getLogger("batchscore")
@@ -188,7 +192,7 @@ def test_every_object_that_is_written_is_encrypted_with_the_key(life: Life) -> N
 
     for request in creations:
         assert request.headers["x-amz-server-side-encryption"] == "aws:kms", request.target
-        assert request.headers["x-amz-server-side-encryption-aws-kms-key-id"] == KEY, request.target
+        assert request.headers[KEY_HEADER] == KEY, request.target
     assert {kind_of(request) for request in creations} == {
         *("record", "log", "manifest", "extended manifest", "part", "rejected records", "receipt", "part to be joined"),
         *("check", "chosen inputs"),
@@ -226,8 +230,8 @@ def test_what_clean_removes_is_of_the_failed_job_and_was_found_before(life: Life
 # Rights
 
 
-def calls_of(request: Request, removed: list[str]) -> Iterator[Call]:
-    """Yield what IAM is asked for a request."""
+def calls_of(request: Request, removed: Collection[str], key_of_object: str | None) -> Iterator[Call]:
+    """Yield what IAM is asked for a request; the key is the one that the object was or is being written with."""
     bucket, _, key = request.path.removeprefix("/").partition("/")
     place, query = f"arn:aws:s3:::{bucket}", parse_qs(request.query, keep_blank_values=True)
     if not key and request.method == "GET" and query.get("list-type") == ["2"]:
@@ -238,25 +242,45 @@ def calls_of(request: Request, removed: list[str]) -> Iterator[Call]:
         raise AssertionError(f"unknown request: {request.method} {request.target}")
     elif request.method in ("GET", "HEAD"):
         yield "s3:GetObject", f"{place}/{key}"
-        yield "kms:Decrypt", KEY
+        if key_of_object and request.method == "GET":
+            yield "kms:Decrypt", key_of_object
     elif request.method in ("PUT", "POST"):
         yield "s3:PutObject", f"{place}/{key}"
-        if "x-amz-server-side-encryption-aws-kms-key-id" in request.headers:
-            yield "kms:GenerateDataKey", request.headers["x-amz-server-side-encryption-aws-kms-key-id"]
+        if KEY_HEADER in request.headers:
+            yield "kms:GenerateDataKey", request.headers[KEY_HEADER]
+        elif key_of_object:  # a part of an upload
+            yield "kms:Decrypt", key_of_object
     else:
         yield "s3:AbortMultipartUpload" if "uploadId" in query else "s3:DeleteObject", f"{place}/{key}"
+
+
+def calls_of_jobs_and_of_clean(life: Life) -> tuple[set[Call], set[Call]]:
+    """Return what IAM was asked before clean was run to remove anything, and for that run."""
+    keys: dict[str, str] = {}
+    jobs: set[Call] = set()
+    clean: set[Call] = set()
+    by_jobs = set(life.removed) - set(life.cleaned)
+    for number, request in enumerate(life.requests):
+        if KEY_HEADER in request.headers:
+            keys[request.path] = request.headers[KEY_HEADER]
+        calls, removed = (jobs, by_jobs) if number < life.before_clean else (clean, life.cleaned)
+        calls.update(calls_of(request, removed, keys.get(request.path)))
+    return jobs, clean
 
 
 def as_list(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else value
 
 
-def documented_policy() -> list[Call]:
-    """Return each action of the policy in docs/operating.md, and of what clean needs too, with each resource."""
+def documented_policies() -> tuple[list[Call], list[Call]]:
+    """Return each action with each resource, of the policy in docs/operating.md and of what clean needs beside it."""
     texts = [text for text in re.findall(r"```json\n(.*?)```", OPERATING.read_text(), re.DOTALL) if "Sid" in text]
     policy, clean = map(json.loads, texts)
-    statements = [*policy["Statement"], clean]
-    assert {statement["Effect"] for statement in statements} == {"Allow"}
+    assert {statement["Effect"] for statement in (*policy["Statement"], clean)} == {"Allow"}
+    return calls_in(policy["Statement"]), calls_in([clean])
+
+
+def calls_in(statements: list[dict[str, Any]]) -> list[Call]:
     return [
         (action, resource)
         for statement in statements
@@ -265,18 +289,33 @@ def documented_policy() -> list[Call]:
     ]
 
 
-def test_the_documented_policy_allows_every_call_and_no_more(life: Life) -> None:
-    calls = {call for request in life.requests for call in calls_of(request, life.removed)}
-    policy = documented_policy()
+def covers(allowed: Call, call: Call) -> bool:
+    return allowed[0] == call[0] and fnmatchcase(call[1], allowed[1])
 
-    def covers(allowed: Call, call: Call) -> bool:
-        return allowed[0] == call[0] and fnmatchcase(call[1], allowed[1])
 
-    refused = [call for call in calls if not any(covers(allowed, call) for allowed in policy)]
-    unused = [allowed for allowed in policy if not any(covers(allowed, call) for call in calls)]
-    assert sorted(refused) == []
-    assert sorted(unused) == []
+def refused(calls: set[Call], policy: list[Call]) -> list[Call]:
+    return sorted(call for call in calls if not any(covers(allowed, call) for allowed in policy))
+
+
+def unused(calls: set[Call], policy: list[Call]) -> list[Call]:
+    return sorted(allowed for allowed in policy if not any(covers(allowed, call) for call in calls))
+
+
+def test_the_documented_policy_allows_every_call_but_those_of_clean_and_no_more(life: Life) -> None:
+    calls, _ = calls_of_jobs_and_of_clean(life)
+    policy, _ = documented_policies()
+    assert refused(calls, policy) == []
+    assert unused(calls, policy) == []
     assert not any("*" in action for action, _ in policy)
+
+
+def test_clean_needs_the_rights_to_list_and_read_and_its_own_statement_and_no_more(life: Life) -> None:
+    _, calls = calls_of_jobs_and_of_clean(life)
+    policy, statement = documented_policies()
+    reading = [allowed for allowed in policy if allowed[0] in {"s3:ListBucket", "s3:GetObject", "kms:Decrypt"}]
+    assert refused(calls, [*reading, *statement]) == []
+    assert unused(calls, statement) == []
+    assert refused(calls, policy) != []
 
 
 # TLS

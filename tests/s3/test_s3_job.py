@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from batchscore.check import check_job
+from batchscore.config import OutputConfig
 from batchscore.errors import (
     AlreadyCommittedError,
     BatchScoreError,
@@ -287,6 +289,7 @@ def test_a_job_whose_writes_lose_their_answers_and_whose_reads_break_completes(
 
     summary = run_job(loans.config(**settings), spark)
 
+    assert proxy.unplayed() == []
     assert summary["Status"] == "COMPLETED"
     part = f"s3://{bucket}/out/batch-prediction/result/bp-1-people.csv/part-00000.csv.gz"
     loans.check(joined_text(s3, [part]), make_people(100, seed=6))
@@ -300,6 +303,7 @@ def test_a_job_that_may_not_remove_its_work_files_completes_all_the_same(
 
     assert run_job(loans.config(**settings), spark)["Status"] == "COMPLETED"
     assert json_of(s3, f"s3://{bucket}/out/batch-prediction/bp-1.json")["Status"] == "COMPLETED"
+    assert keys_below(s3, bucket, "out/batch-prediction/in-progress/") != []
 
 
 # Two runs of one id
@@ -342,6 +346,8 @@ def test_of_two_processes_with_one_id_that_commit_at_once_one_wins_and_the_other
         assert hashlib.sha256(content_of(s3, part["uri"])).hexdigest() == part["sha256"]
     loans.check(joined_text(s3, [part["uri"] for part in parts]), people)
     assert json_of(s3, f"{folder}/race.json")["Status"] == "COMPLETED"
+    output = OutputConfig.model_validate({"output": where["output"], "s3": {"endpoint": proxy.upstream}})
+    assert check_job("race", output).findings == []
     assert keys_below(s3, bucket, "out/batch-prediction/in-progress/") == []
 
 

@@ -35,7 +35,7 @@ SECRETS = {
 }
 OUTPUTS = ("out/", "new/")
 RECORD = "Marked-Record-5519"
-MARKS = [*SECRETS.values(), RECORD, str(int(leaky.RAISES)), str(int(leaky.EXHAUSTS))]
+MARKS = [*SECRETS.values(), RECORD, *(str(int(mark)) for mark in (leaky.RAISES, leaky.EXHAUSTS, leaky.HANGS))]
 SCHEMA = {
     "rowId": "id",
     "dataFileContainsHeader": True,
@@ -56,6 +56,7 @@ INPUTS = {
     "raises": HEADER + GOOD + f"{RECORD},30,{leaky.RAISES},{RECORD}\n" + GOOD,
     "raises-always": HEADER + f"{RECORD},30,{leaky.RAISES},{RECORD}\n" * 150,
     "exhausts": HEADER + GOOD + f"{RECORD},30,{leaky.EXHAUSTS},{RECORD}\n",
+    "hangs": HEADER + GOOD + f"{RECORD},30,{leaky.HANGS},{RECORD}\n",
     "no-header": GOOD * 3,
     "twice": f"id,age,amount,{RECORD},{RECORD}\n" + GOOD,
 }
@@ -82,10 +83,10 @@ class Left:
     """What lies in temporary folders afterwards."""
 
 
-def commands(bucket: str, endpoint: str, model: str) -> dict[str, tuple[int, list[str]]]:
+def commands(bucket: str, endpoint: str, models: dict[str, str]) -> dict[str, tuple[int, list[str]]]:
     """Return the arguments of each command, with the exit code that it must have."""
     settings = {
-        "model": model,
+        "model": models["leaky"],
         "output": f"s3://{bucket}/out",
         "schema": f"s3://{bucket}/schema",
         "s3.endpoint": endpoint,
@@ -94,6 +95,9 @@ def commands(bucket: str, endpoint: str, model: str) -> dict[str, tuple[int, lis
     def job(code: int, name: str, **keys: Any) -> tuple[int, list[str]]:
         given = settings | {"input": f"s3://{bucket}/in/{name}.csv"} | keys
         return code, ["run", *(f"{key}={value}" for key, value in given.items())]
+
+    def alter(batch_id: str, old: str, new: str) -> tuple[int, list[str]]:
+        return 0, ["alter", bucket, f"out/batch-prediction/{batch_id}.manifest.json", old, new]
 
     secret = SECRETS["AWS_SECRET_ACCESS_KEY"]
     with_credentials = f"s3://{SECRETS['AWS_ACCESS_KEY_ID']}:{secret}@{bucket}/in/"
@@ -106,6 +110,8 @@ def commands(bucket: str, endpoint: str, model: str) -> dict[str, tuple[int, lis
         "configuration file": (2, ["run", "--config", with_credentials]),
         "registry with credentials": job(2, "good", tracking_uri=http, registry_uri=http),
         "model unknown": job(4, "good", model="models:/unknown/1"),
+        "model that cannot be loaded": job(4, "good", model=models["unloadable"]),
+        "model that workers cannot load": job(4, "good", id="unloadable", model=models["unloadable by workers"]),
         "input unknown": job(3, "unknown"),
         "header of a record": job(3, "no-header", id="no-header", schema=""),
         "header twice": job(3, "twice", id="twice", schema=""),
@@ -115,6 +121,7 @@ def commands(bucket: str, endpoint: str, model: str) -> dict[str, tuple[int, lis
         "model": job(5, "raises", id="model", max_invalid_records="0"),
         "model always": job(4, "raises-always", id="always"),
         "model out of memory": job(5, "exhausts", id="exhausts"),
+        "model hangs": job(5, "hangs", id="hangs", batch_timeout_seconds="1"),
         "looking refused": job(3, "good", id="looking", input=f"s3://{bucket}/in/unseen.csv"),
         "reading refused": job(3, "good", id="reading", input=f"s3://{bucket}/in/refused.csv"),
         "write": job(6, "good", id="write"),
@@ -123,9 +130,14 @@ def commands(bucket: str, endpoint: str, model: str) -> dict[str, tuple[int, lis
         "record": job(6, "good", id="record"),
         "invalid records": job(0, "malformed", id="invalid"),
         "model with one": job(0, "raises", id="one", invalid_records="keep_tag"),
+        "to be altered": job(0, "raises", id="altered"),
         "done": job(0, "good", id="done"),
         "new inputs": job(0, "malformed", id="new", mode="new_inputs", output=f"s3://{bucket}/new"),
         "check": (0, ["check", "invalid", *job(0, "good")[1][1:]]),
+        "a result altered": alter("invalid", f"{RECORD}-tag,", f"{RECORD}-{RECORD},"),
+        "check of an altered result": (8, ["check", "invalid", "--json", *job(0, "good")[1][1:]]),
+        "a rejected file altered": alter("altered", "model_error", RECORD),
+        "check of an altered rejected file": (8, ["check", "altered", *job(0, "good")[1][1:]]),
         "check of what failed": (3, ["check", "model", *job(0, "good")[1][1:]]),
         "clean": (0, ["clean", *job(0, "good")[1][1:]]),
         "describe": (0, ["describe", "done", *job(0, "good")[1][1:]]),
@@ -159,7 +171,14 @@ def left(server: str, s3: "S3Client", aws_variables: dict[str, str], tmp_path_fa
         s3.put_object(Bucket=bucket, Key=f"in/{name}.csv", Body=text.encode())
     registry = Registry(tmp_path_factory.mktemp("registry"))
     cloudpickle.register_pickle_by_value(leaky)
-    model = registry.register(leaky.fitted(), signature=columns("age:double", "amount:double"))
+    models = {
+        name: registry.register(model, signature=columns("age:double", "amount:double"))
+        for name, model in {
+            "leaky": leaky.fitted(leaky.LeakyClassifier()),
+            "unloadable": leaky.unloadable(by_workers_alone=False),
+            "unloadable by workers": leaky.unloadable(by_workers_alone=True),
+        }.items()
+    }
     for name in ("temporary", "spark", "home/work", "events"):
         (folder / name).mkdir(parents=True)
     for path in Path(pyspark.__file__).parent.iterdir():  # a Spark of our own, since executors log below it
@@ -178,7 +197,7 @@ def left(server: str, s3: "S3Client", aws_variables: dict[str, str], tmp_path_fa
     database = registry.uri.removeprefix("sqlite:///")
     with running_proxy(server) as proxy:
         play_faults(proxy)
-        given = commands(bucket, proxy.endpoint, model)
+        given = commands(bucket, proxy.endpoint, models)
         path = folder / "commands.json"
         path.write_text(json.dumps({"spark": spark, "commands": {name: item[1] for name, item in given.items()}}))
         done = subprocess.run(
@@ -233,7 +252,9 @@ def test_no_secret_is_in_anything_that_a_job_writes(mark: str, left: Left) -> No
     names = {key.removeprefix("out/batch-prediction/") for key in left.objects}
     assert {f"done.{ending}" for ending in ("json", "log", "manifest", "manifest.json")} <= names
     assert {
-        f"{stage}.{ending}" for stage in ("write", "join", "commit", "model", "reading") for ending in ("json", "log")
+        f"{stage}.{ending}"
+        for stage in ("write", "join", "commit", "model", "unloadable", "hangs", "reading")
+        for ending in ("json", "log")
     } <= names
     assert any(name.startswith("in-progress/join/") for name in names), "the job failed before its parts were joined"
     assert "new/batch-prediction/new.manifest.json" in left.objects
@@ -253,6 +274,27 @@ def test_of_a_record_that_made_the_model_raise_the_reason_is_told_and_no_word_of
     assert [row.split(",")[4:6] for row in rows[1:]] == [["model", "model_error"]]
     for content in [*left.objects.values(), *left.local.values()]:
         assert leaky.WORDS.encode() not in content
+
+
+def test_of_a_model_that_raises_when_it_is_loaded_and_of_one_that_hangs_the_kind_of_error_is_told(left: Left) -> None:
+    told = "expected to load it as sklearn, got RuntimeError in __setstate__ ("
+    assert left.local["stderr"].decode().count(f"batchscore: ModelError: model models:/model-2/1: {told}") == 1
+    messages = {
+        key.removeprefix("out/batch-prediction/"): json.loads(content)["Message"]
+        for key, content in left.objects.items()
+        if key in {f"out/batch-prediction/{name}.json" for name in ("unloadable", "hangs")}
+    }
+    assert told in messages["unloadable.json"]
+    assert "expected predictions within batch_timeout_seconds, 1 s, got none" in messages["hangs.json"]
+
+
+def test_a_check_of_altered_records_tells_the_proof_that_fails(left: Left) -> None:
+    printed = left.local["stdout"].decode().split("== ")
+    outputs = dict(output.split("\n", 1) for output in printed if "\n" in output)
+    (finding,) = json.loads(outputs["check of an altered result"])["findings"]
+    assert finding["proof"] == "tags"
+    assert finding["what"] == "record 1: expected the tag and label of the input, got others (2 in all)"
+    assert "invalid records" in outputs["check of an altered rejected file"].rpartition("what is wrong")[2]
 
 
 def test_nothing_is_left_in_temporary_folders(left: Left) -> None:

@@ -1,8 +1,10 @@
 import bz2
+import gc
 import gzip
 import io
+import threading
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 from hypothesis import given
@@ -22,7 +24,7 @@ from batchscore.blocks import (
 from batchscore.errors import InputError, ObjectChangedError
 
 
-def pieces(content: bytes, size: int) -> Iterator[bytes]:
+def pieces(content: bytes, size: int) -> Generator[bytes]:
     for start in range(0, len(content), size):
         yield content[start : start + size]
 
@@ -119,7 +121,7 @@ def test_read_ahead_fetches_one_chunk_while_the_one_before_is_used() -> None:
 
 
 def test_an_error_of_the_reader_passes_unchanged() -> None:
-    def chunks() -> Iterator[bytes]:
+    def chunks() -> Generator[bytes]:
         yield gzip.compress(b"a\n")[:15]
         raise ObjectChangedError("input x: expected etag 1, got 2")
 
@@ -151,7 +153,24 @@ def test_compressed_inputs_are_read_through_all_their_members(name: str) -> None
 def test_an_empty_bz2_member_between_others_is_refused_by_name_not_read_in_part() -> None:
     content = bz2.compress(b"a\n") + bz2.compress(b"") + bz2.compress(b"b\n")
     with pytest.raises(InputError, match="input x: expected a whole bz2 stream"):
-        list(decompressed(iter([content]), "bz2", "x"))
+        list(decompressed(pieces(content, 100), "bz2", "x"))
+
+
+def test_a_damaged_compressed_input_leaves_no_thread_behind() -> None:
+    content = b"\x1f\x8b" + b"x" * 1000
+
+    def read(start: int, stop: int) -> bytes:
+        return content[start:stop]
+
+    gc.disable()  # which would end the threads some time, and could do so while another one starts
+    try:
+        with pytest.raises(InputError) as raised:  # held, as where the faults of many inputs are gathered
+            list(decompressed(read_ranges(read, 0, len(content), len(content)), "gzip", "x"))
+        left = [thread.name for thread in threading.enumerate() if thread.name.startswith("read-ahead")]
+    finally:
+        gc.enable()
+    assert left == []
+    assert str(raised.value)
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "not compressed"])
@@ -161,7 +180,7 @@ def test_a_damaged_compressed_input_is_an_error_by_its_name(damage: str) -> None
     flipped[len(whole) // 2] ^= 0xFF
     content = {"cut": whole[:-20], "flipped": bytes(flipped), "not compressed": b"id,a\n1,2\n"}[damage]
     with pytest.raises(InputError, match=r"input s3://b/x\.gz: expected a whole gzip stream"):
-        list(decompressed(iter([content]), "gzip", "s3://b/x.gz"))
+        list(decompressed(pieces(content, 100), "gzip", "s3://b/x.gz"))
 
 
 @pytest.mark.parametrize(

@@ -193,8 +193,7 @@ def test_reasons_that_the_rejected_rows_do_not_have_are_found(tmp_path: Path) ->
     findings = check(job).findings
 
     assert [(finding.proof, finding.what) for finding in findings] == [
-        ("invalid records", "blank: expected 1 as the rows have, got 0"),
-        ("invalid records", "encoding: expected 1 as the rows have, got 2"),
+        ("invalid records", "invalid_reasons: expected those of the rows, got 1 others"),
     ]
 
 
