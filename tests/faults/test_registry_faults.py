@@ -19,7 +19,10 @@ RECORD, COMMIT = "/job.json?", "/job.manifest.json?"
 @pytest.fixture
 def copied(bench: Bench, tmp_path: Path) -> Bench:
     """The bench with a registry of its own: a copy of the database, whose models' files are those of the other."""
-    copy = tmp_path / "registry.db"
+    return with_copied_registry(bench, tmp_path / "registry.db")
+
+
+def with_copied_registry(bench: Bench, copy: Path) -> Bench:
     shutil.copyfile(bench.registry_uri.removeprefix("sqlite:///"), copy)
     return replace(bench, registry_uri=f"sqlite:///{copy}")
 
@@ -77,22 +80,42 @@ def test_an_alias_that_moves_while_the_job_runs_means_what_it_meant_at_the_start
     copied.prove()
 
 
-def test_a_version_deleted_while_the_job_runs_is_not_missed_but_its_id_does_not_go_on_without_it(
-    copied: Bench, registry: Registry
-) -> None:
-    client = client_of(copied)
+@pytest.fixture
+def doomed(copied: Bench, registry: Registry) -> Bench:
+    """A job of a version of its own, which can be deleted."""
     files = registry.files("models:/orderly/1").as_uri()
-    version = client.create_model_version("orderly", files).version
-    doomed = replace(copied, model_uri=f"models:/orderly/{version}")
-    copied.proxy.play("PUT", RECORD, after(lambda: client.delete_model_version("orderly", version)), times=1)
-    fail_at_commit(doomed)
-    assert copied.record()["MLModelId"] == f"models:/orderly/{version}"
-    assert "manifest" in copied.record()["Message"]
+    version = client_of(copied).create_model_version("orderly", files).version
+    return replace(copied, model_uri=f"models:/orderly/{version}")
 
-    with pytest.raises(ModelError, match=f"model models:/orderly/{version}: expected it in the registry"):
+
+def delete_while_it_runs(doomed: Bench) -> None:
+    version = doomed.model_uri.rpartition("/")[2]
+    delete = after(lambda: client_of(doomed).delete_model_version("orderly", version))
+    doomed.proxy.play("PUT", RECORD, delete, times=1)
+
+
+def test_a_version_deleted_while_the_job_runs_is_not_missed(doomed: Bench, tmp_path: Path) -> None:
+    # The undisturbed run comes after the deletion: it asks where the version is still known.
+    knowing = with_copied_registry(doomed, tmp_path / "before.db")
+    delete_while_it_runs(doomed)
+
+    doomed.run()
+
+    with pytest.raises(ModelError, match=f"model {doomed.model_uri}: expected it in the registry"):
+        doomed.run(id="later")
+    knowing.prove()
+
+
+def test_an_id_does_not_go_on_without_its_version(doomed: Bench) -> None:
+    delete_while_it_runs(doomed)
+    fail_at_commit(doomed)
+    assert doomed.record()["MLModelId"] == doomed.model_uri
+    assert "manifest" in doomed.record()["Message"]
+
+    with pytest.raises(ModelError, match=f"model {doomed.model_uri}: expected it in the registry"):
         doomed.run()
 
-    assert copied.manifests() == []
+    assert doomed.manifests() == []
 
 
 def missing(files: Path) -> Callable[[], object]:

@@ -1,7 +1,8 @@
 """An S3 that throttles, breaks off, loses answers, keeps waiting, refuses, and whose objects change meanwhile."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,6 +41,10 @@ if TYPE_CHECKING:
 
 INPUT, PART, RECEIPT = "/in/a.csv?", "/result/job-a.csv/part-00001", "/in-progress/job/task-00000001"
 RECORD, COMMIT, MANIFEST = "/job.json?", "/job.manifest.json?", "/job.manifest?"
+
+# Longer than the timeout and the rest of the job together, else a client without a timeout would do as well.
+STALLED_SECONDS = 50
+WORKER_STALLED_SECONDS = 240
 
 
 # What passes by itself
@@ -88,13 +93,23 @@ def test_what_passes_is_waited_out(faults: list[Passing], bench: Bench) -> None:
     bench.prove()
 
 
+@contextmanager
+def not_waited_out(bench: Bench, stalled_seconds: float) -> Iterator[None]:
+    """Check that all that was to stall did, and that the block ended before the first of it went on by itself."""
+    began = time.monotonic()
+    yield
+    assert bench.proxy.unplayed() == []
+    assert time.monotonic() - began < stalled_seconds
+
+
 def test_a_commit_that_landed_but_was_never_answered_is_the_job_s_own(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(s3_storage, "_READ_TIMEOUT_SECONDS", 1)
-    bench.proxy.play("PUT", COMMIT, stall(3), times=1)
+    bench.proxy.play("PUT", COMMIT, stall(STALLED_SECONDS), times=1)
 
-    bench.run()
+    with not_waited_out(bench, STALLED_SECONDS):
+        bench.run()
 
     assert len(bench.proxy.seen("PUT", COMMIT)) == 2
     bench.prove()
@@ -102,10 +117,11 @@ def test_a_commit_that_landed_but_was_never_answered_is_the_job_s_own(
 
 def test_a_listing_and_a_header_that_stall_are_asked_for_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(s3_storage, "_READ_TIMEOUT_SECONDS", 1)
-    bench.proxy.play("GET", "list-type=2", stall(3), times=1)
-    bench.proxy.play("GET", INPUT, stall(3, sent_bytes=200), times=1)
+    bench.proxy.play("GET", "list-type=2", stall(STALLED_SECONDS), times=1)
+    bench.proxy.play("GET", INPUT, stall(STALLED_SECONDS, sent_bytes=200), times=1)
 
-    bench.run()
+    with not_waited_out(bench, STALLED_SECONDS):
+        bench.run()
 
     bench.prove()
 
@@ -115,16 +131,17 @@ def test_a_listing_and_a_header_that_stall_are_asked_for_again(bench: Bench, mon
 @pytest.mark.parametrize(
     ("method", "target", "script"),
     [
-        ("GET", "/in/c.csv?", stall(70)),
-        ("GET", "/in/c.csv?", stall(70, sent_bytes=200)),
-        ("PUT", "/result/job-c.csv/part-00000", stall(70)),
+        ("GET", "/in/c.csv?", stall(WORKER_STALLED_SECONDS)),
+        ("GET", "/in/c.csv?", stall(WORKER_STALLED_SECONDS, sent_bytes=200)),
+        ("PUT", "/result/job-c.csv/part-00000", stall(WORKER_STALLED_SECONDS)),
     ],
 )
 def test_a_worker_whose_request_stalls_asks_again(method: str, target: str, script: Script, bench: Bench) -> None:
     keys = one_input(bench)
     bench.proxy.play(method, target, script, times=1, skip=1 if method == "GET" else 0)  # the first is the driver's
 
-    bench.run(**keys)
+    with not_waited_out(bench, WORKER_STALLED_SECONDS):
+        bench.run(**keys)
 
     assert len(bench.proxy.seen(method, target)) >= 2
     bench.prove(**keys)
@@ -153,9 +170,10 @@ def test_credentials_that_expire_fail_the_job_and_with_new_ones_its_id_goes_on(
     skip = 1 if method == "GET" else 0  # the driver's own look at the input
     bench.proxy.play(method, target, refuse(400, "ExpiredToken"), skip=skip)
 
-    with pytest.raises(error, match=message):
+    with pytest.raises(error, match=message) as raised:
         bench.run()
 
+    assert raised.value.exit_code == (6 if error is CommitError else 3)
     assert bench.record()["Status"] == "FAILED"
     assert message in bench.record()["Message"]
     assert bench.manifests() == []
@@ -174,9 +192,10 @@ def test_credentials_that_expire_for_everything_leave_a_job_to_go_on_with(
 
     bench.proxy.play_chosen(expire_with_the_second_part)
 
-    with pytest.raises(BatchScoreError, match="ExpiredToken"):
+    with pytest.raises(BatchScoreError, match="ExpiredToken") as raised:
         bench.run()
 
+    assert raised.value.exit_code in {3, 6}  # whichever request meets it first
     assert "expected to write FAILED, got" in caplog.text
     assert bench.record()["Status"] == "INPROGRESS"
     assert bench.manifests() == []
@@ -298,6 +317,7 @@ def test_an_object_that_comes_before_the_page_being_listed_is_left_to_another_jo
 
     pages.run()
 
+    assert pages.proxy.unplayed() == []
     s3.delete_object(Bucket=pages.bucket, Key="in/0.csv")
     assert pages.prove()["inputs"][0]["uri"].endswith("/in/a.csv")
 
