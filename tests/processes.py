@@ -1,13 +1,23 @@
-"""Processes of the job: commands of the CLI, and those that Spark starts, found by what they do."""
+"""Processes of the job: commands of the CLI, Spark clusters, and what Spark starts, found by what it does."""
 
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any
+
+import pyspark
+
+SPARK_HOME = str(Path(pyspark.__file__).parent)
+START_SECONDS = 60
+_STOP_SECONDS = 30
+_LOOPBACK = "127.0.0.1"
 
 
 def without_spark() -> dict[str, str]:
@@ -26,6 +36,61 @@ def running_cli(*arguments: str, errors: Path) -> Iterator[subprocess.Popen[byte
     try:
         yield process
     finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def free_port(host: str = _LOOPBACK) -> int:
+    """Return a port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for_port(process: subprocess.Popen[Any], port: int, host: str = _LOOPBACK) -> None:
+    """Wait until a process that was just started listens."""
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        with socket.socket() as probe:
+            if probe.connect_ex((host, port)) == 0:
+                return
+        assert process.poll() is None, f"{process.args!r}: expected it to listen, got its end"
+        assert time.monotonic() < deadline, f"{process.args!r}: expected it to listen within {START_SECONDS} s"
+        time.sleep(0.2)
+
+
+@contextmanager
+def spark_cluster(folder: Path, environment: dict[str, str], workers: Sequence[str], options: str) -> Iterator[str]:
+    """Run a standalone master, and a worker with ``options`` on each loopback address; gives the master's URL.
+
+    Each is a process of its own, gone at the end of the block with all that it started.
+    """
+    with ExitStack() as stack:
+        port = stack.enter_context(_spark_daemon(folder, environment, "master.Master", _LOOPBACK))
+        url = f"spark://{_LOOPBACK}:{port}"
+        for host in workers:
+            arguments = [*options.split(), "--work-dir", str(folder), url]
+            stack.enter_context(_spark_daemon(folder, environment, "worker.Worker", host, *arguments))
+        yield url
+
+
+@contextmanager
+def _spark_daemon(folder: Path, environment: dict[str, str], name: str, host: str, *arguments: str) -> Iterator[int]:
+    port = free_port(host)
+    command = [f"{SPARK_HOME}/bin/spark-class", f"org.apache.spark.deploy.{name}", "--host", host, "--port", str(port)]
+    variables = environment | {"SPARK_HOME": SPARK_HOME, "SPARK_LOCAL_IP": host}
+    with (folder / f"{name}-{host}.log").open("wb") as log:
+        process = subprocess.Popen(
+            [*command, "--webui-port", "0", *arguments], env=variables, stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        wait_for_port(process, port, host)
+        yield port
+    finally:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_STOP_SECONDS)
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()

@@ -3,34 +3,22 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tarfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
-import pyspark
 import pytest
 from tests.e2e.demo import REPOSITORY, clean_environment, expected_lines, result_lines, settings
+from tests.processes import SPARK_HOME, START_SECONDS, free_port, spark_cluster, wait_for_port
+
+from batchscore.check import check_job
+from batchscore.config import OutputConfig
 
 ARCHIVE = REPOSITORY / "dist" / "environment.tar.gz"
-SPARK_HOME = str(Path(pyspark.__file__).parent)
-START_SECONDS = 60
 STOP_SECONDS = 10
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _answers(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture(scope="module")
@@ -47,32 +35,9 @@ def bare_python(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="module")
 def master(tmp_path_factory: pytest.TempPathFactory, bare_python: str) -> Iterator[str]:
     """A master and a worker, each a process of its own; gives the master's URL."""
+    environment = clean_environment(PYSPARK_PYTHON=bare_python)
     folder = tmp_path_factory.mktemp("cluster")
-    port, worker_port = _free_port(), _free_port()
-    url = f"spark://127.0.0.1:{port}"
-    environment = clean_environment(
-        SPARK_HOME=SPARK_HOME, SPARK_LOCAL_IP="127.0.0.1", SPARK_NO_DAEMONIZE="1", PYSPARK_PYTHON=bare_python
-    )
-    package = "org.apache.spark.deploy"
-    common = "--host 127.0.0.1 --webui-port 0 --port"
-    worker = f"{common} {worker_port} --cores 2 --memory 2g --work-dir".split()
-    commands = [
-        (port, f"{package}.master.Master", f"{common} {port}".split()),
-        (worker_port, f"{package}.worker.Worker", [*worker, str(folder), url]),
-    ]
-    with ExitStack() as stack:
-        for wait_port, name, arguments in commands:
-            log = stack.enter_context((folder / f"{name}.log").open("wb"))
-            process = subprocess.Popen(
-                [f"{SPARK_HOME}/bin/spark-class", name, *arguments], env=environment, stdout=log, stderr=log
-            )
-            stack.callback(process.wait, 30)
-            stack.callback(process.terminate)
-            deadline = time.monotonic() + START_SECONDS
-            while not _answers(wait_port):
-                assert process.poll() is None, (folder / f"{name}.log").read_text()
-                assert time.monotonic() < deadline
-                time.sleep(0.2)
+    with spark_cluster(folder, environment, ["127.0.0.1"], "--cores 2 --memory 2g") as url:
         yield url
 
 
@@ -93,7 +58,7 @@ def test_the_packed_environment_has_no_pyspark(packed_python: str) -> None:
 @pytest.fixture(scope="module")
 def registry_server(demo: Path) -> Iterator[str]:
     """A server before the demo's registry: the packed environment has mlflow-skinny, which knows no sqlite."""
-    port = _free_port()
+    port = free_port()
     arguments = f"-m mlflow server --host 127.0.0.1 --port {port} --workers 1 --serve-artifacts".split()
     server = subprocess.Popen(
         [sys.executable, *arguments, "--backend-store-uri", f"sqlite:///{demo}/mlflow.db"],
@@ -102,11 +67,7 @@ def registry_server(demo: Path) -> Iterator[str]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        deadline = time.monotonic() + START_SECONDS
-        while not _answers(port):
-            assert server.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
+        wait_for_port(server, port)
         yield f"http://127.0.0.1:{port}"
     finally:
         server.terminate()
@@ -146,6 +107,7 @@ def check_completed(process: subprocess.Popen[str], demo: Path, batch_id: str) -
     assert (summary["Status"], summary["TotalRecordCount"]) == ("COMPLETED", 3000)
     for name in ("customers-1.csv", "customers-2.csv"):
         assert result_lines(demo / batch_id, batch_id, name) == expected_lines(demo, name)
+    assert check_job(batch_id, OutputConfig(output=f"{demo}/{batch_id}")).findings == []
 
 
 def test_the_packed_job_runs_on_a_cluster_that_has_no_batchscore(

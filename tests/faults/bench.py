@@ -94,6 +94,10 @@ class Bench:
         for number, order in enumerate(orders):
             (self.orders / f"{number:03d}.{order}").touch()
 
+    def orders_left(self) -> list[str]:
+        """Return the orders that no call of the model has taken."""
+        return sorted(order.name for order in self.orders.iterdir())
+
     def run(self, **keys: Any) -> dict[str, Any]:
         """Run the job in this process; raises what it fails with."""
         try:
@@ -119,10 +123,10 @@ class Bench:
         raise AssertionError(f"expected the job to complete in {attempts} runs, got {errors}")
 
     @contextmanager
-    def driver(self, **keys: Any) -> Iterator[Popen[bytes]]:
-        """Run the job as a driver process of its own."""
+    def driver(self, *, master: str = "local[2,4]", **keys: Any) -> Iterator[Popen[bytes]]:
+        """Run the job as a driver process of its own, on a Spark of its own unless ``master`` is another's."""
         path = self.folder / "job.yaml"
-        spark = {"spark.master": "local[2,4]", "spark.ui.enabled": "false"} | keys.pop("spark", {})
+        spark = {"spark.master": master, "spark.ui.enabled": "false"} | keys.pop("spark", {})
         path.write_text(yaml.safe_dump(self.settings(**keys) | {"spark": spark}))
         with running_cli("run", "--config", str(path), errors=self.folder / "errors") as process:
             yield process
@@ -150,11 +154,10 @@ class Bench:
         """Hold everything that the job has written to what an undisturbed run of it writes; return its manifest.
 
         The undisturbed run has the same inputs and goes to another output without a proxy. ``batchscore check`` is to
-        say the same.
+        say the same. The model has met every order, or nothing was disturbed.
         """
         self.proxy.stop()
-        for left in self.orders.iterdir():
-            left.unlink()
+        assert self.orders_left() == [], self.orders_left()
         batch_id = keys.get("id", ID)
         expected = self._reference(batch_id, keys)
         found = self._outcome(batch_id, "out")

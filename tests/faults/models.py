@@ -17,7 +17,6 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 HANG_SECONDS = 600.0
-SLOW_SECONDS = 6.0
 
 
 class OrderlyClassifier(LogisticRegression):  # type: ignore[misc] # its library has no types
@@ -48,8 +47,6 @@ def obey(order: str) -> None:
         ctypes.string_at(0)
     if order == ".killed":  # what the kernel does where memory runs out
         os.kill(os.getpid(), signal.SIGKILL)
-    if order == ".slow":
-        time.sleep(SLOW_SECONDS)
     if order == ".hang":
         time.sleep(HANG_SECONDS)
     if order == ".hang-in-c":  # holds the interpreter's lock: no other thread and no signal handler runs

@@ -2,7 +2,9 @@
 
 import os
 import signal
+import sys
 from dataclasses import dataclass
+from queue import SimpleQueue
 from subprocess import Popen
 from threading import Event
 
@@ -91,6 +93,36 @@ def test_a_killed_driver_leaves_no_half_result_and_its_id_goes_on(
         assert summary["reported_again"]
     elif status:
         assert summary["reused_part_count"] >= 2
+    bench.prove()
+
+
+def test_a_part_that_an_executor_stores_when_its_killed_driver_s_job_is_done_by_another_changes_nothing(
+    bench: Bench,
+) -> None:
+    held, done = Event(), Event()
+    landed = SimpleQueue[int]()
+
+    def land_late(forward: Forward) -> Answer:
+        forward.receive(sys.maxsize)  # now: its sender ends some seconds after the driver
+        held.set()
+        done.wait()
+        answer = forward()
+        landed.put(answer.status)
+        return answer
+
+    bench.proxy.play("PUT", "/result/job-b.csv.gz/part-00000", land_late, times=1)
+    try:
+        with bench.driver(master="local-cluster[2,1,1024]") as driver:
+            assert held.wait(timeout=120), bench.errors()
+            os.kill(driver.pid, signal.SIGKILL)
+            assert bench.end(driver) == -signal.SIGKILL
+            bench.run()
+        assert bench.manifests() == ["", ".json"]
+        assert landed.empty()
+    finally:
+        done.set()
+
+    assert landed.get(timeout=30) == 200
     bench.prove()
 
 

@@ -1,14 +1,19 @@
 """Workers and executors that die, hang, or are slow, on a cluster of two executors."""
 
-from collections.abc import Callable
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Event
 
 import pytest
 
 from batchscore.errors import ScoringError
 from tests.faults.bench import Bench, in_soak
-from tests.faults.models import SLOW_SECONDS
-from tests.processes import executor_of, kill, owner_of_port
-from tests.s3.proxy import Answer, ConnectionDroppedError, Forward, Script, delay
+from tests.faults.models import HANG_SECONDS
+from tests.processes import executor_of, kill, owner_of_port, spark_cluster, without_spark
+from tests.s3.proxy import Answer, ConnectionDroppedError, Forward, Script
 
 
 def one_task(bench: Bench) -> str:
@@ -98,23 +103,94 @@ def test_an_executor_lost_while_it_joins_parts_is_replaced_and_the_join_done_aga
     bench.prove(layout="amazon")
 
 
-def slow_model(bench: Bench) -> None:
-    bench.order("slow")
+# Slow tasks: Spark starts no twin on a host that runs the task already
 
 
-def slow_put(bench: Bench) -> None:
-    """The part lands when its twin has long been written: after the commit."""
-    bench.proxy.play("PUT", "/result/job-b.csv.gz/part-00000", delay(SLOW_SECONDS), times=1)
+@pytest.fixture(scope="module")
+def two_hosts(
+    tmp_path_factory: pytest.TempPathFactory,
+    aws_variables: dict[str, str],  # noqa: ARG001 - the executors inherit the environment
+) -> Iterator[str]:
+    """A master with two workers of one core, on two hosts."""
+    hosts = ["127.0.0.1", "127.0.0.2"]
+    folder = tmp_path_factory.mktemp("two_hosts")
+    with spark_cluster(folder, without_spark(), hosts, "--cores 1 --memory 1g") as url:
+        yield url
 
 
-@pytest.mark.parametrize("slow", [slow_model, slow_put])
-def test_a_slow_task_gets_a_twin_and_the_part_is_in_the_manifest_once(
-    slow: Callable[[Bench], None], bench: Bench
-) -> None:
-    slow(bench)
+@pytest.fixture
+def events(tmp_path: Path) -> Path:
+    """Where Spark logs what it does."""
+    folder = tmp_path / "events"
+    folder.mkdir()
+    return folder
 
-    bench.run()
 
-    manifest = bench.prove()
-    parts = [part["uri"] for item in manifest["inputs"] for part in item["parts"]]
+def with_twins(events: Path) -> dict[str, str]:
+    """Return Spark's settings for a twin of each task that takes more than 2 s."""
+    return {
+        "spark.driver.host": "127.0.0.1",
+        "spark.executor.memory": "512m",
+        "spark.speculation": "true",
+        "spark.speculation.interval": "200ms",
+        "spark.speculation.quantile": "0.5",
+        "spark.speculation.multiplier": "0.1",  # the first tasks load the model: what they took is no measure
+        "spark.speculation.minTaskRuntime": "2s",
+        "spark.eventLog.enabled": "true",
+        "spark.eventLog.dir": str(events),
+        "spark.eventLog.compress": "false",
+        "spark.eventLog.rolling.enabled": "false",
+    }
+
+
+def ends_of_twins(events: Path) -> list[str]:
+    """Return how the twins of tasks ended, in Spark's words."""
+    (log,) = events.iterdir()
+    ends = [event for event in map(json.loads, log.read_text().splitlines()) if "Task End Reason" in event]
+    return [end["Task End Reason"]["Reason"] for end in ends if end["Task Info"]["Speculative"]]
+
+
+def prove_each_part_once(bench: Bench) -> None:
+    parts = [part["uri"] for item in bench.prove()["inputs"] for part in item["parts"]]
     assert len(parts) == len(set(parts))
+
+
+def test_a_part_that_lands_after_its_twin_was_committed_changes_nothing(
+    bench: Bench, two_hosts: str, events: Path
+) -> None:
+    part = "/result/job-b.csv.gz/part-00000"
+    driver_gone = Event()
+    landed = SimpleQueue[int]()
+
+    def land_late(forward: Forward) -> Answer:
+        forward.receive(sys.maxsize)  # now: Spark kills its sender when the twin is done
+        driver_gone.wait()
+        answer = forward()
+        landed.put(answer.status)
+        return answer
+
+    bench.proxy.play("PUT", part, land_late, times=1)
+    try:
+        with bench.driver(master=two_hosts, spark=with_twins(events)) as driver:
+            assert bench.end(driver) == 0, bench.errors()
+        assert bench.manifests() == ["", ".json"]
+        assert len(bench.proxy.seen("PUT", part)) >= 2
+        assert landed.empty()
+    finally:
+        driver_gone.set()
+
+    assert landed.get(timeout=30) == 200
+    assert "Success" in ends_of_twins(events)
+    prove_each_part_once(bench)
+
+
+def test_a_task_whose_model_hangs_without_a_limit_of_time_is_done_by_its_twin(
+    bench: Bench, two_hosts: str, events: Path
+) -> None:
+    bench.order("hang")
+
+    with bench.driver(master=two_hosts, spark=with_twins(events)) as driver:
+        assert bench.end(driver, HANG_SECONDS / 5) == 0, bench.errors()
+
+    assert "Success" in ends_of_twins(events)
+    prove_each_part_once(bench)
