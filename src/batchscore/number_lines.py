@@ -46,7 +46,6 @@ def read_number_lines(
         return None
     if b'"' in data or b"[" in data:  # pysimdjson would flatten a nested array
         return None
-    order = np.argsort(np.argsort(binding.positions))
     # Each column in one piece, as pandas would have read it: so a model's sums run in the same order in both readers.
     by_column = np.empty((len(binding.positions), len(starts) - 1))
     texts: dict[int, list[pa.StringArray]] = {}
@@ -55,9 +54,12 @@ def read_number_lines(
         piece = _read(data[start:stop], starts[first : last + 1] - start, binding, text)
         if piece is None or (types == {"float"} and np.abs(piece.numbers).max() > _LARGEST_FLOAT32):
             return None
-        by_column[:, first:last] = piece.numbers.T[order]
+        by_column[:, first:last] = piece.numbers.T
         for position, cells in piece.texts.items():
             texts.setdefault(position, []).append(cells)
+    order = np.argsort(np.argsort(binding.positions))
+    if (np.diff(order) < 0).any():
+        by_column = by_column[order]
     return NumberLines(by_column.T, {position: pa.concat_arrays(cells) for position, cells in texts.items()})
 
 
@@ -165,7 +167,8 @@ def _parsed(array: _ByteArray) -> FloatArray | None:
 
 def _sign_zeros(table: FloatArray, content: _ByteArray, starts: IntArray, ends: IntArray, binding: Binding) -> bool:
     """Give the zeros spelt ``-0`` their sign, which JSON's integers have not; False where a spelling is odd."""
-    rows, places = np.nonzero(table.view(np.int64) == 0)  # zeros without a sign
+    zeros = np.flatnonzero(table.view(np.int64).reshape(-1) == 0)  # without a sign; nonzero is slow in two dimensions
+    rows, places = np.divmod(zeros, table.shape[1])
     positions = np.sort(binding.positions)[places]
     first = content[np.where(positions == 0, starts[rows], ends[rows, positions - 1] + 1)]
     negative = first == _MINUS
