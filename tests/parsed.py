@@ -4,7 +4,16 @@ from typing import Any
 
 import pyarrow as pa
 
-from batchscore.records import ParsedBlock
+from batchscore.blocks import Block
+from batchscore.lines import TextFormat
+from batchscore.records import ParsedBlock, parse_blocks
+from batchscore.schema import Binding, Columns
+
+
+def parse_block(block: Block, binding: Binding, columns: Columns, text: TextFormat) -> ParsedBlock:
+    """Read all records of a block together."""
+    [parsed] = parse_blocks(block, binding, columns, text, max(len(block.data), 1))
+    return parsed
 
 
 def rows(parsed: ParsedBlock) -> list[tuple[Any, ...]]:

@@ -18,12 +18,12 @@ import simdjson
 
 from batchscore.lines import IntArray, TextFormat
 from batchscore.schema import Binding, Columns
+from batchscore.values import LARGEST_FLOAT32
 
 FloatArray = npt.NDArray[np.float64]
 _ByteArray = npt.NDArray[np.uint8]
 
 _PIECE_BYTES = 1024 * 1024  # read at a time, so that most of what is made of it stays in the processor's cache
-_LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 _SPACE, _COMMA, _MINUS, _ZERO, _OPEN, _CLOSE = b" ,-0[]"
 
 _of_thread = threading.local()
@@ -52,7 +52,7 @@ def read_number_lines(
     for first, last in _pieces(starts):
         start, stop = starts[first], starts[last]
         piece = _read(data[start:stop], starts[first : last + 1] - start, binding, text)
-        if piece is None or (types == {"float"} and np.abs(piece.numbers).max() > _LARGEST_FLOAT32):
+        if piece is None or (types == {"float"} and np.abs(piece.numbers).max() > LARGEST_FLOAT32):
             return None
         by_column[:, first:last] = piece.numbers.T
         for position, cells in piece.texts.items():

@@ -94,12 +94,6 @@ def parse_blocks(
         yield _parsed(block.offset + begin, data[begin : int(some[-1])], some - begin, binding, columns, text)
 
 
-def parse_block(block: Block, binding: Binding, columns: Columns, text: TextFormat) -> ParsedBlock:
-    """Read all records of a block together."""
-    [parsed] = parse_blocks(block, binding, columns, text, max(len(block.data), 1))
-    return parsed
-
-
 def _parsed(
     offset: int, data: bytes, starts: IntArray, binding: Binding, columns: Columns, text: TextFormat
 ) -> ParsedBlock:

@@ -25,6 +25,7 @@ _REFUSED_COLUMN = re.compile(r"CSV column #(\d+):")
 _INTEGER_TYPES = {"long", "integer"}
 _INT64_DIGITS = 19
 _LARGEST_EXACT_INTEGER = float(2**53)
+LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 
 
 def read_csv_lines(
@@ -172,7 +173,7 @@ def _converted(values: pa.Array, column: Column) -> tuple[pa.Array, BoolArray | 
 
 def _float32_numbers(values: pa.DoubleArray) -> tuple[pa.Array, BoolArray | None]:
     """Make numbers beyond float32, which would turn infinite, null and say which they were."""
-    fits = pc.less_equal(pc.abs(values), float(np.finfo(np.float32).max))
+    fits = pc.less_equal(pc.abs(values), LARGEST_FLOAT32)
     if pc.all(fits, min_count=0).as_py():
         return values, None
     return pc.if_else(fits, values, None), pc.invert(fits).fill_null(False).to_numpy(zero_copy_only=False)

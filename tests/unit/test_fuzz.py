@@ -23,7 +23,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from tests.committed import FinishedJob
-from tests.parsed import rows
+from tests.parsed import parse_block, rows
 from tests.unit.test_plan import make_part, make_plan
 
 from batchscore import blocks
@@ -47,7 +47,6 @@ from batchscore.model_files import unpack_model
 from batchscore.new_inputs import choose_inputs
 from batchscore.receipts import finished_parts, write_receipt
 from batchscore.record import BatchPrediction, check_same_parameters, pending
-from batchscore.records import parse_block
 from batchscore.rejected import RejectedFileError, rejected_rows
 from batchscore.schema import Column, Columns, ColumnType, Schema, bind, parse_schema, resolve_columns
 from batchscore.scoring import REJECTED_HEADER

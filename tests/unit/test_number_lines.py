@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.parsed import parse_block
 
 from batchscore import number_lines, records
 from batchscore.blocks import Block
 from batchscore.lines import TextFormat, line_starts
 from batchscore.number_lines import NumberLines, read_number_lines
-from batchscore.records import ParsedBlock, parse_block
+from batchscore.records import ParsedBlock
 from batchscore.schema import Column, Columns, bind
 
 COLUMNS = Columns(

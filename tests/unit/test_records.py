@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.parsed import rows
+from tests.parsed import parse_block, rows
 
 from batchscore.blocks import MAX_RECORD_BYTES, Block
 from batchscore.lines import MalformedRecordError, TextFormat, split_record
 from batchscore.model_input import fitting_array, to_model_input
-from batchscore.records import ParsedBlock, parse_block, parse_blocks
+from batchscore.records import ParsedBlock, parse_blocks
 from batchscore.schema import Column, Columns, ColumnType, bind
 
 COLUMNS = Columns(
