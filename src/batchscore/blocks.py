@@ -152,23 +152,26 @@ def read_blocks(chunks: Iterator[bytes], origin: int, start: int, stop: int | No
     ``chunks`` begin at byte ``origin``: at ``start - 1`` for a range inside an input (whether a record begins at
     ``start`` shows in the byte before), else at ``start``. ``stop`` None means the end of the input.
     """
-    pending, offset = b"", origin
+    pending, offset = b"", origin  # the beginning of a record, which holds no newline, and where it stands
     skipping = origin < start  # dropping the end of a record that another range, or a cut, has dealt with
-    for chunk in chunks:
-        pending = pending + chunk if pending else chunk
+    for read in chunks:
+        chunk = read
         if skipping:
-            end = pending.find(b"\n")
-            offset += len(pending) if end < 0 else end + 1
-            pending = b"" if end < 0 else pending[end + 1 :]
+            end = chunk.find(b"\n")
+            offset += len(chunk) if end < 0 else end + 1
+            chunk = b"" if end < 0 else chunk[end + 1 :]
             skipping = end < 0
             if stop is not None and offset >= stop:
                 return
             if skipping:
                 continue
-        end, last = _cut(pending, offset, stop)
+        end, last = _cut(chunk, offset + len(pending), stop)
         if end:
-            yield Block(offset, pending[:end])
-            pending, offset = pending[end:], offset + end
+            length = len(pending) + end
+            yield Block(offset, pending + memoryview(chunk)[:end])
+            pending, offset = chunk[end:], offset + length
+        else:
+            pending += chunk
         if last:
             return
         if len(pending) > MAX_RECORD_BYTES + 1:  # too long even if it ends in a carriage return
@@ -181,10 +184,10 @@ def read_blocks(chunks: Iterator[bytes], origin: int, start: int, stop: int | No
         yield Block(offset, pending)
 
 
-def _cut(pending: bytes, offset: int, stop: int | None) -> tuple[int, bool]:
-    """Return how many bytes of ``pending`` are whole records of the range, and whether they are its last."""
-    if stop is not None and offset + len(pending) >= stop:
-        end = pending.find(b"\n", max(stop - 1 - offset, 0))
+def _cut(chunk: bytes, offset: int, stop: int | None) -> tuple[int, bool]:
+    """Return how many bytes of ``chunk`` end records of the range, and whether they end its last."""
+    if stop is not None and offset + len(chunk) >= stop:
+        end = chunk.find(b"\n", max(stop - 1 - offset, 0))
         if end >= 0:
             return end + 1, True
-    return pending.rfind(b"\n") + 1, False
+    return chunk.rfind(b"\n") + 1, False

@@ -93,9 +93,8 @@ def clean_lines(data: bytes, starts: IntArray, text: TextFormat) -> tuple[bytes,
     ends_in_return = np.frombuffer(data, np.uint8)[np.maximum(starts[1:] - 2, 0)] == _CARRIAGE_RETURN
     lengths -= ends_in_return & (lengths > 0)
     suspicious = (lengths == 0) | (lengths > MAX_RECORD_BYTES)
-    undecodable = _undecodable_lines(data, starts, text.encoding)
-    suspicious[undecodable] = True
     if not data.isascii():
+        suspicious[_undecodable_lines(data, starts, text.encoding)] = True
         suspicious |= _starts_with_mark(data, starts)
     if b"\r" in data and data.count(b"\r") != int(ends_in_return.sum()):
         suspicious |= _has_lone_return(data, starts)
@@ -145,7 +144,7 @@ def _canonical(line: bytes, text: TextFormat) -> bytes:
 
 def _undecodable_lines(data: bytes, starts: IntArray, encoding: str) -> list[int]:
     """Find the lines that are not of the encoding: by stretches of lines, since most hold none."""
-    if data.isascii() or _decodes(data, encoding):
+    if _decodes(data, encoding):
         return []
     found: list[int] = []
     for first in range(0, len(starts) - 1, _LINES_TOGETHER):

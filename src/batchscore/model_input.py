@@ -39,14 +39,14 @@ def to_model_input(
 
     Types depend on the columns alone, never on the values: an optional integer column is always float64, as pandas
     would hold it with missing values in it. A missing value is NaN, in text columns too, as pandas reads CSV. The text
-    columns named ``categorical`` are pandas categoricals, the others hold Python strings.
+    columns named ``categorical`` are pandas categoricals, the others hold Python strings. A frame of floats alone holds
+    one array, row by row.
     """
+    names = [column.name for column in columns]
     if isinstance(inputs, np.ndarray):
         if tensor_dtype is not None:
-            return np.ascontiguousarray(inputs, dtype=tensor_dtype)
-        if columns[0].type == "float":
-            inputs = inputs.astype(np.float32)
-        return pd.DataFrame(inputs, columns=[column.name for column in columns], copy=False)
+            return inputs.astype(tensor_dtype, copy=False)
+        return pd.DataFrame(_of_type(inputs, columns[0]), columns=names, copy=False)
     arrays: dict[str, Any] = {}
     for place, column in enumerate(columns):
         values = inputs.column(place)
@@ -59,7 +59,13 @@ def to_model_input(
             arrays[column.name] = _to_objects(array, column)
     if tensor_dtype is not None:
         return np.column_stack(list(arrays.values())).astype(tensor_dtype, copy=False)
+    if {column.type for column in columns} in ({"double"}, {"float"}):  # as records.py has them if all are plain
+        return pd.DataFrame(np.column_stack(list(arrays.values())), columns=names, copy=False)
     return pd.DataFrame(arrays, copy=False)
+
+
+def _of_type(numbers: npt.NDArray[np.float64], column: Column) -> npt.NDArray[Any]:
+    return numbers.astype(np.float32) if column.type == "float" else numbers
 
 
 def _to_categorical(array: pa.DictionaryArray, column: Column) -> pd.Categorical:
@@ -86,7 +92,7 @@ def _to_numpy(array: pa.Array, column: Column) -> npt.NDArray[Any]:
         return _booleans(array, column)
     numbers = array.to_numpy(zero_copy_only=False)
     if column.type == "float":
-        return cast("npt.NDArray[Any]", numbers.astype(np.float32))
+        return _of_type(numbers, column)
     if column.type == "integer" and column.required:
         return cast("npt.NDArray[Any]", numbers.astype(np.int32))
     return cast("npt.NDArray[Any]", numbers)

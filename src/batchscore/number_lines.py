@@ -8,14 +8,15 @@ matrix: then values.py reads the lines.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import simdjson
 
+from batchscore.delimiters import Delimiters
 from batchscore.lines import IntArray, TextFormat
 from batchscore.schema import Binding, Columns
 from batchscore.values import LARGEST_FLOAT32
@@ -24,7 +25,7 @@ FloatArray = npt.NDArray[np.float64]
 _ByteArray = npt.NDArray[np.uint8]
 
 _PIECE_BYTES = 1024 * 1024  # read at a time, so that most of what is made of it stays in the processor's cache
-_SPACE, _COMMA, _MINUS, _ZERO, _OPEN, _CLOSE = b" ,-0[]"
+_SPACE, _COMMA, _OPEN, _CLOSE = b" ,[]"
 
 _of_thread = threading.local()
 
@@ -46,21 +47,21 @@ def read_number_lines(
         return None
     if b'"' in data or b"[" in data:  # pysimdjson would flatten a nested array
         return None
-    # Each column in one piece, as pandas would have read it: so a model's sums run in the same order in both readers.
-    by_column = np.empty((len(binding.positions), len(starts) - 1))
+    content = np.frombuffer(data, np.uint8)
+    numbers = np.empty((len(starts) - 1, len(binding.positions)))
     texts: dict[int, list[pa.StringArray]] = {}
     for first, last in _pieces(starts):
         start, stop = starts[first], starts[last]
-        piece = _read(data[start:stop], starts[first : last + 1] - start, binding, text)
+        piece = _read(content[start:stop], starts[first : last + 1] - start, binding, text)
         if piece is None or (types == {"float"} and np.abs(piece.numbers).max() > LARGEST_FLOAT32):
             return None
-        by_column[:, first:last] = piece.numbers.T
+        numbers[first:last] = piece.numbers
         for position, cells in piece.texts.items():
             texts.setdefault(position, []).append(cells)
     order = np.argsort(np.argsort(binding.positions))
     if (np.diff(order) < 0).any():
-        by_column = by_column[order]
-    return NumberLines(by_column.T, {position: pa.concat_arrays(cells) for position, cells in texts.items()})
+        numbers = numbers.take(order, axis=1)
+    return NumberLines(numbers, {position: pa.concat_arrays(cells) for position, cells in texts.items()})
 
 
 def _pieces(starts: IntArray) -> Iterator[tuple[int, int]]:
@@ -72,50 +73,72 @@ def _pieces(starts: IntArray) -> Iterator[tuple[int, int]]:
         first = last
 
 
-def _read(data: bytes, starts: IntArray, binding: Binding, text: TextFormat) -> NumberLines | None:
-    content = np.frombuffer(data, np.uint8)
-    ends = _cell_ends(content, starts, binding.column_count, text)
-    if ends is None:
+def _read(content: _ByteArray, starts: IntArray, binding: Binding, text: TextFormat) -> NumberLines | None:
+    others = sorted(set(range(binding.column_count)).difference(binding.positions))
+    delimiters = Delimiters(content == ord(text.delimiter))
+    lines = _Lines(content, starts, binding.column_count, delimiters)
+    if not lines.are_whole():
         return None
-    array = np.empty(len(data) + 1, np.uint8)
-    array[0] = _OPEN
-    cells = array[1:]
-    cells[:] = content
     texts = {
-        position: _texts(content, *_bounds(starts, ends, position, content))
+        position: _texts(content, *lines.cells(position))
         for position in (binding.row_id_position, binding.target_position)
         if position is not None
     }
-    if len(binding.positions) < binding.column_count:
-        for position in set(range(binding.column_count)).difference(binding.positions):
-            _blank(cells, *_bounds(starts, ends, position, content))
-    _separate(cells, ends, binding, text)
+    array = _as_array(content, lines, others, text)
     numbers = _parsed(array)
-    if numbers is None or len(numbers) != len(ends) * len(binding.positions):
+    if numbers is None or len(numbers) != lines.count * len(binding.positions):
         return None
-    table = numbers.reshape(len(ends), len(binding.positions))
-    return NumberLines(table, texts) if _sign_zeros(table, content, starts, ends, binding) else None
+    table = numbers.reshape(lines.count, len(binding.positions))
+    return NumberLines(table, texts) if _sign_zeros(table, lines, np.sort(binding.positions)) else None
 
 
-def _cell_ends(content: _ByteArray, starts: IntArray, column_count: int, text: TextFormat) -> IntArray | None:
-    """Return where each cell's delimiter or newline stands, by line and column; None if a line has another count."""
-    line_ends = starts[1:] - 1
-    delimiters = np.flatnonzero(content == ord(text.delimiter))
-    if len(delimiters) != len(line_ends) * (column_count - 1):
-        return None
-    ends = np.column_stack([delimiters.reshape(len(line_ends), column_count - 1), line_ends])
-    if column_count > 1 and ((ends[:, 0] < starts[:-1]).any() or (ends[:, -2] > line_ends).any()):
-        return None
-    return ends
+@dataclass(frozen=True)
+class _Lines:
+    """Lines of ``column_count`` cells each, if they are whole."""
 
+    content: _ByteArray
+    starts: IntArray
+    column_count: int
+    delimiters: Delimiters
+    _ends: dict[int, IntArray] = field(default_factory=dict)
 
-def _bounds(starts: IntArray, ends: IntArray, position: int, content: _ByteArray) -> tuple[IntArray, IntArray]:
-    """Return where the cells of a column begin and end, line ends left out."""
-    first = starts[:-1] if position == 0 else ends[:, position - 1] + 1
-    last = ends[:, position]
-    if position == ends.shape[1] - 1:
-        last = last - ((content[np.maximum(last - 1, 0)] == ord("\r")) & (last > first))
-    return first, last
+    @property
+    def count(self) -> int:
+        return len(self.starts) - 1
+
+    def are_whole(self) -> bool:
+        """Tell whether each line has as many delimiters as it should."""
+        each = self.column_count - 1
+        if self.delimiters.count != self.count * each:
+            return False
+        return each == 0 or bool(
+            (self.ends(0) >= self.starts[:-1]).all() and (self.ends(each - 1) < self.starts[1:]).all()
+        )
+
+    def ends(self, position: int) -> IntArray:
+        """Return where the delimiter, or the newline, after each cell of a column stands."""
+        each = self.column_count - 1
+        if position == each:
+            return self.starts[1:] - 1
+        if position not in self._ends:
+            self._ends[position] = self.delimiters.places(np.arange(position, self.count * each, each))
+        return self._ends[position]
+
+    def cells(self, position: int) -> tuple[IntArray, IntArray]:
+        """Return where the cells of a column begin and end, line ends left out."""
+        first = self.starts[:-1] if position == 0 else self.ends(position - 1) + 1
+        last = self.ends(position)
+        if position == self.column_count - 1:
+            last = last - ((self.content[np.maximum(last - 1, 0)] == ord("\r")) & (last > first))
+        return first, last
+
+    def cell_starts(self, rows: IntArray, positions: IntArray) -> IntArray:
+        """Return where single cells begin."""
+        starts: IntArray = self.starts[rows]
+        inner = positions > 0
+        before = rows * (self.column_count - 1) + positions - 1
+        starts[inner] = self.delimiters.places(before[inner]) + 1
+        return starts
 
 
 def _by_length(first: IntArray, last: IntArray) -> Iterator[tuple[int, IntArray]]:
@@ -145,14 +168,22 @@ def _blank(cells: _ByteArray, first: IntArray, last: IntArray) -> None:
         _windows(cells, length)[first[lines]] = np.void(b" " * length)
 
 
-def _separate(cells: _ByteArray, ends: IntArray, binding: Binding, text: TextFormat) -> None:
-    """Put a comma after each number, a bracket after the last one, and spaces for the other delimiters."""
-    numbers = set(binding.positions)
-    for position in set(range(binding.column_count)) - numbers:
-        cells[ends[:, position]] = _SPACE
-    for position in numbers if text.delimiter != "," else numbers & {binding.column_count - 1}:
-        cells[ends[:, position]] = _COMMA
-    cells[ends[-1, max(numbers)]] = _CLOSE
+def _as_array(content: _ByteArray, lines: _Lines, others: Sequence[int], text: TextFormat) -> _ByteArray:
+    """Return the text in brackets, with a comma after each number and spaces for the other cells and delimiters."""
+    array = np.empty(len(content) + 1, np.uint8)
+    array[0] = _OPEN
+    cells = array[1:]
+    cells[:] = content
+    if text.delimiter != ",":  # a sum: numpy's `where` takes ten times as long
+        cells += (content == ord(text.delimiter)) * np.uint8((_COMMA - ord(text.delimiter)) % 256)
+    for position in others:
+        _blank(cells, *lines.cells(position))
+        cells[lines.ends(position)] = _SPACE
+    last = max(set(range(lines.column_count)).difference(others))
+    if last == lines.column_count - 1:
+        cells[lines.ends(last)] = _COMMA
+    cells[lines.ends(last)[-1]] = _CLOSE
+    return array
 
 
 def _parsed(array: _ByteArray) -> FloatArray | None:
@@ -165,12 +196,11 @@ def _parsed(array: _ByteArray) -> FloatArray | None:
         return None
 
 
-def _sign_zeros(table: FloatArray, content: _ByteArray, starts: IntArray, ends: IntArray, binding: Binding) -> bool:
+def _sign_zeros(table: FloatArray, lines: _Lines, positions: IntArray) -> bool:
     """Give the zeros spelt ``-0`` their sign, which JSON's integers have not; False where a spelling is odd."""
     zeros = np.flatnonzero(table.view(np.int64).reshape(-1) == 0)  # without a sign; nonzero is slow in two dimensions
-    rows, places = np.divmod(zeros, table.shape[1])
-    positions = np.sort(binding.positions)[places]
-    first = content[np.where(positions == 0, starts[rows], ends[rows, positions - 1] + 1)]
-    negative = first == _MINUS
-    table[rows[negative], places[negative]] = -0.0
-    return bool((negative | (first == _ZERO)).all())
+    rows, columns = np.divmod(zeros, table.shape[1])
+    first = lines.content[lines.cell_starts(rows, positions[columns])]
+    negative = first == ord("-")
+    table[rows[negative], columns[negative]] = -0.0
+    return bool((negative | (first == ord("0"))).all())

@@ -2,17 +2,19 @@ import math
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.parsed import parse_block
 
-from batchscore import number_lines, records
+from batchscore import delimiters, number_lines, records
 from batchscore.blocks import Block
 from batchscore.lines import TextFormat, line_starts
+from batchscore.model_input import to_model_input
 from batchscore.number_lines import NumberLines, read_number_lines
 from batchscore.records import ParsedBlock
-from batchscore.schema import Column, Columns, bind
+from batchscore.schema import Column, Columns, ColumnType, bind
 
 COLUMNS = Columns(
     (Column("y", "double", required=True), Column("x", "double")),
@@ -91,10 +93,16 @@ def test_columns_of_double_and_float_are_no_one_matrix() -> None:
     assert read(b"1,2\n", columns) is None
 
 
-def test_each_column_lies_in_one_piece_as_pandas_would_have_it() -> None:
-    read_lines = read(b"1,2\n3,4\n", numbers_only("x", "y"))
-    assert read_lines is not None
-    assert read_lines.numbers.flags.f_contiguous
+@pytest.mark.parametrize("kind", ["double", "float"])
+def test_records_reach_the_model_row_by_row_whichever_reader_read_them(kind: ColumnType) -> None:
+    names = ("x", "y", "z")
+    columns = Columns(tuple(Column(name, kind) for name in "zxy"), None, None, names, has_header=False)
+    for line in (b"5,6,7", b"5,6,"):  # as JSON, and by pyarrow
+        parsed = parse_block(Block(0, b"1,2,3\n" + line + b"\n"), bind(columns, None, "x"), columns, TextFormat())
+        frame = to_model_input(parsed.inputs, columns.inputs, None)
+        assert isinstance(frame, pd.DataFrame)
+        assert frame.to_numpy(copy=False).flags.c_contiguous
+        assert frame.iloc[0].to_dict() == {"z": 3.0, "x": 1.0, "y": 2.0}
 
 
 def test_pieces_of_a_block_are_put_together(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,10 +145,14 @@ def outcome(parsed: ParsedBlock) -> Any:
 @given(
     st.lists(LINE, min_size=1, max_size=6) | st.lists(PLAIN_LINE, min_size=1, max_size=6),
     st.sampled_from(["\n", "\r\n"]),
+    st.sampled_from([0, 64]),  # how delimiters are found
 )
-def test_numbers_are_read_to_the_bit_as_the_reader_of_values_reads_them(lines: list[str], end: str) -> None:
+def test_numbers_are_read_to_the_bit_as_the_reader_of_values_reads_them(
+    lines: list[str], end: str, listed: int
+) -> None:
     data = "".join(line + end for line in lines).encode()
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(delimiters, "_LISTED", listed)
         binding = bind(COLUMNS, None, "x")
         together = outcome(parse_block(Block(0, data), binding, COLUMNS, TextFormat()))
         patch.setattr(records, "read_number_lines", lambda *_: None)
