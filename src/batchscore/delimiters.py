@@ -7,8 +7,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
+from batchscore.lines import BoolArray, IntArray
 
 _WORD = 64
 _LISTED = 64  # to list so many costs as much as to find one by counting
@@ -18,7 +17,7 @@ class Delimiters:
     """The delimiters of a text, numbered from 0; ``mask`` is true where one stands."""
 
     def __init__(self, mask: BoolArray) -> None:
-        self._mask = mask
+        self.mask = mask
         self._asked = 0
 
     @property
@@ -45,12 +44,12 @@ class Delimiters:
 
     @cached_property
     def _list(self) -> IntArray:
-        return np.flatnonzero(self._mask)
+        return np.flatnonzero(self.mask)
 
     @cached_property
     def _bits(self) -> npt.NDArray[np.uint8]:
         """The mask, a bit for each byte of the text and a row for each word."""
-        bits = np.packbits(self._mask)
+        bits = np.packbits(self.mask)
         return np.concatenate([bits, np.zeros(-len(bits) % 8, np.uint8)]).reshape(-1, 8)
 
     @cached_property

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from batchscore.categories import ModelInput
 from batchscore.schema import Column, Columns, ColumnType
+from batchscore.values import shared_float_type
 
 _ARRAY_TYPES: dict[str, ColumnType] = {"bool": "boolean", "int32": "integer", "int64": "long", "float32": "float"}
 
@@ -42,11 +43,8 @@ def to_model_input(
     columns named ``categorical`` are pandas categoricals, the others hold Python strings. A frame of floats alone holds
     one array, row by row.
     """
-    names = [column.name for column in columns]
     if isinstance(inputs, np.ndarray):
-        if tensor_dtype is not None:
-            return inputs.astype(tensor_dtype, copy=False)
-        return pd.DataFrame(_of_type(inputs, columns[0]), columns=names, copy=False)
+        return _from_matrix(_of_type(inputs, columns[0]), columns, tensor_dtype)
     arrays: dict[str, Any] = {}
     for place, column in enumerate(columns):
         values = inputs.column(place)
@@ -57,11 +55,15 @@ def to_model_input(
             arrays[column.name] = _to_categorical(array, column)
         else:
             arrays[column.name] = _to_objects(array, column)
-    if tensor_dtype is not None:
-        return np.column_stack(list(arrays.values())).astype(tensor_dtype, copy=False)
-    if {column.type for column in columns} in ({"double"}, {"float"}):  # as records.py has them if all are plain
-        return pd.DataFrame(np.column_stack(list(arrays.values())), columns=names, copy=False)
+    if tensor_dtype is not None or shared_float_type(columns):  # floats: as number_lines.py reads them if all are plain
+        return _from_matrix(np.column_stack(list(arrays.values())), columns, tensor_dtype)
     return pd.DataFrame(arrays, copy=False)
+
+
+def _from_matrix(numbers: npt.NDArray[Any], columns: Sequence[Column], tensor_dtype: str | None) -> ModelInput:
+    if tensor_dtype is not None:
+        return numbers.astype(tensor_dtype, copy=False)
+    return pd.DataFrame(numbers, columns=[column.name for column in columns], copy=False)
 
 
 def _of_type(numbers: npt.NDArray[np.float64], column: Column) -> npt.NDArray[Any]:

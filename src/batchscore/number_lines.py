@@ -8,7 +8,7 @@ matrix: then values.py reads the lines.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,7 +19,7 @@ import simdjson
 from batchscore.delimiters import Delimiters
 from batchscore.lines import IntArray, TextFormat
 from batchscore.schema import Binding, Columns
-from batchscore.values import LARGEST_FLOAT32
+from batchscore.values import LARGEST_FLOAT32, shared_float_type
 
 FloatArray = npt.NDArray[np.float64]
 _ByteArray = npt.NDArray[np.uint8]
@@ -42,8 +42,8 @@ def read_number_lines(
     data: bytes, starts: IntArray, binding: Binding, columns: Columns, text: TextFormat
 ) -> NumberLines | None:
     """Return the numbers of clean lines, or None if there may be anything else among them."""
-    types = {column.type for column in columns.inputs}
-    if types not in ({"double"}, {"float"}) or any(column.binary_words for column in columns.inputs):
+    kind = shared_float_type(columns.inputs)
+    if kind is None or any(column.binary_words for column in columns.inputs):
         return None
     if b'"' in data or b"[" in data:  # pysimdjson would flatten a nested array
         return None
@@ -53,7 +53,7 @@ def read_number_lines(
     for first, last in _pieces(starts):
         start, stop = starts[first], starts[last]
         piece = _read(content[start:stop], starts[first : last + 1] - start, binding, text)
-        if piece is None or (types == {"float"} and np.abs(piece.numbers).max() > LARGEST_FLOAT32):
+        if piece is None or (kind == "float" and np.abs(piece.numbers).max() > LARGEST_FLOAT32):
             return None
         numbers[first:last] = piece.numbers
         for position, cells in piece.texts.items():
@@ -74,7 +74,6 @@ def _pieces(starts: IntArray) -> Iterator[tuple[int, int]]:
 
 
 def _read(content: _ByteArray, starts: IntArray, binding: Binding, text: TextFormat) -> NumberLines | None:
-    others = sorted(set(range(binding.column_count)).difference(binding.positions))
     delimiters = Delimiters(content == ord(text.delimiter))
     lines = _Lines(content, starts, binding.column_count, delimiters)
     if not lines.are_whole():
@@ -84,7 +83,7 @@ def _read(content: _ByteArray, starts: IntArray, binding: Binding, text: TextFor
         for position in (binding.row_id_position, binding.target_position)
         if position is not None
     }
-    array = _as_array(content, lines, others, text)
+    array = _as_array(lines, binding, text)
     numbers = _parsed(array)
     if numbers is None or len(numbers) != lines.count * len(binding.positions):
         return None
@@ -168,18 +167,18 @@ def _blank(cells: _ByteArray, first: IntArray, last: IntArray) -> None:
         _windows(cells, length)[first[lines]] = np.void(b" " * length)
 
 
-def _as_array(content: _ByteArray, lines: _Lines, others: Sequence[int], text: TextFormat) -> _ByteArray:
+def _as_array(lines: _Lines, binding: Binding, text: TextFormat) -> _ByteArray:
     """Return the text in brackets, with a comma after each number and spaces for the other cells and delimiters."""
-    array = np.empty(len(content) + 1, np.uint8)
+    array = np.empty(len(lines.content) + 1, np.uint8)
     array[0] = _OPEN
     cells = array[1:]
-    cells[:] = content
+    cells[:] = lines.content
     if text.delimiter != ",":  # a sum: numpy's `where` takes ten times as long
-        cells += (content == ord(text.delimiter)) * np.uint8((_COMMA - ord(text.delimiter)) % 256)
-    for position in others:
+        cells += lines.delimiters.mask * np.uint8((_COMMA - ord(text.delimiter)) % 256)
+    for position in sorted(set(range(binding.column_count)).difference(binding.positions)):
         _blank(cells, *lines.cells(position))
         cells[lines.ends(position)] = _SPACE
-    last = max(set(range(lines.column_count)).difference(others))
+    last = max(binding.positions)
     if last == lines.column_count - 1:
         cells[lines.ends(last)] = _COMMA
     cells[lines.ends(last)[-1]] = _CLOSE

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from batchscore.lines import BoolArray, IntArray, TextFormat
-from batchscore.schema import Binding, Column, Columns
+from batchscore.schema import Binding, Column, Columns, ColumnType
 
 BINARY_WORDS = dict.fromkeys(("0", "n", "no", "f", "false"), False) | dict.fromkeys(
     ("1", "y", "yes", "t", "true"), True
@@ -26,6 +26,12 @@ _INTEGER_TYPES = {"long", "integer"}
 _INT64_DIGITS = 19
 _LARGEST_EXACT_INTEGER = float(2**53)
 LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
+
+
+def shared_float_type(columns: Sequence[Column]) -> ColumnType | None:
+    """Return the type of columns that are all ``double`` or all ``float``, so that one matrix can hold them."""
+    types = {column.type for column in columns}
+    return columns[0].type if types in ({"double"}, {"float"}) else None
 
 
 def read_csv_lines(
