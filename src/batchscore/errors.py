@@ -5,6 +5,7 @@ Messages read ``<what> <which>: expected <x>, got <y>`` and carry neither a reco
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 
@@ -108,6 +109,11 @@ ERRORS_BY_NAME: dict[str, type[BatchScoreError]] = {
         AlreadyCommittedError,
     )
 }
+
+
+def no_room(folder: Path | str, wanted: str, error: OSError) -> CommitError:
+    """Return what is raised where a temporary folder did not take a file."""
+    return CommitError(f"temporary folder {folder}: expected room for {wanted}, got {error.strerror}")
 
 
 def describe_without_content(error: BaseException) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import IO, cast
 
-from batchscore.errors import CommitError
+from batchscore.errors import no_room
 from batchscore.manifest import WrittenFile
 from batchscore.storage import Storage
 
@@ -23,8 +23,7 @@ def _room() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        folder = tempfile.gettempdir()
-        raise CommitError(f"temporary folder {folder}: expected room for a part, got {error.strerror}") from error
+        raise no_room(tempfile.gettempdir(), "a part", error) from error
 
 
 class GzipPart:

@@ -12,7 +12,7 @@ import tarfile
 import tempfile
 from pathlib import Path, PurePosixPath
 
-from batchscore.errors import CommitError, ModelError
+from batchscore.errors import ModelError, no_room
 
 # mlflow writes this one while downloading; it names the way a model was asked for, not the model.
 _NOT_OF_THE_MODEL = {"registered_model_meta"}
@@ -71,7 +71,7 @@ def _unpack_into(folder: Path, archive: bytes) -> None:
                 files.extract(member, folder, filter="data")
     except (tarfile.TarError, OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno in _NO_ROOM:
-            raise CommitError(f"temporary folder {folder}: expected room for a model, got {error.strerror}") from error
+            raise no_room(folder, "a model", error) from error
         raise ModelError(f"model archive: expected to unpack it, got {type(error).__name__}") from error
 
 

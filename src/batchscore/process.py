@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
-from batchscore.errors import CommitError, ScoringError
+from batchscore.errors import ScoringError, no_room
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
 
@@ -65,7 +65,7 @@ def written_down(chunks: Iterable[bytes], folder: Path) -> Iterator[IO[bytes]]:
             file.writelines(chunks)
             file.seek(0)
         except OSError as error:
-            raise CommitError(f"temporary folder {folder}: expected room for a file, got {error.strerror}") from error
+            raise no_room(folder, "a file", error) from error
         yield file
 
 

@@ -2,9 +2,7 @@
 
 import os
 import signal
-import sys
 from dataclasses import dataclass
-from queue import SimpleQueue
 from subprocess import Popen
 from threading import Event
 
@@ -12,7 +10,7 @@ import pytest
 
 from tests.faults.bench import Bench, in_soak
 from tests.s3.loans import keys_below
-from tests.s3.proxy import Answer, ConnectionDroppedError, Forward
+from tests.s3.proxy import Answer, ConnectionDroppedError, Forward, HeldUpload
 
 STOP_SECONDS = 10
 
@@ -99,30 +97,17 @@ def test_a_killed_driver_leaves_no_half_result_and_its_id_goes_on(
 def test_a_part_that_an_executor_stores_when_its_killed_driver_s_job_is_done_by_another_changes_nothing(
     bench: Bench,
 ) -> None:
-    held, done = Event(), Event()
-    landed = SimpleQueue[int]()
+    upload = HeldUpload()
+    bench.proxy.play("PUT", "/result/job-b.csv.gz/part-00000", upload, times=1)
 
-    def land_late(forward: Forward) -> Answer:
-        forward.receive(sys.maxsize)  # now: its sender ends some seconds after the driver
-        held.set()
-        done.wait()
-        answer = forward()
-        landed.put(answer.status)
-        return answer
-
-    bench.proxy.play("PUT", "/result/job-b.csv.gz/part-00000", land_late, times=1)
-    try:
-        with bench.driver(master="local-cluster[2,1,1024]") as driver:
-            assert held.wait(timeout=120), bench.errors()
-            os.kill(driver.pid, signal.SIGKILL)
-            assert bench.end(driver) == -signal.SIGKILL
-            bench.run()
+    with upload, bench.driver(master="local-cluster[2,1,1024]") as driver:
+        assert upload.wait(timeout=120), bench.errors()
+        os.kill(driver.pid, signal.SIGKILL)
+        assert bench.end(driver) == -signal.SIGKILL
+        bench.run()
         assert bench.manifests() == ["", ".json"]
-        assert landed.empty()
-    finally:
-        done.set()
 
-    assert landed.get(timeout=30) == 200
+    assert upload.landed(timeout=30) == 200
     bench.prove()
 
 

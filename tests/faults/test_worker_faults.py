@@ -1,11 +1,8 @@
 """Workers and executors that die, hang, or are slow, on a cluster of two executors."""
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from queue import SimpleQueue
-from threading import Event
 
 import pytest
 
@@ -13,7 +10,7 @@ from batchscore.errors import ScoringError
 from tests.faults.bench import Bench, in_soak
 from tests.faults.models import HANG_SECONDS
 from tests.processes import executor_of, kill, owner_of_port, spark_cluster, without_spark
-from tests.s3.proxy import Answer, ConnectionDroppedError, Forward, Script
+from tests.s3.proxy import Answer, ConnectionDroppedError, Forward, HeldUpload, Script
 
 
 def one_task(bench: Bench) -> str:
@@ -159,27 +156,16 @@ def test_a_part_that_lands_after_its_twin_was_committed_changes_nothing(
     bench: Bench, two_hosts: str, events: Path
 ) -> None:
     part = "/result/job-b.csv.gz/part-00000"
-    driver_gone = Event()
-    landed = SimpleQueue[int]()
+    upload = HeldUpload()
+    bench.proxy.play("PUT", part, upload, times=1)
 
-    def land_late(forward: Forward) -> Answer:
-        forward.receive(sys.maxsize)  # now: Spark kills its sender when the twin is done
-        driver_gone.wait()
-        answer = forward()
-        landed.put(answer.status)
-        return answer
-
-    bench.proxy.play("PUT", part, land_late, times=1)
-    try:
+    with upload:
         with bench.driver(master=two_hosts, spark=with_twins(events)) as driver:
             assert bench.end(driver) == 0, bench.errors()
         assert bench.manifests() == ["", ".json"]
         assert len(bench.proxy.seen("PUT", part)) >= 2
-        assert landed.empty()
-    finally:
-        driver_gone.set()
 
-    assert landed.get(timeout=30) == 200
+    assert upload.landed(timeout=30) == 200
     assert "Success" in ends_of_twins(events)
     prove_each_part_once(bench)
 

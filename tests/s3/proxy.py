@@ -5,13 +5,15 @@ from __future__ import annotations
 import http.client
 import socket
 import struct
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Protocol
+from queue import SimpleQueue
+from typing import Protocol, Self
 from urllib.parse import unquote, urlsplit
 
 _NOT_FORWARDED = {"connection", "transfer-encoding", "expect", "content-length"}
@@ -120,6 +122,39 @@ def stall(seconds: float, *, sent_bytes: int | None = None) -> Script:
         return replace(answer, sent_bytes=sent_bytes, stalled_seconds=seconds)
 
     return script
+
+
+class HeldUpload:
+    """Takes an upload off its client, and lets the server see it when the block of this ends."""
+
+    def __init__(self) -> None:
+        self._received, self._released = threading.Event(), threading.Event()
+        self._landed = SimpleQueue[int]()
+
+    def __call__(self, forward: Forward) -> Answer:
+        """Play the script."""
+        forward.receive(sys.maxsize)  # now: its sender may be gone by the time it is wanted
+        self._received.set()
+        self._released.wait()
+        answer = forward()
+        self._landed.put(answer.status)
+        return answer
+
+    def __enter__(self) -> Self:
+        """Hold the upload."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let it go."""
+        self._released.set()
+
+    def wait(self, timeout: float) -> bool:
+        """Wait until the upload is held; False if it is not in this time."""
+        return self._received.wait(timeout)
+
+    def landed(self, timeout: float) -> int:
+        """Return the status that the server answers with."""
+        return self._landed.get(timeout=timeout)
 
 
 def after(action: Callable[[], object]) -> Script:
