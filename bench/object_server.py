@@ -19,6 +19,14 @@ from xml.sax.saxutils import escape
 ROOT, DELAY_SECONDS = Path(sys.argv[1]), float(sys.argv[2])
 
 
+def _listed(key: str, status: os.stat_result) -> str:
+    modified = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(status.st_mtime))
+    return (
+        f"<Contents><Key>{escape(key)}</Key><LastModified>{modified}</LastModified>"
+        f"<Size>{status.st_size}</Size><ETag>&quot;{status.st_size:x}&quot;</ETag></Contents>"
+    )
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
@@ -86,13 +94,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _list(self) -> None:
         prefix = self.query.get("prefix", [""])[0]
-        files = sorted(path for path in self.file.rglob("*") if path.is_file())
-        keys = {path.relative_to(self.file).as_posix(): path.stat().st_size for path in files}
-        contents = "".join(
-            f"<Contents><Key>{escape(key)}</Key><Size>{size}</Size><ETag>&quot;{size:x}&quot;</ETag></Contents>"
-            for key, size in keys.items()
-            if key.startswith(prefix)
-        )
+        files = {path.relative_to(self.file).as_posix(): path for path in self.file.rglob("*") if path.is_file()}
+        contents = "".join(_listed(key, path.stat()) for key, path in sorted(files.items()) if key.startswith(prefix))
         body = f"<ListBucketResult><IsTruncated>false</IsTruncated>{contents}</ListBucketResult>"
         self._answer(200, {"Content-Type": "application/xml"}, body.encode())
 

@@ -1,0 +1,56 @@
+"""The server of the experiment on delay speaks as much of S3 as a job asks for."""
+
+import io
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from batchscore.config import S3Settings
+from batchscore.errors import ObjectExistsError, ObjectMissingError
+from batchscore.s3_storage import S3Storage
+
+
+@pytest.fixture
+def folder_storage(tmp_path: Path, aws_variables: dict[str, str]) -> Iterator[S3Storage]:  # noqa: ARG001 - read by the client
+    """A storage whose buckets are the folders below the test's own."""
+    command = [sys.executable, "-m", "bench.object_server", str(tmp_path), "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        assert server.stdout is not None
+        try:
+            yield S3Storage(S3Settings(endpoint=f"http://127.0.0.1:{int(server.stdout.readline())}"))
+        finally:
+            server.terminate()
+
+
+def test_objects_are_listed_as_a_look_at_each_finds_them(tmp_path: Path, folder_storage: S3Storage) -> None:
+    (tmp_path / "data" / "in").mkdir(parents=True)
+    (tmp_path / "data" / "in" / "b & c.csv").write_bytes(b"id\n1\n")
+    (tmp_path / "data" / "in" / "a.csv").write_bytes(b"id\n")
+    (tmp_path / "data" / "other").write_bytes(b"")
+
+    listed = list(folder_storage.list("s3://data/in/"))
+
+    uris = ["s3://data/in/a.csv", "s3://data/in/b & c.csv"]
+    assert [(item.uri, item.size_in_bytes) for item in listed] == [(uris[0], 3), (uris[1], 5)]
+    assert listed == [folder_storage.stat(uri) for uri in uris]
+    modified = [int((tmp_path / uri.removeprefix("s3://")).stat().st_mtime) for uri in uris]
+    assert [item.modified_epoch_seconds for item in listed] == modified
+
+
+def test_an_object_is_stored_once_where_none_may_be_in_place(tmp_path: Path, folder_storage: S3Storage) -> None:
+    (tmp_path / "out").mkdir()
+
+    folder_storage.put_new("s3://out/x", io.BytesIO(b"first"))
+    with pytest.raises(ObjectExistsError):
+        folder_storage.put_new("s3://out/x", io.BytesIO(b"second"))
+
+    assert (tmp_path / "out" / "x").read_bytes() == b"first"
+    assert folder_storage.read("s3://out/x") == b"first"
+
+
+def test_an_object_that_is_not_there_is_missing(folder_storage: S3Storage) -> None:
+    with pytest.raises(ObjectMissingError):
+        folder_storage.stat("s3://out/none")
