@@ -17,8 +17,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +35,7 @@ from batchscore.storage import StoredObject
 from batchscore.workload import make_workload
 from bench.cases import MODELS
 from bench.data import DATA_SETS, make_data
+from bench.object_server import running_object_server
 from bench.ways.job import way_environment
 
 CORES = 2
@@ -77,17 +77,6 @@ def _titles(*titles: str) -> None:
     _row(*("---" for _ in titles))
 
 
-@contextmanager
-def _object_server(root: Path, delay_seconds: float) -> Iterator[str]:
-    command = [sys.executable, "-m", "bench.object_server", str(root), str(delay_seconds)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
-        assert server.stdout is not None
-        try:
-            yield f"http://127.0.0.1:{int(server.stdout.readline())}"
-        finally:
-            server.terminate()
-
-
 def delay(work: Path) -> None:
     """Score four million records from an S3 server that answers at once, and from one that waits 50 ms each time."""
     _prepare(work, "bank-logistic")
@@ -102,7 +91,7 @@ def delay(work: Path) -> None:
         seconds = []
         for delay_seconds in (0.0, 0.05):
             shutil.rmtree(root / "out" / "batch-prediction", ignore_errors=True)
-            with _object_server(root, delay_seconds) as endpoint:
+            with running_object_server(root, delay_seconds) as endpoint:
                 keys = {"output": "s3://out", "s3.endpoint": endpoint}
                 summary = _score(work, "bank-logistic", "s3://data/", data / ".schema", **keys)
             seconds.append(summary["seconds"]["total"])

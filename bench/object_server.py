@@ -9,26 +9,33 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
-ROOT, DELAY_SECONDS = Path(sys.argv[1]), float(sys.argv[2])
+
+def _etag(status: os.stat_result) -> str:
+    return f'"{status.st_size:x}"'
 
 
 def _listed(key: str, status: os.stat_result) -> str:
     modified = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(status.st_mtime))
     return (
         f"<Contents><Key>{escape(key)}</Key><LastModified>{modified}</LastModified>"
-        f"<Size>{status.st_size}</Size><ETag>&quot;{status.st_size:x}&quot;</ETag></Contents>"
+        f"<Size>{status.st_size}</Size><ETag>{_etag(status)}</ETag></Contents>"
     )
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    root: Path
+    delay_seconds: float
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
@@ -36,9 +43,9 @@ class _Handler(BaseHTTPRequestHandler):
     def parse_request(self) -> bool:
         known = super().parse_request()
         url = urlsplit(self.path)
-        self.file = ROOT / unquote(url.path).lstrip("/")
+        self.file = self.root / unquote(url.path).lstrip("/")
         self.query = parse_qs(url.query, keep_blank_values=True)
-        time.sleep(DELAY_SECONDS)
+        time.sleep(self.delay_seconds)
         return known
 
     def do_HEAD(self) -> None:
@@ -79,11 +86,12 @@ class _Handler(BaseHTTPRequestHandler):
         if not self.file.is_file():
             self._answer(404)
             return
-        size = self.file.stat().st_size
+        status = self.file.stat()
+        size = status.st_size
         first, last = 0, size - 1
         if found := re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", "")):
             first, last = int(found[1]), min(int(found[2]), size - 1)
-        headers = {"ETag": f'"{size:x}"', "Last-Modified": self.date_time_string(self.file.stat().st_mtime)}
+        headers = {"ETag": _etag(status), "Last-Modified": self.date_time_string(status.st_mtime)}
         if found:
             headers["Content-Range"] = f"bytes {first}-{last}/{size}"
         self._head(206 if found else 200, headers, last - first + 1)
@@ -112,7 +120,20 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
 
 
+@contextmanager
+def running_object_server(root: Path, delay_seconds: float) -> Iterator[str]:
+    """Run the server in a process of its own until the end of the block; gives its endpoint."""
+    command = [sys.executable, "-m", "bench.object_server", str(root), str(delay_seconds)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        assert server.stdout is not None
+        try:
+            yield f"http://127.0.0.1:{int(server.stdout.readline())}"
+        finally:
+            server.terminate()
+
+
 if __name__ == "__main__":
+    _Handler.root, _Handler.delay_seconds = Path(sys.argv[1]), float(sys.argv[2])
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     print(server.server_port, flush=True)
     server.serve_forever()

@@ -1,12 +1,11 @@
 """The server of the experiment on delay speaks as much of S3 as a job asks for."""
 
 import io
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from bench.object_server import running_object_server
 
 from batchscore.config import S3Settings
 from batchscore.errors import ObjectExistsError, ObjectMissingError
@@ -16,13 +15,8 @@ from batchscore.s3_storage import S3Storage
 @pytest.fixture
 def folder_storage(tmp_path: Path, aws_variables: dict[str, str]) -> Iterator[S3Storage]:  # noqa: ARG001 - read by the client
     """A storage whose buckets are the folders below the test's own."""
-    command = [sys.executable, "-m", "bench.object_server", str(tmp_path), "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
-        assert server.stdout is not None
-        try:
-            yield S3Storage(S3Settings(endpoint=f"http://127.0.0.1:{int(server.stdout.readline())}"))
-        finally:
-            server.terminate()
+    with running_object_server(tmp_path, delay_seconds=0) as endpoint:
+        yield S3Storage(S3Settings(endpoint=endpoint))
 
 
 def test_objects_are_listed_as_a_look_at_each_finds_them(tmp_path: Path, folder_storage: S3Storage) -> None:
