@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from batchscore.categories import ModelInput
 from batchscore.schema import Column, Columns, ColumnType
+from batchscore.typed_values import INTEGER_TYPES
 from batchscore.values import shared_float_type
 
 _ARRAY_TYPES: dict[str, ColumnType] = {"bool": "boolean", "int32": "integer", "int64": "long", "float32": "float"}
@@ -52,9 +53,9 @@ def to_model_input(
         if column.type != "string":
             arrays[column.name] = _to_numpy(array, column)
         elif column.name in categorical and tensor_dtype is None:
-            arrays[column.name] = _to_categorical(array, column)
+            arrays[column.name] = _to_categorical(array)
         else:
-            arrays[column.name] = _to_objects(array, column)
+            arrays[column.name] = _to_objects(array)
     if tensor_dtype is not None or shared_float_type(columns):  # floats: as number_lines.py reads them if all are plain
         return _from_matrix(np.column_stack(list(arrays.values())), columns, tensor_dtype)
     return pd.DataFrame(arrays, copy=False)
@@ -70,23 +71,14 @@ def _of_type(numbers: npt.NDArray[np.float64], column: Column) -> npt.NDArray[An
     return numbers.astype(np.float32) if column.type == "float" else numbers
 
 
-def _to_categorical(array: pa.DictionaryArray, column: Column) -> pd.Categorical:
-    texts = array.dictionary.to_pylist()
-    codes = array.indices.to_numpy()
-    if column.empty_is_missing and "" in texts:
-        places = np.cumsum([text != "" for text in texts]) - 1
-        places[texts.index("")] = -1  # what pandas has for missing
-        codes = places[codes]
-        texts.remove("")
-    return pd.Categorical.from_codes(codes, texts)
+def _to_categorical(array: pa.DictionaryArray) -> pd.Categorical:
+    return pd.Categorical.from_codes(array.indices.fill_null(-1).to_numpy(), array.dictionary.to_pylist())
 
 
-def _to_objects(array: pa.DictionaryArray, column: Column) -> npt.NDArray[Any]:
+def _to_objects(array: pa.DictionaryArray) -> npt.NDArray[Any]:
     # One Python string for each distinct text, not for each record.
-    texts = np.array([*array.dictionary.to_pylist(), None], dtype=object)[:-1]
-    if column.empty_is_missing:
-        texts[texts == ""] = np.nan
-    return cast("npt.NDArray[Any]", texts[array.indices.to_numpy()])
+    texts = np.array([*array.dictionary.to_pylist(), np.nan], dtype=object)
+    return cast("npt.NDArray[Any]", texts[array.indices.fill_null(len(texts) - 1).to_numpy()])
 
 
 def _to_numpy(array: pa.Array, column: Column) -> npt.NDArray[Any]:
@@ -95,7 +87,9 @@ def _to_numpy(array: pa.Array, column: Column) -> npt.NDArray[Any]:
     numbers = array.to_numpy(zero_copy_only=False)
     if column.type == "float":
         return _of_type(numbers, column)
-    if column.type == "integer" and column.required:
+    if column.type in INTEGER_TYPES and not column.required:
+        return cast("npt.NDArray[Any]", numbers.astype(np.float64, copy=False))
+    if column.type == "integer":
         return cast("npt.NDArray[Any]", numbers.astype(np.int32))
     return cast("npt.NDArray[Any]", numbers)
 

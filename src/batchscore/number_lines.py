@@ -19,7 +19,8 @@ import simdjson
 from batchscore.delimiters import Delimiters
 from batchscore.lines import IntArray, TextFormat
 from batchscore.schema import Binding, Columns
-from batchscore.values import LARGEST_FLOAT32, shared_float_type
+from batchscore.typed_values import LARGEST_FLOAT32
+from batchscore.values import shared_float_type
 
 FloatArray = npt.NDArray[np.float64]
 _ByteArray = npt.NDArray[np.uint8]

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from batchscore.config import ModelType
 from batchscore.lines import spread
-from batchscore.values import NUMBER
+from batchscore.typed_values import NUMBER
 
 FloatArray = npt.NDArray[np.float64]
 Precision = Literal["amazon", "full"]

@@ -26,7 +26,8 @@ from batchscore.lines import (
 )
 from batchscore.number_lines import FloatArray, NumberLines, read_number_lines
 from batchscore.schema import Binding, Columns
-from batchscore.values import read_csv_lines, typed_columns
+from batchscore.typed_values import read_values, typed_columns
+from batchscore.values import read_csv_lines
 
 Stage = Literal["parse", "schema", "model"]
 
@@ -104,7 +105,8 @@ def _parsed(
     if plain is not None:
         return _plain_block(offset, data, starts, plain, binding, columns)
     arrays, lines, miscounted = read_csv_lines(clean, lines, binding, columns, text)
-    typed, faults, invalid_values = typed_columns(arrays, binding, columns.inputs)
+    given = (arrays[position] for position in binding.positions)
+    typed, faults, invalid_values = typed_columns(given, columns.inputs, read_values)
     found: list[Fault] = [(line, "parse", reason, None) for line, reason in sorted(malformed | miscounted)]
     rows = sorted(faults)
     found += [(line, "schema", *faults[row][::-1]) for line, row in zip(lines[rows].tolist(), rows, strict=True)]

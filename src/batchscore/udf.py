@@ -9,18 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from pyspark.sql.pandas.functions import pandas_udf
 from pyspark.sql.types import DoubleType, StructField, StructType
 
 from batchscore.config import make_config
 from batchscore.errors import ModelError, describe_without_content
 from batchscore.flavors import predictor_settings
+from batchscore.lines import BoolArray
 from batchscore.model import ModelVersion
 from batchscore.model_files import pack_model
+from batchscore.model_input import to_model_input
 from batchscore.planning import load_model
 from batchscore.predictor import Predictor, WrongOutputError
 from batchscore.schema import Column
 from batchscore.tasks import loaded_predictor
+from batchscore.typed_values import Typed, WrongTypeError, fitted_values
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -31,9 +35,10 @@ def predict_udf(spark: SparkSession, model_uri: str, **settings: Any) -> UserDef
     """Return a model of the registry as a function of one struct of typed columns, named as the model's inputs.
 
     It gives P(label 1) or the value as a double, or for multiclass a struct of one double for each class. A record
-    with a missing value in an input that the signature requires gets null. ``settings`` are keys of the configuration
+    gets null if an input that the signature requires is missing, or if a value does not fit its input's type, as
+    3,000,000,000 does not fit an ``integer``; see docs/configuration.md. ``settings`` are keys of the configuration
     that concern the model, such as ``tracking_uri``, ``model_type`` or ``positive_label``. Raises ConfigError or
-    ModelError.
+    ModelError; a query over a column of a type that cannot fit its input fails with a ModelError in the first batch.
 
     >>> score = predict_udf(spark, "models:/bank-marketing@champion")
     >>> people.select("customerId", score(struct("age", "job", "balance")).alias("score"))
@@ -87,33 +92,46 @@ def _predict_frame(
     missing = [column.name for column in columns if column.name not in frame.columns]
     if missing:
         raise ModelError(f"model {version.pinned_uri}: expected a struct with {', '.join(missing)}, got none of it")
-    required = [column.name for column in columns if column.required]
-    complete = frame[required].notna().all(axis=1).to_numpy()
-    inputs = pd.DataFrame({column.name: _typed(frame[column.name][complete], column) for column in columns})
+    table, valid = _typed_records(frame, columns, version)
     width = len(predictor.classes) if predictor.model_type == "multiclass" else 1
     predictions = np.full((len(frame), width), np.nan)
-    if complete.any():
-        predictions[complete] = predictor.predict(inputs.reset_index(drop=True)).reshape(-1, width)
+    if valid.any():
+        records = to_model_input(table.filter(pa.array(valid)), columns, None, predictor.categorical)
+        predictions[valid] = predictor.predict(records).reshape(-1, width)
     # pyspark turns NaN into null.
     if predictor.model_type == "multiclass":
         return pd.DataFrame(predictions, columns=list(predictor.classes))
     return pd.Series(predictions[:, 0])
 
 
-_NUMPY_TYPES: dict[str, Any] = {
-    "double": "float64",
-    "float": "float32",
-    "long": "int64",
-    "integer": "int32",
-    "boolean": "bool",
-}
+def _typed_records(
+    frame: pd.DataFrame, columns: tuple[Column, ...], version: ModelVersion
+) -> tuple[pa.Table, BoolArray]:
+    """Return the records in the signature's types, and which of them can be predicted."""
+    valid = np.ones(len(frame), bool)
+    typed: list[pa.Array] = []
+    for column in columns:
+        values, bad = _fitted(frame[column.name], column, version)
+        typed.append(values)
+        if bad is not None:
+            valid &= ~bad
+        if column.required and values.null_count:
+            valid &= values.is_valid().to_numpy(zero_copy_only=False)
+    return pa.table(typed, names=[column.name for column in columns]), valid
 
 
-def _typed(values: pd.Series[Any], column: Column) -> pd.Series[Any]:
-    """Cast to the signature's type, by the same rules as the batch job: optional integers are float64."""
-    if column.type == "string":
-        missing = values.isna() | (values == "") if column.empty_is_missing else values.isna()
-        return values.where(~missing, np.nan).astype(object)
-    if not column.required and column.type in {"long", "integer", "boolean"}:
-        return values.astype("float64")
-    return values.astype(_NUMPY_TYPES[column.type])
+def _fitted(values: pd.Series[Any], column: Column, version: ModelVersion) -> Typed:
+    try:
+        return fitted_values(pa.array(values, from_pandas=True), column)
+    except (WrongTypeError, pa.ArrowException) as error:  # Arrow has no type for what is in it
+        got = str(error) if isinstance(error, WrongTypeError) else "several types"
+        raise ModelError(
+            f"model {version.pinned_uri}: input {column.name}: expected values that can be {column.type}, got a column "
+            f"of {got}; cast it in the query{_nulls_make_doubles(column, got)}"
+        ) from None
+
+
+def _nulls_make_doubles(column: Column, got: str) -> str:
+    if (column.type, got) != ("string", "double"):
+        return ""
+    return " (a column of whole numbers arrives as double too where a batch of it holds a null)"

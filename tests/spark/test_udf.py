@@ -1,5 +1,6 @@
 """A registered model as a pandas UDF gives what the model gives when it is called directly."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,15 @@ ENCODER = make_column_transformer(
     (SimpleImputer(), ["age", "visits"]), (OneHotEncoder(handle_unknown="ignore"), ["job"])
 )
 SIGNATURE = columns("age:double", "visits:long?", "job:string")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _batches_of_spark_s_own_size(spark: SparkSession) -> Iterator[None]:
+    key = "spark.sql.execution.arrow.maxRecordsPerBatch"
+    before = spark.conf.get(key)
+    spark.conf.set(key, "10000")  # a job's own session has one task a batch
+    yield
+    spark.conf.set(key, before)
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +133,89 @@ def test_narrower_types_are_cast_to_the_signature_s(spark: SparkSession, people:
     scored = _scores(narrow.select("place", score(struct("age", "visits", "job")).alias("score")))
 
     np.testing.assert_allclose(scored, model.predict_proba(PEOPLE)[:, 1], rtol=1e-12)
+
+
+def _sums(*kinds: str) -> tuple[Any, Any, list[str]]:
+    """Return a model that adds its columns up, its signature of those types, and the columns' names."""
+    names = [f"c{place}" for place in range(len(kinds))]
+    model = LinearRegression(fit_intercept=False).fit(np.eye(len(kinds)), np.ones(len(kinds)))
+    model.feature_names_in_ = np.array(names, object)
+    return model, columns(*map(":".join, zip(names, kinds, strict=True))), names
+
+
+@pytest.mark.parametrize(
+    ("kind", "arriving", "values", "expected"),
+    [
+        ("integer", "long", [5, 3_000_000_000, 2**40, -(2**31) - 1], [5.0, None, None, None]),
+        ("integer?", "long", [5, 3_000_000_000, 2**31 - 1, -7], [5.0, None, 2.0**31 - 1, -7.0]),
+        ("long", "double", [5.0, 5.5, 1e19, float("inf")], [5.0, None, None, None]),
+        ("long?", "double", [5.0, 5.5, -(2.0**53), 2.0**53 - 1], [5.0, None, None, 2.0**53 - 1]),
+        ("long", "long", [2**53 + 1, None, 7, 8], [None, None, 7.0, 8.0]),  # the null makes doubles of them all
+        ("long", "long", [2**53 + 2, 1, 7, 8], [2.0**53 + 2, 1.0, 7.0, 8.0]),
+        ("float", "double", [0.5, 1e39, -1e39, float("-inf")], [0.5, None, None, None]),
+        ("double?", "double", [0.5, float("inf"), 1e39, -1.0], [0.5, None, 1e39, -1.0]),
+        ("double", "decimal(10,2)", ["0.50", "2.00", "-1.25", "3.00"], [0.5, 2.0, -1.25, 3.0]),
+        ("long", "decimal(20,1)", ["5.0", "5.5", "9223372036854775808.0", "1.0"], [5.0, None, None, 1.0]),
+        ("boolean", "long", [1, 2, 0, -1], [1.0, None, 0.0, None]),
+        ("boolean", "double", [1.0, 0.5, 0.0, 2.0], [1.0, None, 0.0, None]),
+        ("double", "boolean", [True, False, True, False], [1.0, 0.0, 1.0, 0.0]),
+    ],
+)
+def test_a_value_that_does_not_fit_its_input_gives_null_and_its_neighbours_their_predictions(
+    spark: SparkSession, registry: Registry, kind: str, arriving: str, values: list[Any], expected: list[float | None]
+) -> None:
+    model, signature, _ = _sums(kind)
+    score = predict_udf(spark, registry.register(model, signature=signature), tracking_uri=registry.uri)
+    given = spark.createDataFrame(
+        [(place, None if v is None else str(v)) for place, v in enumerate(values)], "place int, v string"
+    )
+    frame = given.select("place", col("v").cast(arriving).alias("c0")).coalesce(1)
+
+    assert _scores(frame.select("place", score(struct("c0")).alias("score"))) == expected
+
+
+@pytest.mark.parametrize("arriving", ["long", "smallint"])
+def test_whole_numbers_for_a_text_input_become_their_text(
+    spark: SparkSession, registry: Registry, arriving: str
+) -> None:
+    codes = pd.DataFrame({"code": ["501", "7", "501", "-3"]})
+    model = make_pipeline(OneHotEncoder(), LinearRegression()).fit(codes, [10.0, 20.0, 10.0, 30.0])
+    uri = registry.register(model, signature=columns("code:string"))
+    score = predict_udf(spark, uri, tracking_uri=registry.uri)
+    frame = spark.createDataFrame([(0, 501), (1, 7), (2, -3)], "place int, code long")
+
+    scored = frame.select("place", score(struct(col("code").cast(arriving).alias("code"))).alias("score"))
+
+    np.testing.assert_allclose(_scores(scored), model.predict(pd.DataFrame({"code": ["501", "7", "-3"]})), rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("kind", "expression", "named"),
+    [
+        ("double", "'1.5'", "string"),
+        ("boolean", "'false'", "string"),
+        ("string", "5.0D", "double"),
+        ("string", "IF(id = 1, NULL, id)", "double"),  # whole numbers with a null, as pyspark hands them on
+        ("string", "CAST(5 AS decimal(5,1))", "decimal"),
+        ("string", "true", "bool"),
+        ("string", "DATE'2026-01-31'", "date"),
+        ("long", "DATE'2026-01-31'", "date"),
+        ("string", "TIMESTAMP'2026-01-31 00:00:00'", "timestamp"),
+        ("double", "array(1.0D)", "list"),
+        ("string", "X'00'", "binary"),
+    ],
+)
+def test_a_column_of_a_type_that_cannot_fit_is_refused_before_the_model_is_called(
+    spark: SparkSession, registry: Registry, kind: str, expression: str, named: str
+) -> None:
+    model, signature, _ = _sums("double", kind)  # which raises on text
+    score = predict_udf(spark, registry.register(model, signature=signature), tracking_uri=registry.uri)
+    frame = spark.range(0, 3, 1, 1).selectExpr("CAST(id AS double) AS c0", f"{expression} AS c1")
+
+    with pytest.raises(
+        PythonException, match=f"input c1: expected values that can be {kind}, got a column of {named};"
+    ):
+        frame.select(score(struct("c0", "c1"))).collect()
 
 
 def test_a_struct_without_one_of_the_inputs_is_refused(spark: SparkSession, people: Any, registry: Registry) -> None:

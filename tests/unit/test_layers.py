@@ -12,7 +12,7 @@ import batchscore
 PACKAGE = Path(batchscore.__file__).parent
 MODULES = {path.stem: ast.parse(path.read_text()) for path in sorted(PACKAGE.glob("*.py"))}
 PURE = [
-    *("errors", "config", "locations", "schema", "blocks", "lines", "values", "records", "predictions"),
+    *("errors", "config", "locations", "schema", "blocks", "lines", "values", "typed_values", "records", "predictions"),
     *("outputs", "plan", "workload", "manifest", "commit_checks", "answers", "record"),
     *("joining", "receipts", "scoring", "model_input"),
     *("committed", "rejected", "pairing"),

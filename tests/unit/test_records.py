@@ -1,5 +1,6 @@
 import io
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -178,6 +179,15 @@ def test_an_invalid_value_counts_even_where_it_reaches_the_model_as_missing() ->
         ("-9223372036854775808", -(2**63)),
         ("9007199254740993", 9007199254740993),
         ("5.0", 5),
+        ("9007199254740993.0", 9007199254740993),
+        ("+9007199254740993.", 9007199254740993),
+        ("9007199254740993.5", "invalid_value"),
+        ("9.007199254740993e15", 9007199254740993),
+        ("90071992547409935e-1", "invalid_value"),
+        ("-9223372036854775808.0", -(2**63)),
+        ("9223372036854775808.0", "invalid_value"),
+        ("9.3e18", "invalid_value"),
+        ("1e99999999999999999999999", "invalid_value"),
         ("1e3", 1000),
         ("007", 7),
         ("5.5", "invalid_value"),
@@ -188,6 +198,18 @@ def test_an_invalid_value_counts_even_where_it_reaches_the_model_as_missing() ->
 )
 def test_a_required_integer_is_exact(text: str, value: object) -> None:
     assert read("long", text, required=True) == value
+
+
+@pytest.mark.parametrize("text", ["9223372036854775808", "9223372036854775808.0", "-9223372036854775809", "1e19"])
+def test_an_optional_integer_beyond_64_bits_is_invalid_beside_the_last_one_that_is_none(text: str) -> None:
+    parsed = parse(f"t,1,a,1,1,1,1\nu,1,a,{text},1,1,1\n".encode(), replace(COLUMNS, inputs=_with_optional_long()))
+    assert parsed.invalid_values == {"l": 1}
+    assert read("long", "9223372036854775807") == 2**63 - 1
+    assert read("long", "-9223372036854775808") == -(2**63)
+
+
+def _with_optional_long() -> tuple[Column, ...]:
+    return tuple(replace(column, required=False) for column in COLUMNS.inputs)
 
 
 def test_an_integer_of_32_bits_has_its_bounds() -> None:
@@ -252,6 +274,12 @@ def test_another_word_is_invalid_and_an_empty_one_missing() -> None:
     assert read("boolean", "maybe", required=True) == "invalid_value"
     assert read("boolean", "", required=True) == "missing_value"
     assert read("boolean", "maybe") is None
+
+
+@pytest.mark.parametrize("space", ["\u00a0", "\x0b", "\x0c", "\x1c", "\u2003"])
+def test_words_are_trimmed_of_spaces_and_tabs_alone(space: str) -> None:
+    assert read("boolean", f"yes{space}", required=True) == "invalid_value"
+    assert read("boolean", space, required=True) == "invalid_value"
 
 
 def test_an_empty_text_is_a_value() -> None:
