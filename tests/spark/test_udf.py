@@ -35,7 +35,7 @@ SIGNATURE = columns("age:double", "visits:long?", "job:string")
 @pytest.fixture(scope="module", autouse=True)
 def _batches_of_spark_s_own_size(spark: SparkSession) -> Iterator[None]:
     key = "spark.sql.execution.arrow.maxRecordsPerBatch"
-    before = spark.conf.get(key)
+    before = str(spark.conf.get(key))
     spark.conf.set(key, "10000")  # a job's own session has one task a batch
     yield
     spark.conf.set(key, before)
