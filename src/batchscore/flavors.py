@@ -154,10 +154,10 @@ def _one_column(values: Any) -> npt.NDArray[Any]:
 
 
 def _is_regressor(estimator: Any) -> bool:
+    if type(estimator).__name__.startswith("CatBoost"):  # which needs no scikit-learn
+        return not hasattr(estimator, "predict_proba")
     from sklearn.base import is_regressor
 
-    if type(estimator).__name__.startswith("CatBoost"):
-        return not hasattr(estimator, "predict_proba")
     return bool(is_regressor(estimator))
 
 
