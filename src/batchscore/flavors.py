@@ -22,6 +22,7 @@ from batchscore.config import JobConfig, ModelType
 from batchscore.encoders import encode_distinct_values
 from batchscore.errors import ModelError
 from batchscore.model import ModelVersion
+from batchscore.model_threads import set_one_thread
 
 # flavor -> (module, key of the version in MLmodel)
 _LIBRARIES = {
@@ -92,6 +93,7 @@ def load_native(flavor: str, folder: Path, model: ModelVersion) -> RawModel:
     loaded = _unpickled(folder, model) if flavor == "sklearn" else None
     if loaded is None:
         loaded = importlib.import_module(f"mlflow.{flavor}").load_model(str(folder))
+    set_one_thread(loaded)
     boosters = {"lightgbm": _lightgbm_booster, "xgboost": _xgboost_booster}
     if flavor in boosters and type(loaded).__name__ == "Booster":
         return boosters[flavor](loaded)
@@ -112,17 +114,13 @@ def _unpickled(folder: Path, model: ModelVersion) -> Any:
 
 def _estimator(estimator: Any, flavor: str) -> RawModel:
     """Adapt anything with scikit-learn's interface."""
-    _set_one_thread(estimator)
-    arguments = {"thread_count": 1} if flavor == "catboost" else {}
     prepare = _categories_of(estimator, flavor)
     categorical = encode_distinct_values(estimator) if flavor == "sklearn" else frozenset[str]()
     name = type(estimator).__name__
     if name == "CatBoost":
         raise ModelError("expected CatBoostClassifier or CatBoostRegressor, got their base CatBoost")
     if _is_regressor(estimator):
-        return RawModel(
-            "regression", (), lambda frame: _one_column(estimator.predict(prepare(frame), **arguments)), categorical
-        )
+        return RawModel("regression", (), lambda frame: _one_column(estimator.predict(prepare(frame))), categorical)
     if not hasattr(estimator, "predict_proba"):
         hint = (
             "; wrap it in sklearn.calibration.CalibratedClassifierCV" if hasattr(estimator, "decision_function") else ""
@@ -134,7 +132,7 @@ def _estimator(estimator: Any, flavor: str) -> RawModel:
     return RawModel(
         "binary" if len(classes) == 2 else "multiclass",
         tuple(str(label) for label in classes.tolist()),
-        lambda frame: estimator.predict_proba(prepare(frame), **arguments),
+        lambda frame: estimator.predict_proba(prepare(frame)),
         categorical,
     )
 
@@ -161,17 +159,6 @@ def _is_regressor(estimator: Any) -> bool:
     return bool(is_regressor(estimator))
 
 
-def _set_one_thread(estimator: Any) -> None:
-    """Spark runs one task per core; a model's own threads would fight over them."""
-    try:
-        parameters = estimator.get_params(deep=True)
-    except (AttributeError, TypeError):
-        return
-    jobs = {name: 1 for name in parameters if name.rsplit("__", 1)[-1] == "n_jobs"}
-    if jobs:
-        estimator.set_params(**jobs)
-
-
 def _lightgbm_booster(booster: Any) -> RawModel:
     objective = header_words(booster, "objective")
     prepare = lightgbm_categories(booster)
@@ -184,7 +171,6 @@ def _lightgbm_booster(booster: Any) -> RawModel:
 def _xgboost_booster(booster: Any) -> RawModel:
     import xgboost
 
-    booster.set_param({"nthread": 1})
     learner = json.loads(booster.save_config())["learner"]
     count = max(int(learner["learner_model_param"]["num_class"]), 1)
     model_type, classes = _classes_of_objective(learner["objective"]["name"], count)
@@ -233,6 +219,7 @@ def _load_unenforced(folder: Path, model: ModelVersion) -> Any:
 def load_pyfunc(folder: Path, model: ModelVersion, settings: PredictorSettings) -> RawModel:
     """Load any other model by what it answers; raises ModelError."""
     loaded = _load_unenforced(folder, model)
+    set_one_thread(loaded)
     column = settings.prediction_column
     width = 1 if column else model.output_width
     if column and model.output_names and column not in model.output_names:

@@ -6,7 +6,11 @@ import os
 
 import pyarrow as pa
 
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+# The last one is joblib's: how many cores there are for whoever asks for all of them.
+THREAD_VARIABLES = (
+    *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"),
+    *("NUMEXPR_NUM_THREADS", "LOKY_MAX_CPU_COUNT"),
+)
 
 # A block's arrays are tens of megabytes. glibc would hand each back to the system and have it zero fresh pages for the
 # next, a third of the time of predicting. 32 MiB is the most that every glibc takes for the first.

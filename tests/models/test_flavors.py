@@ -1,6 +1,5 @@
 """What a registered model predicts is what its library predicts when it is called directly."""
 
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,6 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 
 from batchscore.errors import ModelError
-from batchscore.flavors import load_native
 from batchscore.planning import LoadedModel
 from tests.models.conftest import Load
 from tests.registry import Registry, columns
@@ -137,23 +135,6 @@ def test_a_model_saved_in_mlflow_s_safe_format_loads_too(registry: Registry, loa
     loaded = load(registry.register(model, signature=TUMOUR_COLUMNS, serialization_format="skops"))
 
     _assert_equal(loaded, TUMOURS, model.predict_proba(TUMOURS)[:, 1])
-
-
-def test_a_model_s_own_threads_are_set_to_one(registry: Registry, load: Load) -> None:
-    model = make_pipeline(StandardScaler(), RandomForestClassifier(3, n_jobs=2)).fit(TUMOURS, MALIGNANT)
-    loaded = load(registry.register(model, signature=TUMOUR_COLUMNS))
-    found: list[Any] = []
-    original = pickle.load
-
-    def remember(file: Any) -> Any:
-        found.append(original(file))
-        return found[-1]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pickle, "load", remember)
-        load_native("sklearn", loaded.folder, loaded.version)
-
-    assert found[0][-1].n_jobs == 1
 
 
 @pytest.mark.parametrize("model", [LinearSVC(), RidgeClassifier()])

@@ -1,0 +1,53 @@
+"""``python -m tests.models.threads_used FILE``: what else than its own thread a worker keeps busy with a model.
+
+The file is a pickled ``{name: (folder, model version, settings, frame)}``. Prints JSON: for each name the predictions,
+and how many milliseconds other threads worked, and how many threads and processes Python started, meanwhile.
+"""
+
+import json
+import pickle
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from batchscore.predictor import load_predictor
+from batchscore.threads import limit_threads
+
+
+def measure(predict: Any, frame: Any) -> dict[str, Any]:
+    """Predict and return the predictions, and who else worked."""
+    started: list[str] = []
+    start = threading.Thread.start
+
+    def counted(thread: threading.Thread) -> None:
+        started.append(thread.name)
+        start(thread)
+
+    threading.Thread.start = counted  # type: ignore[assignment,method-assign]
+    children = len(psutil.Process().children(recursive=True))
+    all_threads, this_thread = time.process_time(), time.thread_time()
+    predictions = predict(frame)
+    elsewhere = (time.process_time() - all_threads) - (time.thread_time() - this_thread)
+    threading.Thread.start = start  # type: ignore[method-assign]
+    return {
+        "predictions": predictions.tolist(),
+        "milliseconds": elsewhere * 1000,
+        "threads": len(started),
+        "processes": len(psutil.Process().children(recursive=True)) - children,
+    }
+
+
+def _main(file: str) -> dict[str, Any]:
+    limit_threads()
+    found = {}
+    for name, (folder, version, settings, frame) in pickle.loads(Path(file).read_bytes()).items():
+        found[name] = measure(load_predictor(folder, version, settings).predict, frame)
+    return found
+
+
+if __name__ == "__main__":
+    json.dump(_main(sys.argv[1]), sys.stdout)
