@@ -131,10 +131,24 @@ def _estimator(estimator: Any, flavor: str) -> RawModel:
         raise ModelError(f"expected a classifier of one target with two classes or more, got {name}")
     return RawModel(
         "binary" if len(classes) == 2 else "multiclass",
-        tuple(str(label) for label in classes.tolist()),
+        _class_names(classes.tolist()),
         lambda frame: estimator.predict_proba(prepare(frame)),
         categorical,
     )
+
+
+def _class_names(labels: Sequence[Any]) -> tuple[str, ...]:
+    """Return the labels as texts; raises ModelError where two could not be told apart, or a column had no name."""
+    names = tuple(str(label) for label in labels)
+    if len(set(names)) < len(names) or len(set(labels)) < len(labels):
+        raise ModelError(
+            f"expected classes that differ as texts and as values, got {', '.join(names)}; train it with other labels"
+        )
+    if len(names) > 2 and not all(name.strip() for name in names):
+        raise ModelError(
+            f"expected a name for each of {len(names)} classes, got an empty one; train it with other labels"
+        )
+    return names
 
 
 def _categories_of(estimator: Any, flavor: str) -> Callable[[ModelInput], ModelInput]:
@@ -233,7 +247,7 @@ def load_pyfunc(folder: Path, model: ModelVersion, settings: PredictorSettings) 
     if model_type == "multiclass":
         if width is None or width < 2:
             raise ModelError("expected a signature with an output column for each class, got none")
-        classes = model.output_names or tuple(str(number) for number in range(width))
+        classes = _class_names(model.output_names or range(width))
 
     def predict(frame: ModelInput) -> Any:
         values = loaded.predict(frame)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from batchscore.config import JobConfig
+from batchscore.errors import ModelError
 from batchscore.flavors import predictor_settings
 from batchscore.inputs import check_headers, find_schema, raise_together
 from batchscore.model import ModelVersion, resolve_model, threshold_in_force
@@ -23,6 +24,7 @@ from batchscore.plan import (
     parameters_of,
     with_headers,
 )
+from batchscore.predictions import COLUMN_NAMES
 from batchscore.predictor import Predictor, load_predictor
 from batchscore.schema import resolve_columns
 
@@ -74,6 +76,7 @@ def too_many_to_look_at(plan: Plan) -> bool:
 def plan_without_headers(config: JobConfig, model: LoadedModel) -> Plan:
     """Return the plan as far as listings and schema tell: enough to tell whether a finished job is the same."""
     version = model.version
+    _check_class_names(model)
     sources, skipped = choose_inputs(config)
     check_inputs(sources, config.output)
     schema, schema_digest = find_schema(config)
@@ -92,6 +95,17 @@ def plan_without_headers(config: JobConfig, model: LoadedModel) -> Plan:
     )
     inputs = make_inputs(sources, naming_root(config.input), config.split_bytes)
     return Plan(spec, inputs, make_splits(inputs, config.split_bytes), tuple(skipped))
+
+
+def _check_class_names(model: LoadedModel) -> None:
+    """Refuse a class whose column readers of results would take for another, even where that one is not there."""
+    predictor = model.predictor
+    taken = [name for name in predictor.classes if name in COLUMN_NAMES and predictor.model_type == "multiclass"]
+    if taken:
+        raise ModelError(
+            f"model {model.version.pinned_uri}: expected classes of other names than {', '.join(COLUMN_NAMES)}, which "
+            f"are columns of results, got {', '.join(taken)}; train it with other labels"
+        )
 
 
 def _log_plan(plan: Plan) -> None:

@@ -27,6 +27,10 @@ _FORMULA = r"^[=+\-@\t\r]"  # how a cell begins that a spreadsheet could run
 _UNSURE = 1e-6  # how near to a tie the eighth digit may be before Python's exact formatting decides
 
 
+COLUMN_NAMES = ("tag", "trueLabel", "bestAnswer", "score")
+"""The columns of results that are no class of a multiclass model."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class EchoFormat:
     """How tags and labels are written.
