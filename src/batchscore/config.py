@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import (
@@ -33,6 +33,7 @@ from batchscore.config_values import (
     registry_address,
     spark_values_as_text,
 )
+from batchscore.config_yaml import MAX_KEY_CHARACTERS, read_argument, read_yaml, section_of, types_of_keys
 from batchscore.errors import ConfigError
 
 ModelType = Literal["binary", "multiclass", "regression"]
@@ -42,6 +43,9 @@ BatchId = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_.-]{1,64}$"), AfterValidato
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+Section = TypeVar("Section", bound=_Section)
 
 
 class S3Settings(_Section):
@@ -114,40 +118,21 @@ def known_keys() -> list[str]:
     return keys + [f"s3.{name}" for name in S3Settings.model_fields]
 
 
-# Keys whose values on the command line are text as it stands: `id=2024-01-01` is no date, `positive_label=no` no false.
-_TEXT_KEYS = {
-    *("id", "name", "model", "tracking_uri", "registry_uri", "positive_label", "prediction_column", "schema", "output"),
-    *("delimiter", "encoding", "s3.endpoint", "s3.region", "s3.kms_key_id", "s3.expected_bucket_owner"),
-}
-_MAX_KEY_CHARACTERS = 128
 _URI_KEYS = {"input", "output", "schema", "tracking_uri", "registry_uri", "s3"}
-_LIST_KEYS = {"input", "exclude", "allow_version_mismatch", "allowed_artifact_prefixes"}
 
 
-def _override_value(key: str, text: str) -> Any:
-    if key.startswith("spark.") or key in _TEXT_KEYS or (key in _LIST_KEYS and not text.startswith("[")):
-        return text or None
-    return _read_yaml(text)
-
-
-class _Loader(yaml.SafeLoader):
-    """Safe YAML without merge keys, by which a few lines could fill the memory."""
-
-    def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
-            raise yaml.constructor.ConstructorError(None, None, "expected no merge key", node.start_mark)
-
-
-def _read_yaml(text: str) -> Any:
-    """Return the value of a YAML text; raises YAMLError, whatever its words stand for or fail to."""
-    try:
-        return yaml.load(text, _Loader)  # a SafeLoader
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise yaml.YAMLError("expected values that their tags allow") from error
+def _type_of(key: str) -> Any:
+    """Return the type of a key; those of a section have a dot."""
+    section, dot, name = key.partition(".")
+    kind = types_of_keys(JobConfig).get(section, object)
+    if not dot:
+        return kind
+    keys = section_of(kind)
+    return types_of_keys(keys).get(name, object) if keys else str
 
 
 def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
-    """Turn ``key=value`` arguments into nested settings; values are read as YAML scalars or lists.
+    """Turn ``key=value`` arguments into nested settings; texts are taken as they stand, other values read as YAML.
 
     ``s3.region=eu-west-1`` sets a key of a section; ``spark.master=local[2]`` sets Spark's ``spark.master``.
     """
@@ -160,10 +145,11 @@ def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
             continue
         section, dot, name = key.partition(".")
         try:
-            value = _override_value(key, text)
+            value, wrong = read_argument(text, _type_of(key))
         except yaml.YAMLError:
             faults.append(f"argument {key}: expected a YAML value")
             continue
+        faults += [f"argument {key}: {fault}" for fault in wrong]
         if not dot:
             settings[key] = value
         elif not isinstance(settings.setdefault(section, {}), dict):
@@ -179,15 +165,31 @@ def load_config(text: str, overrides: Sequence[str] = ()) -> JobConfig:
 
     Raises ConfigError with every fault at once.
     """
-    return make_config(_merged_settings(text, overrides))
+    return _validated(JobConfig, *_merged_settings(text, overrides))
 
 
 def make_config(settings: Mapping[str, Any]) -> JobConfig:
     """Return the frozen configuration of settings; raises ConfigError with every fault at once."""
+    return _validated(JobConfig, settings)
+
+
+def load_output_config(text: str, overrides: Sequence[str] = ()) -> OutputConfig:
+    """Return only where the results of a configuration lie; raises ConfigError."""
+    return _validated(OutputConfig, *_merged_settings(text, overrides))
+
+
+def s3_settings(overrides: Sequence[str]) -> S3Settings:
+    """Return the S3 settings that the command line gives, for reading the configuration itself; raises ConfigError."""
+    return _validated(S3Settings, _given(parse_overrides(overrides)).get("s3", {}), section="s3")
+
+
+def _validated(model: type[Section], settings: Any, faults: Sequence[str] = (), *, section: str = "") -> Section:
     try:
-        return JobConfig.model_validate(settings)
+        config = model.model_validate(settings)
     except ValidationError as error:
-        raise ConfigError(_describe_faults(error)) from None
+        faults = [*faults, *_faults_of(error, *filter(None, [section]))]
+    _raise_faults(faults)
+    return config
 
 
 def check_id(text: str) -> str:
@@ -195,46 +197,36 @@ def check_id(text: str) -> str:
     try:
         return TypeAdapter(BatchId).validate_python(text)
     except ValidationError as error:
-        raise ConfigError(f"id: {_describe_faults(error).removeprefix('key : ')}") from None
+        raise ConfigError(f"id: {_joined(_faults_of(error)).removeprefix('key : ')}") from None
 
 
-def s3_settings(overrides: Sequence[str]) -> S3Settings:
-    """Return the S3 settings that the command line gives, for reading the configuration itself; raises ConfigError."""
+def _merged_settings(text: str, overrides: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    """Return the settings, and what is wrong with the keys of ``text``."""
     try:
-        return S3Settings.model_validate(parse_overrides(overrides).get("s3", {}))
-    except ValidationError as error:
-        raise ConfigError(_describe_faults(error, "s3")) from None
-
-
-def load_output_config(text: str, overrides: Sequence[str] = ()) -> OutputConfig:
-    """Return only where the results of a configuration lie; raises ConfigError."""
-    try:
-        return OutputConfig.model_validate(_merged_settings(text, overrides))
-    except ValidationError as error:
-        raise ConfigError(_describe_faults(error)) from None
-
-
-def _merged_settings(text: str, overrides: Sequence[str]) -> dict[str, Any]:
-    try:
-        settings = _read_yaml(text) or {}
+        settings, faults = read_yaml(text, JobConfig)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" at line {mark.line + 1}" if mark else ""
         raise ConfigError(f"configuration: expected YAML, got a syntax error{line}") from None
+    settings = settings or {}
     if not isinstance(settings, dict):
         raise ConfigError(f"configuration: expected keys with values, got {type(settings).__name__}")
-    # A key without a value in YAML is None: it means the default, as if it were not there.
-    settings = {key: value for key, value in settings.items() if value is not None}
     for key, value in parse_overrides(overrides).items():
         nested = isinstance(value, dict) and isinstance(settings.get(key), dict)
         settings[key] = {**settings[key], **value} if nested else value
-    return {key: value for key, value in settings.items() if value is not None}
+    return _given(settings), faults
 
 
-def _describe_faults(error: ValidationError, *section: str) -> str:
+def _given(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that have a value: without one a key, also one of a section, has its default."""
+    given = {key: value for key, value in settings.items() if value is not None}
+    return {key: _given(value) if isinstance(value, dict) else value for key, value in given.items()}
+
+
+def _faults_of(error: ValidationError, *section: str) -> list[str]:
     faults = []
     for fault in error.errors(include_url=False, include_input=True):
-        key = ".".join([*section, *(str(part) for part in fault["loc"])])[:_MAX_KEY_CHARACTERS]
+        key = ".".join([*section, *(str(part) for part in fault["loc"])])[:MAX_KEY_CHARACTERS]
         if fault["type"] == "extra_forbidden":
             swapped = [known for known in known_keys() if sorted(known) == sorted(key)]  # modle is model, not mode
             near = swapped or difflib.get_close_matches(key, known_keys(), n=1)
@@ -245,7 +237,7 @@ def _describe_faults(error: ValidationError, *section: str) -> str:
         else:
             message = fault["msg"].removeprefix("Value error, ")
             faults.append(f"key {key}: {message[0].lower()}{message[1:]}{_got(key, fault['input'])}")
-    return _joined(faults)
+    return faults
 
 
 def _got(key: str, value: object) -> str:

@@ -80,7 +80,7 @@ def _settled(raw: RawModel, model: ModelVersion, settings: PredictorSettings) ->
             )
         predict = _checked(raw.predict, len(raw.classes) or 1)
         return Predictor(raw.model_type, raw.classes, None, predict, raw.categorical)
-    positive = settings.positive_label or raw.classes[1]
+    positive = _class_meant(settings.positive_label or raw.classes[1], raw.classes)
     if positive not in raw.classes:
         raise ModelError(
             f"model {model.pinned_uri}: expected a positive_label of {' or '.join(raw.classes)}, got {positive}"
@@ -94,6 +94,13 @@ def _settled(raw: RawModel, model: ModelVersion, settings: PredictorSettings) ->
         return values if place == 1 else 1.0 - values
 
     return Predictor("binary", raw.classes, positive, _checked(positive_probability, 1), raw.categorical)
+
+
+def _class_meant(label: str, classes: tuple[str, ...]) -> str:
+    """Return the class of a label: ``true`` is True, as Python spells the classes of a model of booleans."""
+    if {name.lower() for name in classes} != {"false", "true"}:
+        return label
+    return next((name for name in (label, *classes) if name in classes and name.lower() == label.lower()), label)
 
 
 class WrongOutputError(Exception):

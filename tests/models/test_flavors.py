@@ -83,7 +83,19 @@ def test_boolean_labels_are_named_as_python_spells_them(registry: Registry, load
     uri = registry.register(model, signature=TUMOUR_COLUMNS)
 
     assert _facts(load(uri)) == ("binary", ("False", "True"), "True")
-    assert _facts(load(uri, positive_label=False)) == ("binary", ("False", "True"), "False")
+    for label in ("False", "false", "FALSE", False):
+        assert _facts(load(uri, positive_label=label)) == ("binary", ("False", "True"), "False")
+    with pytest.raises(ModelError, match="expected a positive_label of False or True, got no"):
+        load(uri, positive_label="no")
+
+
+def test_a_label_of_text_is_told_from_others_by_case(registry: Registry, load: Load) -> None:
+    model = LogisticRegression(max_iter=5000).fit(TUMOURS, np.where(MALIGNANT == 1, "Yes", "yes"))
+    uri = registry.register(model, signature=TUMOUR_COLUMNS)
+
+    assert _facts(load(uri, positive_label="Yes")) == ("binary", ("Yes", "yes"), "Yes")
+    with pytest.raises(ModelError, match="expected a positive_label of Yes or yes, got YES"):
+        load(uri, positive_label="YES")
 
 
 def test_a_sklearn_pipeline_takes_text_columns(registry: Registry, load: Load) -> None:

@@ -45,9 +45,9 @@ def test_every_fault_is_told_at_once_with_the_nearest_known_key() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        *("name: 2024-13-45", "name: 0x_", "name: 0b_", "name: !!bool x", "name: !!int x", "name: !!float ''"),
+        *("redact: 2024-13-45", "redact: 0x_", "redact: 0b_", "name: !!bool x", "name: !!int x", "name: !!float ''"),
         *("name: !!timestamp x", "name: !!int '-'", "[" * 5000, "name: \0", "name: !!python/name:os.system"),
-        "s3: &a {region: x}\nspark: {<<: *a}",
+        *("s3: &a {region: x}\nspark: {<<: *a}", "{[a]: b}", "s3: {{a: b}: c}"),
     ],
 )
 def test_values_that_are_none_in_yaml_are_refused(text: str) -> None:
@@ -114,6 +114,114 @@ def test_overrides_reach_into_sections() -> None:
     config = config_of("s3.region=eu-west-1", "s3.requester_pays=true", "spark.master=local[2]", "spark.spark.x=1")
     assert (config.s3.region, config.s3.requester_pays) == ("eu-west-1", True)
     assert config.spark == {"spark.master": "local[2]", "spark.x": "1"}
+
+
+def written(*lines: str) -> JobConfig:
+    return load_config("\n".join(["model: models:/m/1", "input: a", "output: b", *lines]))
+
+
+TEXTS = ["20261123", "2026-11-23", "1_000", "0x10", "010", "1e5", "1.0", "no", "true", "Off", "1:30", ".5", "="]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("key", ["name", "positive_label", "prediction_column"])
+def test_a_text_of_yaml_is_what_is_written(key: str, text: str) -> None:
+    assert getattr(written(f"{key}: {text}"), key) == text
+    assert getattr(written(f"{key}: '{text}'"), key) == text
+    assert getattr(written(f"{key}: &anchor {text}", "s3: {region: *anchor}"), key) == text
+    assert getattr(config_of(f"{key}={text}"), key) == text
+
+
+def test_every_key_of_text_is_what_is_written() -> None:
+    config = written(
+        *(
+            "id: 2026-11-23",
+            "allow_version_mismatch: [no, 010]",
+            "exclude: [2024-01-01, 1_000, ~x, no]",
+            "encoding: 1252",
+        ),
+        *(
+            "s3: {region: 0x10, kms_key_id: 1e5, expected_bucket_owner: 012345678901}",
+            "spark: {spark.a: 1e3, spark.b: 010}",
+        ),
+    )
+    assert config.id == "2026-11-23"
+    assert config.allow_version_mismatch == ("no", "010")
+    assert config.exclude == ("2024-01-01", "1_000", "~x", "no")
+    assert config.encoding == "cp1252"
+    assert (config.s3.region, config.s3.kms_key_id) == ("0x10", "1e5")
+    assert config.s3.expected_bucket_owner == "012345678901"
+    assert config.spark == {"spark.a": "1e3", "spark.b": "010"}
+    assert written("exclude: 010").exclude == ("010",)
+    assert config_of("exclude=[no, 010]", "input=[1_000, 2024-01-01]").exclude == ("no", "010")
+
+
+def test_a_uri_of_a_date_is_a_path_and_no_date() -> None:
+    config = load_config("{model: 'models:/m/1', input: [2024-01-01, 010/], output: 2024-01-02}")
+    assert [uri.rsplit("/", 1)[-1] or uri.rsplit("/", 2)[-2] for uri in config.input] == ["2024-01-01", "010"]
+    assert config.output.endswith("/2024-01-02")
+
+
+def test_what_is_no_text_is_read_as_yaml() -> None:
+    config = written("redact: yes", "max_invalid_records: 1_000", "threshold: 0.5", "s3: {requester_pays: on}")
+    assert (config.redact, config.max_invalid_records, config.threshold) == (True, 1000, 0.5)
+    assert config.s3.requester_pays
+
+
+@pytest.mark.parametrize("none", ["~", "null", "Null", "", "!!null ''"])
+def test_a_key_of_text_without_a_value_has_its_default(none: str) -> None:
+    config = written(f"delimiter: {none}", f"name: {none}", f"s3: {{region: {none}, requester_pays: {none}}}")
+    assert (config.delimiter, config.name, config.s3.region, config.s3.requester_pays) == (",", None, None, False)
+    assert written("delimiter: '~'").delimiter == "~"
+
+
+def test_a_key_without_a_value_among_the_arguments_takes_the_file_s_back() -> None:
+    text = f"{MINIMAL[:-1]}, s3: {{region: x, requester_pays: true}}, spark: {{spark.a: x}}}}"
+    config = load_config(text, ["s3.region=", "s3.requester_pays=", "spark.a="])
+    assert (config.s3.region, config.s3.requester_pays, config.spark) == (None, False, {})
+
+
+def test_a_list_without_texts_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"key exclude\.0: input should be a valid string"):
+        written("exclude: [~]")
+
+
+@pytest.mark.parametrize(
+    ("lines", "fault"),
+    [
+        (["id: a", "name: x", "id: b"], "key id: expected it once, got it at lines 4 and 6"),
+        (["id: a", '"id": a'], "key id: expected it once, got it at lines 4 and 5"),
+        (["id: a", "id:", "id: ~"], "key id: expected it once, got it at lines 4, 5 and 6"),
+        (["model: models:/m/2"], "key model: expected it once, got it at lines 1 and 4"),
+        (["s3:", "  region: a", "  region: b"], "key s3.region: expected it once, got it at lines 5 and 6"),
+        (["s3: {region: a}", "s3: {endpoint: b}"], "key s3: expected it once, got it at lines 4 and 5"),
+        (["spark: {spark.a: 1}", "spark:", "  spark.b: 2"], "key spark: expected it once, got it at lines 4 and 5"),
+        (["spark: {spark.a: 1, 'spark.a': 1}"], "key spark.spark.a: expected it once, got it at lines 4 and 4"),
+        (["exclude: [{a: 1, a: 2}]"], "key exclude.a: expected it once, got it at lines 4 and 4"),
+    ],
+)
+def test_a_key_that_is_given_twice_is_refused_with_its_lines(lines: list[str], fault: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        written(*lines)
+    assert fault in str(caught.value)
+
+
+def test_keys_that_are_given_twice_are_told_with_all_other_faults() -> None:
+    with pytest.raises(ConfigError) as caught:
+        written("id: a", "id: b", "threshold: 2", "s3: {region: a, region: a}")
+    assert str(caught.value).splitlines()[0] == "3 faults:"
+    for fault in ("key id: expected it once", "key s3.region: expected it once", "key threshold: input should be"):
+        assert fault in str(caught.value)
+
+
+def test_a_key_that_is_given_twice_is_refused_where_only_the_output_is_read() -> None:
+    with pytest.raises(ConfigError, match="key output: expected it once, got it at lines 1 and 2"):
+        load_output_config("output: a\noutput: b")
+
+
+def test_a_key_that_an_argument_gives_twice_is_refused() -> None:
+    fault = "argument s3: key region: expected it once, got it at lines 1 and 1"
+    assert fault in faults_of("s3={region: a, region: b}")
 
 
 def test_spark_settings_of_yaml_become_text() -> None:

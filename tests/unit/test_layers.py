@@ -16,7 +16,7 @@ PURE = [
     *("outputs", "plan", "workload", "manifest", "commit_checks", "answers", "record"),
     *("joining", "receipts", "scoring", "model_input"),
     *("committed", "rejected", "pairing"),
-    *("config_values", "artifact_places", "model_files", "stored_json"),
+    *("config_values", "config_yaml", "artifact_places", "model_files", "stored_json"),
 ]
 ALLOWED = {
     "boto3": {"s3_storage"},
