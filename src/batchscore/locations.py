@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 _S3_URI = re.compile(r"s3://([^/]+)(/.*)?", re.DOTALL)
 _BUCKET = re.compile(r"[A-Za-z0-9._-]+")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
+_ARN = re.compile(r"\s*arn:", re.IGNORECASE)
 _USER_INFO = re.compile(r":/+\S*@")
 _MAX_OUTPUT_URI_CHARACTERS = 2048
 _FORBIDDEN_IN_OUTPUT_KEY = (":", "//", "/./", "/../")
@@ -23,6 +24,8 @@ def canonical_uri(text: str) -> str:
     if not _is_encodable(text):
         raise ValueError("expected text that can name a file, got other characters")
     scheme, separator, rest = text.partition("://")
+    if _ARN.match(rest if separator else text):
+        raise ValueError("expected s3://bucket/key, got an ARN; an access point has an alias to use as the bucket")
     if separator and scheme in {"s3", "s3a", "s3n"}:
         if not _BUCKET.fullmatch(rest.partition("/")[0]):
             raise ValueError("expected s3://bucket/key with neither credentials nor a port")

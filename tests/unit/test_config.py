@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from batchscore.config import JobConfig, load_config, load_output_config, parse_overrides
@@ -306,6 +308,24 @@ def test_the_uri_of_a_registry_without_credentials_is_taken_as_it_is(uri: str) -
 def test_an_argument_that_sets_nothing_is_told_without_its_credentials() -> None:
     with pytest.raises(ConfigError, match=r"argument s3://\*\*\*@bucket/x: expected key=value"):
         parse_overrides(["s3://key:sec/ret@bucket/x"])
+
+
+@pytest.mark.parametrize("key", ["input", "output", "schema"])
+@pytest.mark.parametrize(
+    "uri",
+    [
+        *("arn:aws:s3:eu-west-1:111122223333:accesspoint/campaign/object/in/", "arn:aws-cn:s3:::bucket/in/"),
+        *("ARN:aws:s3:::bucket", " arn:aws:s3:::bucket/in/", "s3://arn:aws:s3:::bucket/in/", "file://arn:aws:s3:::b/x"),
+    ],
+)
+def test_an_arn_is_no_local_folder_and_the_alias_of_an_access_point_is_advised(key: str, uri: str) -> None:
+    message = faults_of(f"{key}={uri}")
+    assert message.startswith(f"key {key}")
+    assert ": expected s3://bucket/key, got an ARN; an access point has an alias to use as the bucket" in message
+
+
+def test_a_folder_that_is_called_arn_can_be_given_by_its_path() -> None:
+    assert config_of("input=./arn:x/").input == (f"file://{Path.cwd()}/arn:x/",)
 
 
 @pytest.mark.parametrize("uri", ["/a\0b", "a\ud800"])
