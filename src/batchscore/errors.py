@@ -27,6 +27,10 @@ class IdempotentParameterMismatchError(ConfigError):
     """The id already belongs to a job with other parameters. Choose another id; nothing was touched."""
 
 
+class CredentialsError(ConfigError):
+    """No credentials for S3 can be had. Mend what the message names and run the same id again."""
+
+
 class InputError(BatchScoreError):
     """An input is missing, unreadable, changed or does not fit the model. Mend the named file and run again."""
 
@@ -95,6 +99,7 @@ ERRORS_BY_NAME: dict[str, type[BatchScoreError]] = {
     error.__name__: error
     for error in (
         ConfigError,
+        CredentialsError,
         IdempotentParameterMismatchError,
         InputError,
         ObjectMissingError,

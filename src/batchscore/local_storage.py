@@ -21,6 +21,7 @@ from batchscore.errors import (
     ObjectChangedError,
     ObjectExistsError,
     ObjectMissingError,
+    TransientReadError,
 )
 from batchscore.outputs import FOLDER
 from batchscore.storage import StoredObject
@@ -93,8 +94,9 @@ class LocalStorage:
 
     def read(self, uri: str) -> bytes:
         """See Storage.read."""
-        with _local_errors("file", uri, InputError):
-            return Path(locations.local_path(uri)).read_bytes()
+        with _local_errors("file", uri, InputError), Path(locations.local_path(uri)).open("rb") as file:
+            content = file.read()
+            return _checked_length(uri, content, os.fstat(file.fileno()).st_size)
 
     def read_range(self, source: StoredObject, start: int, stop: int) -> bytes:
         """See Storage.read_range."""
@@ -102,11 +104,23 @@ class LocalStorage:
             _local_errors("input", source.uri, InputError),
             Path(locations.local_path(source.uri)).open("rb") as file,
         ):
-            etag = _local_etag(os.fstat(file.fileno()))
+            file.seek(start)
+            content = _read_whole(file, stop - start)
+            etag = _local_etag(os.fstat(file.fileno()))  # afterwards: nothing has changed before, nor meanwhile
             if etag != source.etag:
                 raise _changed(source, etag)
-            file.seek(start)
-            return file.read(stop - start)
+            return _checked_length(source.uri, content, stop - start)
+
+    def is_create_only_known(self) -> bool:
+        """See Storage.is_create_only_known: a link is made once."""
+        return True
+
+    def check_writable(self, uri: str) -> None:
+        """See Storage.check_writable."""
+        path = self._place(uri)
+        with _local_errors("output", uri, CommitError):
+            _temporary_beside(path, delete=True).close()
+        self.delete(uri)  # and the folders that were made for it
 
     def put(self, uri: str, content: IO[bytes]) -> str:
         """See Storage.put: written beside its place and moved there."""
@@ -170,6 +184,22 @@ def _files_below(folder: str) -> Iterable[str]:
     for link in sorted(links):
         found.setdefault(os.path.realpath(link), link)
     return found.values()
+
+
+def _read_whole(file: IO[bytes], length: int) -> bytes:
+    """Return so many bytes, fewer only where the file ends: a read may give less than it is asked for."""
+    pieces: list[bytes] = []
+    while length > 0 and (piece := file.read(length)):
+        pieces.append(piece)
+        length -= len(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _checked_length(uri: str, content: bytes, length: int) -> bytes:
+    """Return what was read; raises TransientReadError if it is less than the file system says is there."""
+    if len(content) < length:
+        raise TransientReadError(f"file {uri}: expected {length} bytes, got {len(content)}")
+    return content
 
 
 def _temporary_beside(path: Path, delete: bool) -> tempfile._TemporaryFileWrapper[bytes]:

@@ -8,17 +8,16 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from batchscore.artifact_places import is_below_one
 from batchscore.config import JobConfig
-from batchscore.errors import ConfigError, ModelError, describe_without_content
+from batchscore.errors import ConfigError, CredentialsError, ModelError, describe_without_content
 from batchscore.locations import without_credentials
 from batchscore.model_files import digest_of_files
-from batchscore.s3_storage import paying_clients_of_libraries
+from batchscore.s3_client import clients_of_libraries
 from batchscore.schema import Column, ColumnType
 
 if TYPE_CHECKING:
@@ -116,14 +115,18 @@ def resolve_model(config: JobConfig, folder: Path) -> ModelVersion:
         place = without_credentials(found.source)
         raise ModelError(f"files of {found.uri}: expected them below one of allowed_artifact_prefixes, got {place}")
     from mlflow.models import Model
+    from mlflow.store.artifact import s3_artifact_repo
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with paying_clients_of_libraries() if config.s3.requester_pays else nullcontext():
+        with clients_of_libraries(config.s3):
+            cast("Any", s3_artifact_repo)._cached_get_s3_client.cache_clear()  # it outlives a job and its credentials
             repository: Any = get_artifact_repository(found.source)
             repository.download_artifacts("", str(folder))
         model = Model.load(str(folder))
+    except CredentialsError:
+        raise
     except Exception as error:
         reason = describe_without_content(error)
         raise ModelError(f"files of {found.uri}: expected to download them, got {reason}") from error

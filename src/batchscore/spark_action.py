@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import traceback
+import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from batchscore.errors import (
     ScoringError,
     describe_without_content,
 )
+from batchscore.s3_client import begin_run
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -43,8 +45,11 @@ def run_tasks(
     if count == 0:
         return []
 
+    run = uuid.uuid4().hex
+
     # An iterator pandas UDF means the same on PySpark 3.5 to 4.3.
     def answers(ids: Iterator[pd.Series]) -> Iterator[pd.Series]:
+        begin_run(run)  # a worker lives longer than a job
         for batch in ids:
             yield pd.Series([_without_content(work, int(number)) for number in batch])
 

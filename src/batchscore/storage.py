@@ -52,6 +52,12 @@ class Storage(Protocol):
     def put_new(self, uri: str, content: IO[bytes]) -> str:
         """Write an object, from the start of the file, only if there is none; return its etag."""
 
+    def is_create_only_known(self) -> bool:
+        """Tell whether ``put_new`` is known to have one winner; where it is not, that is to be tried."""
+
+    def check_writable(self, uri: str) -> None:
+        """Raise CommitError if an object could not be written; none is, so that none needs to be removed."""
+
     def delete(self, *uris: str) -> None:
         """Remove the objects that are there, all of one bucket."""
 

@@ -26,6 +26,7 @@ from batchscore.errors import (
     BatchScoreError,
     BatchTimeoutError,
     CommitError,
+    CredentialsError,
     TooManyInvalidRecordsError,
     TransientReadError,
 )
@@ -109,7 +110,7 @@ def loaded_predictor(archive: bytes, model: ModelVersion, settings: PredictorSet
 
 
 def _retryable(error: BatchScoreError) -> bool:
-    return isinstance(error, TransientReadError | CommitError | BatchTimeoutError)
+    return isinstance(error, TransientReadError | CommitError | CredentialsError | BatchTimeoutError)
 
 
 def _error_answer(error: BatchScoreError) -> str:

@@ -54,8 +54,8 @@ class Forward(Protocol):
 
     client_port: int
 
-    def __call__(self) -> Answer:
-        """Hand the request on and return the server's answer."""
+    def __call__(self, *without: str) -> Answer:
+        """Hand the request on, without the headers named in lower case, and return the server's answer."""
 
     def receive(self, byte_count: int) -> None:
         """Take so many bytes of the request's body off the client, and no more."""
@@ -78,6 +78,11 @@ def lose_answer(forward: Forward) -> Answer:
     """Let the server do what is asked, but answer that it failed."""
     forward()
     return refuse(500, "InternalError")(forward)
+
+
+def strip(*names: str) -> Script:
+    """Hand the request on without some of its headers, as to a server that passes over them."""
+    return lambda forward: forward(*names)
 
 
 def cut_body(sent_bytes: int) -> Script:
@@ -284,14 +289,14 @@ class _Exchange:
         if left > 0:
             self._body += self._handler.rfile.read(left)
 
-    def __call__(self) -> Answer:
+    def __call__(self, *without: str) -> Answer:
         self.receive(self.body_bytes)
         handler = self._handler
         connection = http.client.HTTPConnection(urlsplit(handler.proxy.upstream).netloc, timeout=60)
         try:
             connection.putrequest(handler.command, handler.path, skip_host=True, skip_accept_encoding=True)
             for name, value in handler.headers.items():
-                if name.lower() not in _NOT_FORWARDED:
+                if name.lower() not in {*_NOT_FORWARDED, *without}:
                     connection.putheader(name, value)
             connection.putheader("Content-Length", str(self.body_bytes))
             connection.endheaders(self._body)

@@ -23,6 +23,7 @@ from batchscore.cli import main
 from batchscore.config import S3Settings, load_config, load_output_config
 from batchscore.errors import BatchScoreError
 from batchscore.job import run_job
+from batchscore.s3_client import client_for
 from batchscore.s3_storage import S3Storage
 from tests.s3.loans import SCHEMA, keys_below, put_people, register_loans
 from tests.s3.proxy import Answer, Forward, Proxy, Request, refuse, running_proxy
@@ -323,7 +324,7 @@ def test_clean_needs_the_rights_to_list_and_read_and_its_own_statement_and_no_mo
 
 def test_tls_is_verified_and_no_line_turns_it_off(server: str, aws_variables: dict[str, str]) -> None:  # noqa: ARG001
     for endpoint in (None, server):
-        client = s3_storage._client(endpoint, "us-east-1", None)
+        client = client_for(S3Settings(endpoint=endpoint, region="us-east-1"))
         session: Any = client._endpoint.http_session  # type: ignore[attr-defined] # botocore has no other way to ask
         assert session._verify, "True, or where the authorities' certificates are"
     off = re.compile(r"verify\s*=\s*(False|0)|CERT_NONE|_create_unverified_context|check_hostname\s*=\s*False|use_ssl")
@@ -334,4 +335,4 @@ def test_tls_is_verified_and_no_line_turns_it_off(server: str, aws_variables: di
 
 def test_an_endpoint_of_aws_is_reached_by_https(aws_variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
     monkeypatch.delenv("AWS_ENDPOINT_URL_S3")
-    assert s3_storage._client(None, "eu-west-3", None).meta.endpoint_url == "https://s3.eu-west-3.amazonaws.com"
+    assert client_for(S3Settings(region="eu-west-3")).meta.endpoint_url == "https://s3.eu-west-3.amazonaws.com"

@@ -19,9 +19,9 @@ PURE = [
     *("config_values", "config_yaml", "artifact_places", "model_files", "stored_json"),
 ]
 ALLOWED = {
-    "boto3": {"s3_storage"},
-    "botocore": {"s3_storage"},
-    "mypy_boto3_s3": {"s3_storage"},
+    "boto3": {"s3_client", "s3_errors", "s3_storage"},
+    "botocore": {"s3_client", "s3_credentials", "s3_errors", "s3_storage"},
+    "mypy_boto3_s3": {"s3_client", "s3_storage"},
     "mlflow": {"model", "flavors"},
     "pyspark": {"tasks", "spark_action", "udf", "session", "summary", "job"},
 }

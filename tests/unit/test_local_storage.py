@@ -9,9 +9,16 @@ from typing import IO, Any
 import pytest
 from tests.broken import BreaksAtRead
 
-from batchscore.errors import CommitError, InputError, ObjectChangedError, ObjectExistsError, ObjectMissingError
+from batchscore.errors import (
+    CommitError,
+    InputError,
+    ObjectChangedError,
+    ObjectExistsError,
+    ObjectMissingError,
+    TransientReadError,
+)
 from batchscore.local_storage import LocalStorage
-from batchscore.storage import read_if_present
+from batchscore.storage import StoredObject, read_if_present
 
 STORAGE = LocalStorage()
 
@@ -190,6 +197,81 @@ def test_an_output_that_is_a_link_itself_is_the_users_choice(tmp_path: Path) -> 
     storage = LocalStorage(f"{tmp_path}/out")
     storage.put_new(f"file://{tmp_path}/out/batch-prediction/x", io.BytesIO(b"x"))
     assert (tmp_path / "disk" / "batch-prediction" / "x").read_bytes() == b"x"
+
+
+class _InPieces(io.BytesIO):
+    """Gives at most three bytes a read, as an operating system may; calls an action before it gives the second."""
+
+    def __init__(self, path: Path, between: Callable[[], object]) -> None:
+        super().__init__(path.read_bytes())
+        self._file = path.open("rb")
+        self._between = iter([lambda: None, between])
+
+    def read(self, size: int | None = -1) -> bytes:
+        next(self._between, lambda: None)()
+        return super().read(3 if size is None or size < 0 else min(size, 3))
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def test_a_range_that_comes_in_pieces_is_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.csv").write_bytes(b"0123456789")
+    source = STORAGE.stat(f"file://{tmp_path}/a.csv")
+    pieces = _InPieces(tmp_path / "a.csv", lambda: None)
+    monkeypatch.setattr(Path, "open", lambda _, __: pieces)
+    assert STORAGE.read_range(source, 1, 9) == b"12345678"
+
+
+def test_a_range_that_ends_early_is_a_transient_error(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"01234")
+    uri = f"file://{tmp_path}/a.csv"
+    listed = StoredObject(uri, 10, STORAGE.stat(uri).etag)  # as a file system says that has an older size in mind
+    with pytest.raises(TransientReadError, match=f"file {uri}: expected 8 bytes, got 3"):
+        STORAGE.read_range(listed, 2, 10)
+
+
+def test_a_file_that_changes_while_a_range_of_it_is_read_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"0123456789")
+    source = STORAGE.stat(f"file://{path}")
+    pieces = _InPieces(path, lambda: os.truncate(path, 4))
+    monkeypatch.setattr(Path, "open", lambda _, __: pieces)
+    with pytest.raises(ObjectChangedError, match="expected etag"):
+        STORAGE.read_range(source, 0, 10)
+
+
+def test_a_whole_file_that_ends_early_is_a_transient_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.json").write_bytes(b"0123456789")
+    pieces = _InPieces(tmp_path / "a.json", lambda: None)
+    monkeypatch.setattr(Path, "open", lambda _, __: pieces)
+    with pytest.raises(TransientReadError, match="expected 10 bytes, got 3"):
+        STORAGE.read(f"file://{tmp_path}/a.json")
+
+
+def test_what_has_no_size_is_read_whole() -> None:
+    reader, writer = os.pipe()
+    os.write(writer, b"id: x")
+    os.close(writer)
+    try:
+        assert STORAGE.read(f"file:///dev/fd/{reader}") == b"id: x"
+    finally:
+        os.close(reader)
+
+
+def test_whether_an_output_could_be_written_is_seen_without_a_trace(tmp_path: Path) -> None:
+    storage = LocalStorage(str(tmp_path))
+    storage.check_writable(f"file://{tmp_path}/batch-prediction/in-progress/x")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "batch-prediction").write_text("a file")
+    with pytest.raises(CommitError, match="expected access"):
+        storage.check_writable(f"file://{tmp_path}/batch-prediction/in-progress/x")
 
 
 @pytest.mark.parametrize("target", ["kept", "none"])
