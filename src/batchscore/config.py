@@ -56,6 +56,7 @@ class S3Settings(_Section):
     kms_key_id: str | None = None
     expected_bucket_owner: Annotated[str, BeforeValidator(as_text), Field(pattern=r"^\d{12}$")] | None = None
     requester_pays: bool = False
+    create_only: Literal["checked", "assumed"] = "checked"
 
 
 class JobConfig(_Section):

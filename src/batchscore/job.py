@@ -35,6 +35,7 @@ from batchscore.manifest import (
 )
 from batchscore.model_files import pack_model
 from batchscore.new_inputs import bind_inputs, check_still_new
+from batchscore.output_check import check_create_only, put_record
 from batchscore.outputs import Outputs, new_id
 from batchscore.plan import Plan
 from batchscore.planning import LoadedModel, load_model, make_plan, plan_without_headers, too_many_to_look_at
@@ -42,6 +43,7 @@ from batchscore.process import StopRequested, log_file, signals_as_errors, tempo
 from batchscore.progress import progress_report
 from batchscore.receipts import check_present
 from batchscore.record import BatchPrediction
+from batchscore.s3_client import begin_run
 from batchscore.scoring import StageClock
 from batchscore.session import BackgroundSpark
 from batchscore.storage import Storage, StoredObject, is_present, read_if_present, storage_for
@@ -61,6 +63,7 @@ def run_job(config: JobConfig, spark: SparkSession | None = None) -> dict[str, A
     one the job starts and stops its own. Raises BatchScoreError.
     """
     config = config.model_copy(update={"id": config.id or new_id()})
+    begin_run(uuid.uuid4().hex)
     with signals_as_errors(), log_file() as log_path, temporary_folder() as folder:
         return _Job(config, folder, log_path, spark).run()
 
@@ -90,7 +93,7 @@ class _Job:
             self._check_committed(plan)
             if not finished:
                 self._look_at_many(spark, plan)
-            prediction, existed = self._create_record(plan)
+            prediction, existed = self._create_record(plan, finished or check_create_only(self.config))
             if self._is_finished():
                 return self._report_again(plan, prediction)
             try:
@@ -140,13 +143,13 @@ class _Job:
         with self.clock("start_spark"):
             return spark.session()
 
-    def _create_record(self, plan: Plan) -> tuple[BatchPrediction, bool]:
+    def _create_record(self, plan: Plan, create_only_known: bool) -> tuple[BatchPrediction, bool]:
         """Bind the id to this job, or find it bound to the same one before."""
         new = record.pending(plan.spec, _now())
         if self.config.mode == "new_inputs" and not self._is_known():
             bind_inputs(self.config, [item.source for item in plan.inputs])
         try:
-            self.storage.put_new(self.outputs.record, io.BytesIO(new.to_json()))
+            put_record(self.config, self.outputs.record, new.to_json(), create_only_known)
         except ObjectExistsError:
             existing = self._read_record()
             # Which inputs it began with is not known, but that what was written since is not among them.

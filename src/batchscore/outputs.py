@@ -115,6 +115,10 @@ class Outputs:
         """The inputs that a job of new ones began with."""
         return f"{self.work}inputs.json"
 
+    def check_object(self, name: str) -> str:
+        """Return an object, of a name that no other job uses, to try the output with; what Amazon ML called it."""
+        return f"{self.folder}/in-progress/.writePermissionCheck-{name}.tmp"
+
     def receipt(self, task: int) -> str:
         """Return the record of a finished task, by which an unfinished job goes on."""
         return f"{self.work}task-{task:08d}.json"

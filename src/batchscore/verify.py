@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,14 +14,14 @@ from batchscore.config import JobConfig
 from batchscore.errors import BatchScoreError, TooManyInvalidRecordsError
 from batchscore.inputs import check_headers, find_schema, list_inputs
 from batchscore.model_input import to_model_input
-from batchscore.outputs import Outputs
+from batchscore.output_check import check_output
 from batchscore.plan import InputFile, JobSpec, Plan
 from batchscore.planning import load_model, plan_without_headers
 from batchscore.predictor import Predictor, predict_records
 from batchscore.records import parse_blocks
+from batchscore.s3_client import begin_run
 from batchscore.schema import bind, extra_columns
 from batchscore.scoring import input_blocks, take_header
-from batchscore.storage import storage_for
 
 SAMPLE_BYTES = 256 * 1024
 _THREADS = 8
@@ -74,8 +74,10 @@ def review_job(config: JobConfig, folder: Path, full: bool = False) -> Review:
 
     ``full`` reads the inputs whole in place of a sample of each.
     """
+    begin_run(uuid.uuid4().hex)
     faults: list[Fault] = []
-    _attempt(faults, "output", lambda: _check_output(config))
+    warnings = _attempt(faults, "output", lambda: check_output(config)) or ()
+    faults += [Fault("output", text, fatal=False) for text in warnings]
     model = _attempt(faults, "model", lambda: load_model(config, folder / "model"))
     if model is None:
         _attempt(faults, "input", lambda: list_inputs(config))
@@ -106,14 +108,6 @@ def _attempt(faults: list[Fault], where: str, step: Callable[[], Found]) -> Foun
 
 def _fault(where: str, error: BatchScoreError) -> Fault:
     return Fault(where, str(error), fatal=True, exit_code=error.exit_code)
-
-
-def _check_output(config: JobConfig) -> None:
-    """Write and remove an object of the name that Amazon ML used for this."""
-    storage = storage_for(config.output, config.s3)
-    uri = f"{Outputs(config.output, '', 'parts').folder}/.writePermissionCheck.tmp"
-    storage.put(uri, io.BytesIO(b""))
-    storage.delete(uri)
 
 
 def _sample_all(

@@ -75,8 +75,8 @@ PASSING = {
     "the_commit_conflicts": Passing("PUT", COMMIT, refuse(409, "ConditionalRequestConflict"), 2),
     "the_commit_lands_and_then_finds_itself_412": Passing("PUT", COMMIT, lose_answer, 1),
     "removing_is_throttled": Passing("POST", "?delete", refuse(503, "SlowDown"), 2),
-    "writes_land_and_answer_500": Passing("PUT", "/batch-prediction/", lose_answer, 3),
-    "writes_land_and_the_connection_breaks": Passing("PUT", "/batch-prediction/", land_and_drop, 3),
+    "writes_land_and_answer_500": Passing("PUT", "/batch-prediction/job", lose_answer, 3),
+    "writes_land_and_the_connection_breaks": Passing("PUT", "/batch-prediction/job", land_and_drop, 3),
 }
 # A soak plays each alone; the quick form plays all in one job.
 PLAYED = {name: [fault] for name, fault in PASSING.items()} if SOAK_SEEDS else {"all": list(PASSING.values())}

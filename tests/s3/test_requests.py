@@ -174,7 +174,7 @@ def kind_of(request: Request) -> str:
         r"in-progress/bp-\d/task-\d+\.json": "receipt",
         r"in-progress/bp-\d/inputs\.json": "chosen inputs",
         r"in-progress/bp-\d/.+/part-\d+\.csv\.gz": "part to be joined",
-        r"\.writePermissionCheck\.tmp": "check",
+        r"in-progress/\.writePermissionCheck-[0-9a-f]{32}\.tmp": "check",
     }
     return next((kind for pattern, kind in kinds.items() if re.fullmatch(pattern, name)), request.target)
 
@@ -218,7 +218,7 @@ def test_what_a_job_removes_is_work_and_the_check_alone(life: Life) -> None:
     by_jobs = set(life.removed) - set(life.cleaned)
     assert by_jobs != set()
     for key in by_jobs:
-        assert key.startswith(f"{below}in-progress/bp-") or key == f"{below}.writePermissionCheck.tmp"
+        assert key.startswith((f"{below}in-progress/bp-", f"{below}in-progress/.writePermissionCheck-")), key
 
 
 def test_what_clean_removes_is_of_the_failed_job_and_was_found_before(life: Life) -> None:

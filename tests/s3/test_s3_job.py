@@ -416,7 +416,7 @@ def test_verify_finds_a_good_job_ready_and_leaves_nothing(
     review = json.loads(text)
     assert (code, review["ready"], review["faults"], review["estimated_records"]) == (0, True, [], 100)
     assert keys_below(s3, bucket, "out/") == []
-    assert len(proxy.seen("PUT", "out/batch-prediction/.writePermissionCheck.tmp")) == 1
+    assert len(proxy.seen("PUT", ".writePermissionCheck-")) == 2
 
 
 def test_a_configuration_that_is_not_there_is_a_configuration_error(bucket: str, run_cli: Cli) -> None:
@@ -450,7 +450,7 @@ def refuse_stat(proxy: Proxy) -> None:
         ),
         (None, {"schema": "s3://no-such-bucket/schema"}, 3, [("input", "s3://no-such-bucket/schema")]),
         (refuse_writes, {}, 6, [("output", "AccessDenied")]),
-        (refuse_stat, {}, 3, [("input", "expected permission to read")]),
+        (refuse_stat, {}, 3, [("output", "expected permission to read"), ("input", "expected permission to read")]),
         (refuse_ranges, {}, 3, [("header", "AccessDenied")]),
     ],
 )

@@ -328,6 +328,12 @@ def test_a_folder_that_is_called_arn_can_be_given_by_its_path() -> None:
     assert config_of("input=./arn:x/").input == (f"file://{Path.cwd()}/arn:x/",)
 
 
+def test_whether_create_only_writes_are_checked_is_one_of_two_words() -> None:
+    assert config_of().s3.create_only == "checked"
+    assert config_of("s3.create_only=assumed").s3.create_only == "assumed"
+    assert "key s3.create_only" in faults_of("s3.create_only=false")
+
+
 @pytest.mark.parametrize("uri", ["/a\0b", "a\ud800"])
 def test_what_no_file_can_be_called_is_refused(uri: str) -> None:
     for key in ("input", "output", "schema"):
