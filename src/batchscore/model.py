@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -115,14 +116,14 @@ def resolve_model(config: JobConfig, folder: Path) -> ModelVersion:
         place = without_credentials(found.source)
         raise ModelError(f"files of {found.uri}: expected them below one of allowed_artifact_prefixes, got {place}")
     from mlflow.models import Model
-    from mlflow.store.artifact import s3_artifact_repo
-    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+    from mlflow.store.artifact import artifact_repository_registry, s3_artifact_repo
 
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with clients_of_libraries(config.s3):
+        repository: Any = artifact_repository_registry.get_artifact_repository(found.source)
+        on_s3 = str(getattr(repository, "repo", repository).artifact_uri).startswith("s3:")
+        with clients_of_libraries(config.s3) if on_s3 else nullcontext():
             cast("Any", s3_artifact_repo)._cached_get_s3_client.cache_clear()  # it outlives a job and its credentials
-            repository: Any = get_artifact_repository(found.source)
             repository.download_artifacts("", str(folder))
         model = Model.load(str(folder))
     except CredentialsError:
