@@ -7,7 +7,7 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -311,11 +311,11 @@ def test_variables_a_profile_and_files_that_have_changed_are_heeded_at_once(
     assert key_in_use() == "SECOND-ONE"
 
 
-def use_process(tmp_path: Path, environment: MutableMapping[str, str]) -> Path:
-    """Let credentials come from a program that prints a file; return the file."""
-    (tmp_path / "config").write_text(f"[default]\ncredential_process = cat {tmp_path}/printed\n")
-    environment["AWS_CONFIG_FILE"] = f"{tmp_path}/config"
-    return tmp_path / "printed"
+def process_that_prints(printed: Path) -> str:
+    """Return a configuration file by which credentials come from a program that prints a file."""
+    path = printed.with_name("config")
+    path.write_text(f"[default]\ncredential_process = cat {printed}\n")
+    return str(path)
 
 
 def test_a_run_does_not_use_what_the_run_before_has_looked_up(
@@ -326,9 +326,8 @@ def test_a_run_does_not_use_what_the_run_before_has_looked_up(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    variables: dict[str, str] = {}
-    printed = use_process(tmp_path, variables)
-    monkeypatch.setenv("AWS_CONFIG_FILE", variables["AWS_CONFIG_FILE"])
+    printed = tmp_path / "printed"
+    monkeypatch.setenv("AWS_CONFIG_FILE", process_that_prints(printed))
     print_keys(printed, "OF-THE-FIRST")
     storage.read(uri)
     print_keys(printed, "OF-THE-SECOND")
@@ -345,12 +344,12 @@ def test_a_worker_that_outlives_a_job_does_not_use_its_credentials(
 ) -> None:
     from batchscore.spark_action import run_tasks
 
-    endpoint, config = proxy.endpoint, str(tmp_path)
+    endpoint, config = proxy.endpoint, process_that_prints(tmp_path / "printed")
 
     def work(_: int) -> str:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             os.environ.pop(name, None)
-        use_process(Path(config), os.environ)
+        os.environ["AWS_CONFIG_FILE"] = config
         S3Storage(S3Settings(endpoint=endpoint)).read(uri)
         return str(os.getpid())
 

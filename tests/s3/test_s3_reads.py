@@ -99,8 +99,8 @@ def test_a_weak_etag_of_the_same_object_is_the_same(storage: S3Storage, proxy: P
 
 
 def part_of_it(forward: Forward) -> Answer:
-    answer = forward()
-    return replace(with_headers(answer, content_range="bytes 0-4/10"), status=206, body=answer.body[:5])
+    answer = with_headers(forward(), x_amz_checksum_crc32=None, content_range="bytes 0-4/10")
+    return replace(answer, status=206, body=answer.body[:5])
 
 
 @pytest.mark.parametrize("script", [cut_body(4), part_of_it], ids=["cut", "a part"])
