@@ -38,21 +38,22 @@ PREDICTOR = Predictor("regression", (), None, predict)
 
 
 class FinishedJob:
-    """A regression over CSV files of a folder ``in``, with columns ``id``, ``a``, ``b`` and ``y``."""
+    """A regression over CSV files of a folder ``in``, with columns ``id``, ``a``, ``b`` and ``y``.
+
+    Local, unless the settings name an input and an output on S3.
+    """
 
     def __init__(self, folder: Path, files: dict[str, bytes], batch_id: str = "bp-1", **settings: Any) -> None:
         self.folder = folder
-        (folder / "in").mkdir(exist_ok=True)
-        for name, content in files.items():
-            path = folder / "in" / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
         settings = {"model": "models:/m/1", "input": f"{folder}/in/", "output": f"{folder}/out"} | settings
         self.tagged: bool = settings.pop("tagged", True)
         self.numeric: frozenset[str] = settings.pop("numeric", frozenset())
         self.config = JobConfig.model_validate(settings)
-        prefix = f"file://{folder}/in/"
-        listed = storage_for(prefix, self.config.s3).list(prefix)
+        [prefix] = self.config.input
+        storage = storage_for(prefix, self.config.s3)
+        for name, content in files.items():
+            storage.put(f"{prefix}{name}", BytesIO(content))
+        listed = storage.list(prefix)
         self.plan = self._plan(batch_id, [item for item in listed if item.uri.removeprefix(prefix) in files])
         self.parts: list[PartFile] = []
 
@@ -89,7 +90,7 @@ class FinishedJob:
     @property
     def output(self) -> OutputConfig:
         """Where the results are."""
-        return OutputConfig(output=self.config.output)
+        return OutputConfig(output=self.config.output, s3=self.config.s3)
 
     def path(self, name: str) -> Path:
         """Return a file below ``batch-prediction``."""

@@ -8,7 +8,9 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from threading import BoundedSemaphore
 from typing import TypeVar
 
 from batchscore.committed import (
@@ -22,10 +24,9 @@ from batchscore.committed import (
 )
 from batchscore.config import OutputConfig, S3Settings
 from batchscore.errors import CheckFailedError, InputError, ObjectMissingError
-from batchscore.manifest import WrittenFile
 from batchscore.outputs import Outputs
 from batchscore.pairing import Tally
-from batchscore.part_check import PartToRead, check_part, parts_to_read
+from batchscore.part_check import PartToRead, check_part, look_at_file, parts_to_read
 from batchscore.record import BatchPrediction
 from batchscore.storage import StoredObject, read_if_present, storage_for
 
@@ -42,8 +43,9 @@ PROOFS = {
     "predictions": "each record that is not rejected has its predictions",
     "invalid records": "the records without a prediction are those of the rejected files",
 }
-_STAT_THREADS = 16
-_READ_THREADS = 4
+_THREADS = 16
+_LARGE_AT_ONCE = 4
+_SMALL_PART_BYTES = 1024 * 1024
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
@@ -79,6 +81,15 @@ class CheckReport:
             count = tally.failed[proof]
             self.findings.append(Finding(proof, where, f"{what} ({count} in all)" if count > 1 else what))
 
+    def add_part(self, part: PartToRead, tally: Tally | None, findings: Sequence[Finding]) -> None:
+        """Add what reading a part has shown; without a tally one of its files is not as it should be."""
+        if tally is not None:
+            self.parts_read += 1
+            self.records_read += tally.record_count
+            self.add_tally(tally, part.part.uri)
+        for finding in findings:
+            self.add(finding.proof, 0, [finding])
+
     def raise_if_failed(self) -> None:
         """Raise CheckFailedError if anything is wrong."""
         if self.findings:
@@ -111,51 +122,53 @@ def check_job(batch_id: str, config: OutputConfig, sample: float | None = None) 
     record = read_if_present(storage, outputs.record)
     prediction = None if record is None else BatchPrediction.from_json(record, outputs.record)
     report.add("record", 1, list(record_findings(job, prediction, outputs.record)))
-    absent = _check_presence(job, s3, report)
-    chosen = [part for part in _sampled(parts, sample) if not absent & part.uris]
+    absent = _check_inputs(job, s3, report)
+    chosen = [part for part in _sampled(parts, sample) if part.item.uri not in absent]
+    _check_files(job, chosen, s3, report)
     log.info("job %s: %d of %d parts are read again", batch_id, len(chosen), len(parts))
-    for part, (tally, findings) in zip(
-        chosen, _in_threads(lambda part: check_part(part, s3), chosen, _READ_THREADS), strict=True
-    ):
-        report.parts_read += 1
-        report.records_read += tally.record_count
-        report.add_tally(tally, part.part.uri)
-        for finding in findings:
-            report.add(finding.proof, 0, [finding])
+    for part, (tally, findings) in zip(chosen, _read_parts(chosen, s3), strict=True):
+        report.add_part(part, tally, findings)
     if report.parts_read == report.part_count and not report.findings:
         report.add("invalid records", 0, list(reason_findings(job, report.reasons, report.manifest)))
     return report
 
 
-def _check_presence(job: CommittedJob, s3: S3Settings, report: CheckReport) -> set[str]:
-    """See that every input, part and rejected file is there; return the URIs of those that are not as they were."""
-    files = [file for item in job.inputs for file in item.files]
+def _check_inputs(job: CommittedJob, s3: S3Settings, report: CheckReport) -> set[str]:
+    """See that every input is there as it was scored; return the URIs of those that are not."""
     sources = [item.source for item in job.inputs]
-    found = list(_in_threads(lambda file: _file_findings(file, s3), files, _STAT_THREADS))
-    report.add("files", len(files), [finding for findings in found for finding in findings])
-    found = list(_in_threads(lambda source: _source_findings(source, s3), sources, _STAT_THREADS))
-    report.add("inputs", len(sources), [finding for findings in found for finding in findings])
-    return {finding.where for finding in report.findings if finding.proof in {"files", "inputs"}}
+    found = _in_threads(lambda source: _input_finding(source, s3), sources, _THREADS)
+    findings = [finding for finding in found if finding]
+    report.add("inputs", len(sources), findings)
+    return {finding.where for finding in findings}
 
 
-def _file_findings(file: WrittenFile, s3: S3Settings) -> list[Finding]:
-    try:
-        size = storage_for(file.uri, s3).stat(file.uri).size_in_bytes
-    except ObjectMissingError:
-        return [Finding("files", file.uri, "expected a file, got none")]
-    if size != file.file_size_in_bytes:
-        return [Finding("files", file.uri, f"expected {file.file_size_in_bytes} bytes, got {size}")]
-    return []
-
-
-def _source_findings(source: StoredObject, s3: S3Settings) -> list[Finding]:
+def _input_finding(source: StoredObject, s3: S3Settings) -> Finding | None:
     try:
         stored = storage_for(source.uri, s3).stat(source.uri)
     except ObjectMissingError:
-        return [Finding("inputs", source.uri, "expected the input that was scored, got none")]
+        return Finding("inputs", source.uri, "expected the input that was scored, got none")
     if (stored.etag, stored.size_in_bytes) != (source.etag, source.size_in_bytes):
-        return [Finding("inputs", source.uri, f"expected etag {source.etag} as scored, got {stored.etag}")]
-    return []
+        return Finding("inputs", source.uri, f"expected etag {source.etag} as scored, got {stored.etag}")
+    return None
+
+
+def _check_files(job: CommittedJob, chosen: Sequence[PartToRead], s3: S3Settings, report: CheckReport) -> None:
+    """See that the files which are not read with the chosen parts are there with their sizes."""
+    read = {file for part in chosen for file in part.files}
+    files = [file for item in job.inputs for file in item.files]
+    found = _in_threads(lambda file: look_at_file(file, s3), [file for file in files if file not in read], _THREADS)
+    report.add("files", len(files), [finding for finding in found if isinstance(finding, Finding)])
+
+
+def _read_parts(parts: Sequence[PartToRead], s3: S3Settings) -> Iterator[tuple[Tally | None, list[Finding]]]:
+    """Read parts side by side: many small ones, few large ones, of each of which several blocks are held."""
+    few = BoundedSemaphore(_LARGE_AT_ONCE)
+
+    def read(part: PartToRead) -> tuple[Tally | None, list[Finding]]:
+        with few if part.size_in_bytes > _SMALL_PART_BYTES else nullcontext():
+            return check_part(part, s3)
+
+    return _in_threads(read, parts, _THREADS)
 
 
 def _sampled(parts: Sequence[PartToRead], sample: float | None) -> Sequence[PartToRead]:

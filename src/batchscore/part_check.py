@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator, Iterator
+import re
+from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain
@@ -12,7 +14,7 @@ from batchscore import blocks
 from batchscore.blocks import compression_of
 from batchscore.committed import CommittedInput, CommittedJob, CommittedPart, Finding
 from batchscore.config import S3Settings
-from batchscore.errors import InputError, TransientReadError
+from batchscore.errors import InputError, ObjectChangedError, ObjectMissingError, TransientReadError
 from batchscore.inputs import read_header
 from batchscore.lines import TextFormat
 from batchscore.locations import base_name
@@ -23,7 +25,9 @@ from batchscore.records import ParsedBlock, parse_blocks
 from batchscore.rejected import RejectedFileError, rejected_rows
 from batchscore.schema import bind
 from batchscore.scoring import REJECTED_HEADER, input_blocks, take_header
-from batchscore.storage import storage_for
+from batchscore.storage import StoredObject, storage_for
+
+_ETAG = re.compile(r"[\w-]+", re.ASCII)  # what can stand in a request; a manifest can hold anything
 
 
 @dataclass(frozen=True)
@@ -41,9 +45,15 @@ class PartToRead:
         return self.item.parts[self.number]
 
     @property
-    def uris(self) -> set[str]:
-        """Everything that is read for it."""
-        return {self.item.uri, self.part.uri, *(file.uri for file in self.rejected)}
+    def files(self) -> tuple[WrittenFile, ...]:
+        """What was written for it."""
+        return (self.part, *self.rejected)
+
+    @property
+    def size_in_bytes(self) -> int:
+        """How much is read for it, compressed or not."""
+        start, stop = self.part.byte_range
+        return stop - start + sum(file.file_size_in_bytes for file in self.files)
 
     @property
     def source(self) -> InputFile:
@@ -60,15 +70,20 @@ def parts_to_read(job: CommittedJob, item: CommittedInput) -> Iterator[PartToRea
         yield PartToRead(job, item, number, rejected)
 
 
-def check_part(todo: PartToRead, s3: S3Settings) -> tuple[Tally, list[Finding]]:
-    """Hold a part and its rejected files against its input; raises TransientReadError."""
+def check_part(todo: PartToRead, s3: S3Settings) -> tuple[Tally | None, list[Finding]]:
+    """Hold a part and its rejected files against its input; raises TransientReadError.
+
+    Without a tally where a file is not as the manifest tells: then nothing of the part was compared.
+    """
     part = todo.part
-    altered = [finding for file in (part, *todo.rejected) for finding in _digest_findings(file, s3)]
+    opened = [_open(file, s3) for file in todo.files]
+    altered = [file for file in opened if isinstance(file, Finding)]
+    written = [file for file in opened if isinstance(file, _Written)]
     if altered:
-        return Tally(), altered
-    rejected = chain.from_iterable(rejected_rows(_text(file, s3), REJECTED_HEADER) for file in todo.rejected)
+        return None, altered
+    rejected = chain.from_iterable(rejected_rows(_text(file), REJECTED_HEADER) for file in written[1:])
     try:
-        tally = pair(_parsed_blocks(todo, s3), rejected, _text(part, s3), _pair_format(todo))
+        tally = pair(_parsed_blocks(todo, s3), rejected, _text(written[0]), _pair_format(todo))
     except TransientReadError:
         raise
     except InputError as error:
@@ -76,6 +91,17 @@ def check_part(todo: PartToRead, s3: S3Settings) -> tuple[Tally, list[Finding]]:
     except RejectedFileError as error:
         return Tally(), [Finding("invalid records", part.uri, str(error))]
     return tally, _count_findings(part, tally)
+
+
+def look_at_file(file: WrittenFile, s3: S3Settings) -> StoredObject | Finding:
+    """Return a written file as it is stored, or what is wrong with it as far as that shows without reading it."""
+    try:
+        stored = storage_for(file.uri, s3).stat(file.uri)
+    except ObjectMissingError:
+        return Finding("files", file.uri, "expected a file, got none")
+    if stored.size_in_bytes != file.file_size_in_bytes:
+        return Finding("files", file.uri, f"expected {file.file_size_in_bytes} bytes, got {stored.size_in_bytes}")
+    return stored
 
 
 def _pair_format(todo: PartToRead) -> PairFormat:
@@ -100,27 +126,67 @@ def _count_findings(part: CommittedPart, tally: Tally) -> list[Finding]:
     return [Finding("records", part.uri, what.format(*found, *told))]
 
 
-def _digest_findings(file: WrittenFile, s3: S3Settings) -> list[Finding]:
-    digest = hashlib.sha256()
-    for chunk in _content(file, s3):
-        digest.update(chunk)
-    if digest.hexdigest() == file.sha256:
-        return []
-    return [Finding("files", file.uri, f"expected sha256 {file.sha256}, got {digest.hexdigest()}")]
+@dataclass(frozen=True)
+class _Written:
+    """A part or rejected file that is as the manifest tells, to be read from its start as often as it is asked for."""
+
+    uri: str
+    chunks: Callable[[], Generator[bytes]]
 
 
-def _content(file: WrittenFile, s3: S3Settings) -> Generator[bytes]:
-    storage = storage_for(file.uri, s3)
-    stored = storage.stat(file.uri)
+def _open(file: WrittenFile, s3: S3Settings) -> _Written | Finding:
+    """Read a small file once, whole, and a large one range by range; return what is wrong if its digest differs."""
+    try:
+        stored = _as_told(file, s3) or look_at_file(file, s3)
+        if isinstance(stored, Finding):
+            return stored
+        found = stored if isinstance(stored, _Written) else _pinned(stored, s3)
+        return _with_digest(found, file)
+    except (ObjectMissingError, ObjectChangedError) as error:
+        return Finding("files", file.uri, str(error))
+
+
+def _as_told(file: WrittenFile, s3: S3Settings) -> _Written | None:
+    """Read a small file by the one request that its ETag allows; None where it has another by now, as a copy has.
+
+    Its size is not asked for: the digest that it is held to is that of the whole file.
+    """
+    size = file.file_size_in_bytes
+    if not 0 < size <= blocks.CHUNK_BYTES or not _ETAG.fullmatch(file.etag):
+        return None
+    with suppress(ObjectMissingError, ObjectChangedError):
+        content = storage_for(file.uri, s3).read_range(StoredObject(file.uri, size, file.etag), 0, size)
+        if len(content) == size:
+            return _held(file.uri, content)
+    return None
+
+
+def _pinned(stored: StoredObject, s3: S3Settings) -> _Written:
+    storage, size = storage_for(stored.uri, s3), stored.size_in_bytes
 
     def read(start: int, stop: int) -> bytes:
         return storage.read_range(stored, start, stop)
 
-    return blocks.read_ranges(read, 0, stored.size_in_bytes, stored.size_in_bytes)
+    if size <= blocks.CHUNK_BYTES:
+        return _held(stored.uri, read(0, size))
+    return _Written(stored.uri, lambda: blocks.read_ranges(read, 0, size, size))
 
 
-def _text(file: WrittenFile, s3: S3Settings) -> Iterator[bytes]:
-    yield from blocks.decompressed(_content(file, s3), "gzip", file.uri)
+def _held(uri: str, content: bytes) -> _Written:
+    return _Written(uri, lambda: (chunk for chunk in [content]))
+
+
+def _with_digest(written: _Written, file: WrittenFile) -> _Written | Finding:
+    digest = hashlib.sha256()
+    for chunk in written.chunks():
+        digest.update(chunk)
+    if digest.hexdigest() == file.sha256:
+        return written
+    return Finding("files", file.uri, f"expected sha256 {file.sha256}, got {digest.hexdigest()}")
+
+
+def _text(written: _Written) -> Iterator[bytes]:
+    yield from blocks.decompressed(written.chunks(), "gzip", written.uri)
 
 
 def _parsed_blocks(todo: PartToRead, s3: S3Settings) -> Iterator[ParsedBlock]:
