@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from batchscore import blocks, locations
 from batchscore.config import JobConfig, S3Settings
 from batchscore.errors import BatchScoreError, InputError, ObjectMissingError
+from batchscore.lengths import is_too_long
 from batchscore.lines import TextFormat
 from batchscore.plan import InputFile, JobSpec
 from batchscore.schema import Schema, bind, parse_schema
@@ -68,7 +69,8 @@ def find_schema(config: JobConfig) -> tuple[Schema | None, str]:
     Beside a file it is ``<file>.schema``, for a prefix ``<prefix>/.schema``. Raises InputError if the one configured is
     missing, one is malformed, or the inputs have different ones.
     """
-    candidates = [config.schema_uri] if config.schema_uri else [_beside(entry) for entry in config.input]
+    beside = [uri for uri in map(_beside, config.input) if not is_too_long(uri)]  # nothing can be there
+    candidates = [config.schema_uri] if config.schema_uri else beside
     found: dict[str, bytes] = {}
     for uri in candidates:
         try:

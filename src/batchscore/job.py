@@ -37,6 +37,7 @@ from batchscore.model_files import pack_model
 from batchscore.new_inputs import bind_inputs, check_still_new
 from batchscore.output_check import check_create_only, put_record
 from batchscore.outputs import Outputs, new_id
+from batchscore.places import check_places
 from batchscore.plan import Plan
 from batchscore.planning import LoadedModel, load_model, make_plan, plan_without_headers, too_many_to_look_at
 from batchscore.process import StopRequested, log_file, signals_as_errors, temporary_folder, written_down
@@ -64,6 +65,7 @@ def run_job(config: JobConfig, spark: SparkSession | None = None) -> dict[str, A
     """
     config = config.model_copy(update={"id": config.id or new_id()})
     begin_run(uuid.uuid4().hex)
+    check_places(config)
     with signals_as_errors(), log_file() as log_path, temporary_folder() as folder:
         return _Job(config, folder, log_path, spark).run()
 

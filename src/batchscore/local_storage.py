@@ -163,10 +163,30 @@ class LocalStorage:
                     parent.rmdir()
 
 
-def _files_below(folder: str) -> Iterable[str]:
-    """Return each file once, whatever links lead to it: by its path without a link, where it has one."""
-    found: dict[str, str] = {}  # by real path
-    links: list[str] = []
+def listed_at(entry: str, written: str) -> Iterator[str]:
+    """Yield under which paths below an input it lists what is or will be below the folder ``written``, links followed.
+
+    Of a folder the path ends in ``/``; it is empty where the input itself lies in ``written``. Raises InputError.
+    """
+    entry_path, place = locations.local_path(entry), Path(os.path.realpath(locations.local_path(written)))
+    with _local_errors("input", entry, InputError):
+        if not entry.endswith("/"):
+            yield from [""] if place in Path(os.path.realpath(entry_path)).parents else []
+            return
+        there = next(folder for folder in (place, *place.parents) if folder.exists())
+        for root, real, names in _folders_below(entry_path.rstrip("/")):
+            below = f"{root}/".removeprefix(entry_path)
+            if Path(real).samefile(there):  # also where the file system takes A for a
+                yield "/".join([below.rstrip("/"), *place.relative_to(there).parts, ""]).lstrip("/")
+            elif place in Path(real).parents:
+                yield below
+            for name in names:
+                if Path(root, name).is_symlink() and place in Path(os.path.realpath(f"{root}/{name}")).parents:
+                    yield f"{below}{name}"
+
+
+def _folders_below(folder: str) -> Iterator[tuple[str, str, list[str]]]:
+    """Yield each folder once, whatever links lead to it, with its real path and the names of its files."""
     seen: set[str] = set()
     waiting = deque([folder] if Path(folder).is_dir() else [])
     while waiting:
@@ -178,9 +198,17 @@ def _files_below(folder: str) -> Iterable[str]:
                 continue
             seen.add(real)
             waiting += [f"{root}/{name}" for name in folders if Path(root, name).is_symlink()]
-            plain = [name for name in names if not Path(root, name).is_symlink()]
-            found.update((f"{real}/{name}", f"{root}/{name}") for name in plain)
-            links += [f"{root}/{name}" for name in set(names).difference(plain)]
+            yield root, real, names
+
+
+def _files_below(folder: str) -> Iterable[str]:
+    """Return each file once, whatever links lead to it: by its path without a link, where it has one."""
+    found: dict[str, str] = {}  # by real path
+    links: list[str] = []
+    for root, real, names in _folders_below(folder):
+        plain = [name for name in names if not Path(root, name).is_symlink()]
+        found.update((f"{real}/{name}", f"{root}/{name}") for name in plain)
+        links += [f"{root}/{name}" for name in set(names).difference(plain)]
     for link in sorted(links):
         found.setdefault(os.path.realpath(link), link)
     return found.values()

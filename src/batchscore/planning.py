@@ -10,6 +10,7 @@ from batchscore.config import JobConfig
 from batchscore.errors import ModelError
 from batchscore.flavors import predictor_settings
 from batchscore.inputs import check_headers, find_schema, raise_together
+from batchscore.lengths import check_lengths
 from batchscore.model import ModelVersion, resolve_model, threshold_in_force
 from batchscore.model_input import fitting_array
 from batchscore.new_inputs import SCORED_BEFORE, choose_inputs
@@ -58,6 +59,7 @@ def make_plan(config: JobConfig, model: LoadedModel) -> Plan:
     Its inputs can be read and fit the model, but for those of one split where all are too many for the driver.
     """
     plan = plan_without_headers(config, model)
+    check_lengths(plan)
     several = [item for item in plan.inputs if item.split_count > 1]
     looked_at = several if too_many_to_look_at(plan) else plan.inputs
     headers, faults = check_headers(looked_at, plan.spec)
@@ -78,7 +80,7 @@ def plan_without_headers(config: JobConfig, model: LoadedModel) -> Plan:
     version = model.version
     _check_class_names(model)
     sources, skipped = choose_inputs(config)
-    check_inputs(sources, config.output)
+    check_inputs(sources)
     schema, schema_digest = find_schema(config)
     columns = resolve_columns(version.pinned_uri, version.signature, schema, config.has_header)
     columns = fitting_array(columns, version.tensor_dtype)

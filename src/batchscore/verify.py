@@ -13,8 +13,10 @@ from typing import TypeVar
 from batchscore.config import JobConfig
 from batchscore.errors import BatchScoreError, TooManyInvalidRecordsError
 from batchscore.inputs import check_headers, find_schema, list_inputs
+from batchscore.lengths import check_lengths
 from batchscore.model_input import to_model_input
 from batchscore.output_check import check_output
+from batchscore.places import check_places
 from batchscore.plan import InputFile, JobSpec, Plan
 from batchscore.planning import load_model, plan_without_headers
 from batchscore.predictor import Predictor, predict_records
@@ -76,8 +78,10 @@ def review_job(config: JobConfig, folder: Path, full: bool = False) -> Review:
     """
     begin_run(uuid.uuid4().hex)
     faults: list[Fault] = []
-    warnings = _attempt(faults, "output", lambda: check_output(config)) or ()
-    faults += [Fault("output", text, fatal=False) for text in warnings]
+    _attempt(faults, "output", lambda: check_places(config))
+    if not faults:
+        warnings = _attempt(faults, "output", lambda: check_output(config)) or ()
+        faults += [Fault("output", text, fatal=False) for text in warnings]
     model = _attempt(faults, "model", lambda: load_model(config, folder / "model"))
     if model is None:
         _attempt(faults, "input", lambda: list_inputs(config))
@@ -86,6 +90,7 @@ def review_job(config: JobConfig, folder: Path, full: bool = False) -> Review:
     plan = _attempt(faults, "input", lambda: plan_without_headers(config, model))
     if plan is None:
         return Review(None, faults=faults)
+    _attempt(faults, "output", lambda: check_lengths(plan))
     _, header_faults = check_headers(plan.inputs if plan.spec.columns.has_header else (), plan.spec)
     faults += [_fault("header", error) for error in header_faults]
     samples: list[Sample] = []

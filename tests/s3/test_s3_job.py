@@ -17,6 +17,7 @@ from batchscore.errors import (
     AlreadyCommittedError,
     BatchScoreError,
     CommitError,
+    ConfigError,
     ObjectChangedError,
 )
 from batchscore.job import run_job
@@ -477,6 +478,40 @@ def test_verify_tells_what_would_stop_the_job(
     assert [item["where"] for item in faults if item["fatal"]] == [where for where, _ in found]
     for item, (_, words) in zip(faults, found, strict=True):
         assert words in item["what"]
+
+
+def test_a_name_that_leaves_no_room_for_its_result_stops_verify_and_a_job_before_anything_is_written(
+    loans: Loans, spark: "SparkSession", s3: "S3Client", bucket: str, proxy: Proxy, run_cli: Cli
+) -> None:
+    name = "in/" + "表" * 134  # 402 bytes, and 1,206 percent-encoded
+    settings = one_file_job(loans, s3, bucket, proxy) | {"input": f"s3://{bucket}/in/"}
+    put_people(s3, bucket, name, 10, seed=3)
+    s3.put_object(Bucket=bucket, Key="conf/job.yaml", Body=yaml.safe_dump(settings).encode())
+
+    code, text = run_cli("verify", "--json", "--config", f"s3://{bucket}/conf/job.yaml")
+
+    (fault,) = json.loads(text)["faults"]
+    assert (code, fault["where"], fault["fatal"]) == (2, "output", True)
+    assert f"input s3://{bucket}/{name}: for its results expected a key of at most 1024 bytes, got 12" in fault["what"]
+    with pytest.raises(ConfigError, match="choose a shorter id or output, or rename or exclude these inputs"):
+        run_job(loans.config(**settings), spark)
+    assert keys_below(s3, bucket, "out/") == []
+    assert run_job(loans.config(**settings, exclude="表*"), spark)["Status"] == "COMPLETED"
+
+
+def test_results_among_the_inputs_stop_verify_and_the_first_job_before_anything_is_written(
+    loans: Loans, spark: "SparkSession", s3: "S3Client", bucket: str, proxy: Proxy, run_cli: Cli
+) -> None:
+    settings = one_file_job(loans, s3, bucket, proxy) | {"input": f"s3a://{bucket}/", "output": f"s3://{bucket}/in/x"}
+    proxy.requests.clear()
+
+    assert (
+        run_cli("verify", *(f"{key}={settings[key]}" for key in ("model", "input", "output", "tracking_uri")))[0] == 2
+    )
+    with pytest.raises(ConfigError, match="expected results outside of the inputs"):
+        run_job(loans.config(**settings), spark)
+    assert [request.method for request in proxy.requests if request.method not in {"GET", "HEAD"}] == []
+    assert keys_below(s3, bucket, "in/x") == []
 
 
 def test_verify_tells_that_the_files_of_the_model_may_not_be_read(
