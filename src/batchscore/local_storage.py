@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import tempfile
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,6 +26,9 @@ from batchscore.errors import (
 )
 from batchscore.outputs import FOLDER
 from batchscore.storage import StoredObject
+
+# What file systems answer that sync no folders, or whose folder may be written to but not read.
+_NO_SYNC_OF_FOLDERS = {errno.EINVAL, errno.ENOTSUP, errno.EACCES}
 
 
 @contextmanager
@@ -128,13 +132,13 @@ class LocalStorage:
         with _local_errors("output", uri, CommitError):
             with _temporary_beside(path, delete=False) as file:
                 try:
-                    digest = _copy(content, file)
+                    digest = _fill(file, content)
                     file.close()
-                    os.chmod(file.name, 0o666 & ~_umask())  # noqa: PTH101 - a NamedTemporaryFile has no Path
-                    os.replace(file.name, path)  # noqa: PTH105 - likewise
+                    os.replace(file.name, path)  # noqa: PTH105 - a NamedTemporaryFile has no Path
                 except BaseException:
                     Path(file.name).unlink(missing_ok=True)
                     raise
+            _sync_folder(path.parent)
             return digest
 
     def put_new(self, uri: str, content: IO[bytes]) -> str:
@@ -143,13 +147,12 @@ class LocalStorage:
         with _local_errors("output", uri, CommitError):
             with _temporary_beside(path, delete=True) as file:
                 content.seek(0)
-                digest = _copy(content, file)
-                file.flush()
-                os.chmod(file.name, 0o666 & ~_umask())  # noqa: PTH101 - a NamedTemporaryFile has no Path
+                digest = _fill(file, content)
                 try:
                     os.link(file.name, path)
                 except FileExistsError:
                     raise ObjectExistsError(f"output {uri}: expected no object, got one") from None
+            _sync_folder(path.parent)
             return digest
 
     def delete(self, *uris: str) -> None:
@@ -159,8 +162,14 @@ class LocalStorage:
             with _local_errors("output", uri, CommitError):
                 path.unlink(missing_ok=True)
             with suppress(OSError):  # a folder that holds more, or is no more
-                for parent in takewhile(lambda folder: FOLDER in folder.parts, path.parents):
-                    parent.rmdir()
+                for folder in self._own_folders(path):
+                    folder.rmdir()
+
+    def _own_folders(self, path: Path) -> Sequence[Path]:
+        """Return the folders above a file that jobs made, the deepest first; the output and those above it are not."""
+        folders = list(path.parents)
+        top = Path(self.root, FOLDER) if self.root else next((f for f in folders if f.name == FOLDER), None)
+        return folders[: folders.index(top) + 1] if top in folders else []
 
 
 def listed_at(entry: str, written: str) -> Iterator[str]:
@@ -232,8 +241,8 @@ def _checked_length(uri: str, content: bytes, length: int) -> bytes:
 
 def _temporary_beside(path: Path, delete: bool) -> tempfile._TemporaryFileWrapper[bytes]:
     for tries_left in reversed(range(5)):
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
+            _make_folder(path.parent)
             return tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".tmp", delete=delete)
         except FileNotFoundError:  # another job has just removed the folder, since it was empty
             if not tries_left:
@@ -241,12 +250,36 @@ def _temporary_beside(path: Path, delete: bool) -> tempfile._TemporaryFileWrappe
     raise AssertionError
 
 
-def _copy(source: IO[bytes], target: IO[bytes]) -> str:
-    """Copy a file and return its MD5 digest."""
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it that are missing, on the disk too: each is an entry of the one above."""
+    missing = list(takewhile(lambda place: not place.exists(), [folder, *folder.parents]))
+    folder.mkdir(parents=True, exist_ok=True)
+    for made in missing:
+        _sync_folder(made.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """See the entries of a folder on the disk: a manifest must not outlast a power cut that its parts do not."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_SYNC_OF_FOLDERS:
+            raise
+
+
+def _fill(file: tempfile._TemporaryFileWrapper[bytes], content: IO[bytes]) -> str:
+    """Copy content to a temporary file, see it on the disk, and return its MD5 digest."""
     digest = hashlib.md5(usedforsecurity=False)
-    while chunk := source.read(1 << 20):
+    while chunk := content.read(1 << 20):
         digest.update(chunk)
-        target.write(chunk)
+        file.write(chunk)
+    os.fchmod(file.fileno(), 0o666 & ~_umask())
+    file.flush()
+    os.fsync(file.fileno())
     return digest.hexdigest()
 
 

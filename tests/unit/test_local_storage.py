@@ -1,8 +1,13 @@
+import errno
 import io
 import os
+import re
+import stat
 import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -153,6 +158,111 @@ def test_deleting_removes_our_empty_folders_and_no_others(tmp_path: Path) -> Non
     STORAGE.delete(uri, f"{uri}-never-there")
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
     assert list((tmp_path / "mine").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "above", ["batch-prediction", "batch-prediction/2026", "a/batch-prediction/b/batch-prediction"]
+)
+def test_deleting_removes_no_folder_above_the_output_whatever_it_is_called(above: str, tmp_path: Path) -> None:
+    output = tmp_path / above / "out"
+    storage = LocalStorage(f"{output}")
+    uris = [
+        f"file://{output}/batch-prediction/in-progress/bp-1/parts-batch-prediction/x/part-00000.csv.gz",
+        f"file://{output}/batch-prediction/result/bp-1-a/batch-prediction/x.gz",
+    ]
+    for uri in uris:
+        storage.put(uri, io.BytesIO(b"x"))
+    storage.delete(*uris)
+    assert list(output.iterdir()) == []
+    storage.put(f"file://{output}/elsewhere/x", io.BytesIO(b"x"))
+    storage.delete(f"file://{output}/elsewhere/x")
+    assert [path.name for path in output.iterdir()] == ["elsewhere"]
+
+
+@dataclass
+class Disk:
+    """What was seen on the disk, in order: files and folders that were synced, and names that were given."""
+
+    events: list[str]
+    root: Path
+
+    def name(self, path: str | Path) -> str:
+        name = str(path).removeprefix(f"{self.root}").lstrip("/")
+        return re.sub(r"\.[^/]{8}\.tmp$", "TEMPORARY", name) or "."
+
+    def watch(self, patch: pytest.MonkeyPatch) -> None:
+        fsync, replace, link = os.fsync, os.replace, os.link
+
+        def syncing(descriptor: int) -> None:
+            self.events.append(f"sync {self.name(Path(f'/proc/self/fd/{descriptor}').readlink())}")
+            fsync(descriptor)
+
+        def replacing(source: str, target: Path) -> None:
+            self.events.append(f"name {self.name(target)}")
+            replace(source, target)
+
+        def linking(source: str, target: Path) -> None:
+            self.events.append(f"name {self.name(target)}")
+            link(source, target)
+
+        patch.setattr(os, "fsync", syncing)
+        patch.setattr(os, "replace", replacing)
+        patch.setattr(os, "link", linking)
+
+
+@pytest.fixture
+def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Disk:
+    found = Disk([], tmp_path)
+    found.watch(monkeypatch)
+    return found
+
+
+@pytest.mark.parametrize("write", [STORAGE.put, STORAGE.put_new])
+def test_a_file_is_on_the_disk_before_it_has_its_name_and_the_name_before_the_write_ends(
+    write: Callable[[str, IO[bytes]], str], disk: Disk, tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    write(f"file://{tmp_path}/out/x", io.BytesIO(b"x"))
+    assert disk.events == ["sync out/TEMPORARY", "name out/x", "sync out"]
+
+
+def test_folders_that_are_made_are_on_the_disk_too(disk: Disk, tmp_path: Path) -> None:
+    STORAGE.put(f"file://{tmp_path}/out/a/b/x", io.BytesIO(b"x"))
+    assert disk.events == [
+        *("sync out/a", "sync out", "sync ."),
+        *("sync out/a/b/TEMPORARY", "name out/a/b/x", "sync out/a/b"),
+    ]
+
+
+def test_a_disk_that_fails_to_take_a_file_fails_the_write_and_leaves_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = f"file://{tmp_path}/x"
+    STORAGE.put(uri, io.BytesIO(b"old"))
+
+    def broken(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", broken)
+    for write in (STORAGE.put, STORAGE.put_new):
+        with pytest.raises(CommitError, match="expected access, got Input/output error"):
+            write(uri, io.BytesIO(b"new"))
+    assert (tmp_path / "x").read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+@pytest.mark.parametrize(("answer", "passes"), [(errno.EINVAL, True), (errno.ENOTSUP, True), (errno.EIO, False)])
+def test_a_file_system_that_syncs_no_folders_is_written_to_all_the_same(
+    answer: int, passes: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def only_files(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(answer, "no")
+
+    monkeypatch.setattr(os, "fsync", only_files)
+    for write in (STORAGE.put, STORAGE.put_new):
+        with nullcontext() if passes else pytest.raises(CommitError):
+            write(f"file://{tmp_path}/{write.__name__}", io.BytesIO(b"x"))
 
 
 def link_out(tmp_path: Path, place: str) -> tuple[LocalStorage, Path]:
