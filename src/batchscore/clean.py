@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from batchscore.committed import read_file_uris
 from batchscore.config import OutputConfig
-from batchscore.errors import ConfigError, InputError
+from batchscore.errors import ConfigError, InputError, TransientReadError
 from batchscore.outputs import EXTENDED_MANIFEST_END, FOLDER, MANIFEST_END, Outputs, id_of
 from batchscore.storage import Storage, StoredObject, storage_for
 from batchscore.stored_json import read_json, typed
@@ -51,7 +51,7 @@ def find_leftovers(config: OutputConfig, age_seconds: int, now_epoch_seconds: fl
     """Return the files below an output that no manifest names, and that no job younger than the age could need.
 
     A job without a manifest is as old as the latest change to anything of it: as long as that is young, all of its
-    files stay. Raises InputError if a manifest cannot be read: then it is not known what it names.
+    files stay. So do all that could be of an id whose manifest is none, be it damaged or someone else's file.
     """
     storage, outputs = storage_for(config.output, config.s3), Outputs(config.output, "", "parts")
     before = _beside_results(storage, outputs)
@@ -66,9 +66,10 @@ def find_leftovers(config: OutputConfig, age_seconds: int, now_epoch_seconds: fl
             found[path] = item
     # Manifests are read after the listing: a job that has committed meanwhile is known by its manifest.
     beside = _beside_results(storage, outputs)
-    named, folders = _named_files(storage, beside)
+    named, folders, unreadable = _named_files(storage, beside)
     young = {batch_id for batch_id, seconds in latest.items() if seconds >= limit}
     needed = {batch_id for batch_id in young if not _is_finished(beside, batch_id)} | _changed_ids(before, beside)
+    needed |= unreadable
     objects = [
         item
         for path, item in found.items()
@@ -134,20 +135,27 @@ def _is_finished(beside: Beside, batch_id: str) -> bool:
     return any(item.uri.endswith(EXTENDED_MANIFEST_END) for item in beside.get(batch_id, ()))
 
 
-def _named_files(storage: Storage, beside: Beside) -> tuple[set[str], tuple[str, ...]]:
-    """Return the paths of the files that manifests name, and of the folders that Amazon's name.
+def _named_files(storage: Storage, beside: Beside) -> tuple[set[str], tuple[str, ...], set[str]]:
+    """Return the paths of files that manifests name, of folders that Amazon's name, and the ids of unreadable ones.
 
     Of Amazon's manifests only those count that have no extended one beside them: such as the service wrote itself.
     """
     files: set[str] = set()
     results: set[str] = set()
+    unreadable: set[str] = set()
     for batch_id, items in beside.items():
         for uri in sorted(item.uri for item in items):
-            if uri.endswith(EXTENDED_MANIFEST_END):
-                files |= _paths(read_file_uris(storage.read(uri), uri))
-            elif uri.endswith(MANIFEST_END) and not _is_finished(beside, batch_id):
-                results |= _paths(_classic_results(storage.read(uri), uri))
-    return files | results, tuple(path for path in results if path.endswith("/"))
+            try:
+                if uri.endswith(EXTENDED_MANIFEST_END):
+                    files |= _paths(read_file_uris(storage.read(uri), uri))
+                elif uri.endswith(MANIFEST_END) and not _is_finished(beside, batch_id):
+                    results |= _paths(_classic_results(storage.read(uri), uri))
+            except TransientReadError:
+                raise
+            except InputError as error:  # a damaged one or someone else's file: all that it could name is of its id
+                log.warning("what could be of id %s stays: %s", batch_id, error)
+                unreadable.add(batch_id)
+    return files | results, tuple(path for path in results if path.endswith("/")), unreadable
 
 
 def _paths(uris: Iterable[str]) -> set[str]:

@@ -9,13 +9,13 @@ import logging
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
 from batchscore import __version__, locations
 from batchscore.config import JobConfig, OutputConfig, check_id, load_config, load_output_config, s3_settings
-from batchscore.errors import BatchScoreError, ConfigError, InputError, describe_without_content
+from batchscore.errors import BatchScoreError, ConfigError, InputError, TransientReadError, describe_without_content
 from batchscore.outputs import EXTENDED_MANIFEST_END, RECORD_END, Outputs
 from batchscore.process import LOG_FORMAT, hide_warnings, signals_as_errors, temporary_folder
 from batchscore.record import STATUSES, BatchPrediction
@@ -151,15 +151,23 @@ def _read_record(uri: str, config: OutputConfig) -> BatchPrediction:
     return BatchPrediction.from_json(storage_for(uri, config.s3).read(uri), uri)
 
 
+def _read_records(config: OutputConfig) -> Iterator[BatchPrediction]:
+    """Yield the records of an output, and tell on stderr what has a record's name and is none."""
+    folder = Outputs(config.output, "", "parts").folder + "/"
+    for item in storage_for(folder, config.s3).list_folder(folder):
+        if not _is_record(item.uri):
+            continue
+        try:
+            yield _read_record(item.uri, config)
+        except TransientReadError:
+            raise
+        except InputError as error:
+            print(f"batchscore: passed over: {error}", file=sys.stderr)
+
+
 def _list(options: argparse.Namespace) -> int:
     config = load_output_config(_config_text(options), options.overrides)
-    folder = Outputs(config.output, "", "parts").folder + "/"
-    records = [
-        _read_record(item.uri, config)
-        for item in storage_for(folder, config.s3).list_folder(folder)
-        if _is_record(item.uri)
-    ]
-    chosen = [record for record in records if options.status in (None, record.Status)]
+    chosen = [record for record in _read_records(config) if options.status in (None, record.Status)]
     if options.json:
         print(json.dumps([record.to_dict() for record in chosen]))
         return 0

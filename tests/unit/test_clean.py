@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import time
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from tests.committed import FinishedJob
 from batchscore.clean import find_leftovers, parse_age, remove_leftovers
 from batchscore.cli import main
 from batchscore.config import OutputConfig
-from batchscore.errors import ConfigError, InputError
+from batchscore.errors import ConfigError, TransientReadError
 from batchscore.local_storage import LocalStorage
 from batchscore.record import BatchPrediction
 
@@ -147,12 +148,64 @@ def test_a_copy_of_an_output_keeps_what_the_manifests_name_though_by_another_pla
     assert leftovers(tmp_path / "link") == []
 
 
-@pytest.mark.parametrize("name", ["bp-1.manifest.json", "bp-2.manifest"])
-def test_nothing_is_removed_when_a_manifest_cannot_be_read(name: str, tmp_path: Path) -> None:
-    put(tmp_path, "result/bp-1-a.csv.gz")
-    put(tmp_path, name, content=b"[1]")
-    with pytest.raises(InputError, match=f"manifest .*/{name}: expected"):
-        leftovers(tmp_path)
+HALF = b'{"format_version": 1, "id": "bp-1", "inputs": [{"uri": "s3://b/in/a.csv", "file_size'
+
+
+NO_MANIFESTS = [b"", HALF, b"[1]", b'{"format_version": 2, "inputs": []}', b"\xff"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [*product(["bp-1.manifest.json", "bp-1.manifest"], NO_MANIFESTS), ("bp-1.manifest.json", b"{}")],
+)
+def test_a_manifest_that_cannot_be_read_keeps_what_could_be_of_its_id_and_nothing_else(
+    name: str, content: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for batch_id in ("bp-1", "bp-2", "bp"):
+        put_record(tmp_path, batch_id)
+    kept = [
+        *("result/bp-1-a.csv.gz", "result/bp-1-b.csv/part-00000.csv.gz", "rejected/bp-1-a.csv/part-00000.csv.gz"),
+        *("in-progress/bp-1/task-00000000.json", "result/bp-1-x-y.csv/part-00000.csv.gz"),
+    ]
+    gone = ["in-progress/bp-2/task-00000000.json", "result/bp-2-a.csv.gz", "rejected/bp-11-a/part-00000.csv.gz"]
+    for path in (*kept, *gone):
+        put(tmp_path, path)
+    put(tmp_path, name, content=content)
+
+    assert sorted(leftovers(tmp_path)) == sorted(gone)
+    assert (
+        f"what could be of id bp-1 stays: manifest file://{tmp_path}/batch-prediction/{name}: expected" in caplog.text
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["notes.json", "notes.manifest.json", "notes.manifest", ".json", ".manifest.json", "a b.manifest.json"]
+)
+def test_a_foreign_file_beside_the_results_does_not_stop_clean(name: str, tmp_path: Path) -> None:
+    finished(tmp_path)
+    output = tmp_path / "out"
+    put(output, name, content=b"to do: buy milk")
+    (output / "batch-prediction" / "folder.json").mkdir()
+    (output / "batch-prediction" / "folder.manifest.json").mkdir()
+    put(output, "result/bp-1-a.csv/part-00099.csv.gz")
+    put(output, "in-progress/bp-2/task-00000000.json")
+    before = names(output)
+    assert main(["clean", "--yes", f"output={output}"]) == 0
+    assert set(before) - set(names(output)) == {
+        "result/bp-1-a.csv/part-00099.csv.gz",
+        "in-progress/bp-2/task-00000000.json",
+    }
+
+
+def test_a_manifest_that_the_store_does_not_give_stops_clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    finished(tmp_path)
+
+    def busy(_: LocalStorage, uri: str) -> bytes:
+        raise TransientReadError(f"object {uri}: expected an answer, got SlowDown")
+
+    monkeypatch.setattr(LocalStorage, "read", busy)
+    with pytest.raises(TransientReadError):
+        leftovers(tmp_path / "out")
 
 
 def commit(output: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 from tests.unit.test_config import WITH_CREDENTIALS
 
 from batchscore.cli import main
+from batchscore.errors import TransientReadError
 from batchscore.local_storage import LocalStorage
 from batchscore.record import BatchPrediction
 
@@ -92,6 +93,41 @@ def test_list_prints_the_records_of_a_status(tmp_path: Path, capsys: pytest.Capt
     table = capsys.readouterr().out.splitlines()
     assert table[0].startswith("BatchPredictionId")
     assert [line.split()[0] for line in table[2:]] == ["bp-2"]
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"{}", b'{"BatchPredictionId": "bp-3", "Status": "COMP', b"\xff\xfe", b"[" * 100_000]
+)
+def test_list_passes_over_what_is_no_record_and_says_so_on_stderr(
+    content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_record(tmp_path, "bp-1", "COMPLETED")
+    write_record(tmp_path, "bp-2", "FAILED")
+    foreign = tmp_path / "batch-prediction" / "bp-15.json"
+    foreign.write_bytes(content)
+    (tmp_path / "batch-prediction" / "folder.json").mkdir()
+
+    assert main(["list", "--json", f"output={tmp_path}"]) == 0
+
+    told = capsys.readouterr()
+    assert [item["BatchPredictionId"] for item in json.loads(told.out)] == ["bp-1", "bp-2"]
+    assert told.err == (
+        f"batchscore: passed over: record file://{foreign}: expected the record of a batch prediction, "
+        "got something else\n"
+    )
+
+
+def test_list_ends_where_the_store_does_not_answer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_record(tmp_path, "bp-1", "COMPLETED")
+
+    def busy(_: LocalStorage, uri: str) -> bytes:
+        raise TransientReadError(f"object {uri}: expected an answer, got SlowDown")
+
+    monkeypatch.setattr(LocalStorage, "read", busy)
+    assert main(["list", f"output={tmp_path}"]) == 3
+    assert "SlowDown" in capsys.readouterr().err
 
 
 def test_an_unforeseen_error_shows_where_but_not_what(
