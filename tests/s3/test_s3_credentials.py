@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,7 +50,6 @@ class Metadata:
     def __init__(self) -> None:
         self.refused = 0
         self.asked = 0
-        self.expiration = "2999-01-01T00:00:00Z"
 
     def answer(self, path: str) -> bytes | None:
         self.asked += 1
@@ -63,7 +61,7 @@ class Metadata:
         if path.endswith("/security-credentials/"):
             return b"role"
         keys = {"AccessKeyId": "OF-THE-ROLE", "SecretAccessKey": SECRET, "Token": "token"}
-        times = {"Expiration": self.expiration, "LastUpdated": "2026-01-01T00:00:00Z"}
+        times = {"Expiration": "2999-01-01T00:00:00Z", "LastUpdated": "2026-01-01T00:00:00Z"}
         return json.dumps(keys | times | {"Code": "Success"}).encode()
 
 
@@ -136,12 +134,13 @@ def test_look_ups_that_all_fail_are_an_error_of_credentials_and_nothing_of_them_
 
 
 def test_credentials_that_cannot_be_renewed_are_looked_up_anew(
-    metadata: Metadata, storage: S3Storage, proxy: Proxy, uri: str
+    metadata: Metadata, storage: S3Storage, proxy: Proxy, uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    soon = datetime.now(UTC) + timedelta(minutes=2)  # so botocore renews them before each request
-    metadata.expiration = soon.strftime("%Y-%m-%dT%H:%M:%SZ")
     storage.read(uri)
     metadata.refused = 3
+    # Botocore must renew them before it signs; they have not expired yet (0).
+    needed = "botocore.credentials.RefreshableCredentials.refresh_needed"
+    monkeypatch.setattr(needed, lambda _, refresh_in=None: refresh_in != 0)
 
     assert storage.read(uri) == b"content"
     assert (key_of(proxy), metadata.refused) == ("OF-THE-ROLE", 0)
