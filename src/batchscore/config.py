@@ -65,8 +65,8 @@ class JobConfig(_Section):
     id: BatchId | None = None
     name: Annotated[str, Field(max_length=1024)] | None = None
     model: Annotated[str, AfterValidator(model_uri)]
-    tracking_uri: Annotated[str, AfterValidator(registry_address)] | None = None
-    registry_uri: Annotated[str, AfterValidator(registry_address)] | None = None
+    tracking_uri: Annotated[str, AfterValidator(registry_address)] | None = Field(None, repr=False)
+    registry_uri: Annotated[str, AfterValidator(registry_address)] | None = Field(None, repr=False)
     model_type: Literal["auto", "binary", "multiclass", "regression"] = "auto"
     threshold: Annotated[float, Field(ge=0, le=1)] | None = None
     positive_label: Annotated[str, BeforeValidator(as_text)] | None = None
@@ -97,11 +97,15 @@ class JobConfig(_Section):
     batch_timeout_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     split_bytes: Annotated[ByteSize, Field(ge=1)] = ByteSize(64 * 1024 * 1024)
     s3: S3Settings = S3Settings()
-    spark: Annotated[dict[str, str], BeforeValidator(spark_values_as_text)] = {}
+    spark: Annotated[dict[str, str], BeforeValidator(spark_values_as_text)] = Field({}, repr=False)
 
     def for_tasks(self) -> JobConfig:
-        """Return what tasks need: without the keys that can hold credentials, since Spark keeps copies on disk."""
+        """Return what tasks need: without the keys that can hold credentials."""
         return self.model_copy(update={"tracking_uri": None, "registry_uri": None, "spark": {}})
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """Pickle what tasks need and no more: Spark keeps what it pickles, broadcasts and closures, on disks."""
+        return super(JobConfig, self.for_tasks()).__getstate__()
 
 
 class OutputConfig(_Section):

@@ -6,7 +6,7 @@ import gc
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -151,7 +151,7 @@ def score(
     workload = make_workload(plan.inputs, plan.splits, tasks)
     broadcast = context.broadcast(
         ScoringBroadcast(
-            spec=replace(plan.spec, config=plan.spec.config.for_tasks()),
+            spec=plan.spec,  # pickled without what can hold credentials: see JobConfig
             settings=predictor_settings(plan.spec.config, plan.spec.model_type),
             model_archive=model_archive,
             workload=workload,
