@@ -10,7 +10,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from batchscore import __version__, locations
@@ -18,6 +18,7 @@ from batchscore.config import JobConfig, OutputConfig, check_id, load_config, lo
 from batchscore.errors import BatchScoreError, ConfigError, InputError, TransientReadError, describe_without_content
 from batchscore.outputs import EXTENDED_MANIFEST_END, RECORD_END, Outputs
 from batchscore.process import LOG_FORMAT, hide_warnings, signals_as_errors, temporary_folder
+from batchscore.process_state import process_kept
 from batchscore.record import STATUSES, BatchPrediction
 from batchscore.storage import storage_for
 
@@ -31,10 +32,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown:
         parser.error(f"unrecognized arguments: {locations.without_credentials(' '.join(unknown))}")
     options.overrides = overrides
-    _log_to_stderr()
-    hide_warnings()
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # names of files need be no text
+    with process_kept(), _names_that_are_no_text():
+        _log_to_stderr()
+        hide_warnings()
+        return _run_command(options)
+
+
+@contextmanager
+def _names_that_are_no_text() -> Iterator[None]:
+    """Let stdout take any name of a file."""
+    stdout = sys.stdout
+    if not isinstance(stdout, io.TextIOWrapper):
+        yield
+        return
+    before = stdout.errors
+    stdout.reconfigure(errors="backslashreplace")
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # whoever read it is gone: what is printed next says so
+            stdout.reconfigure(errors=before)
+
+
+def _run_command(options: argparse.Namespace) -> int:
+    """Run a command and return its exit code; errors are told on stderr."""
     try:
         code: int = options.command(options)
     except BatchScoreError as error:

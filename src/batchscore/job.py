@@ -41,6 +41,7 @@ from batchscore.places import check_places
 from batchscore.plan import Plan
 from batchscore.planning import LoadedModel, load_model, make_plan, plan_without_headers, too_many_to_look_at
 from batchscore.process import StopRequested, log_file, signals_as_errors, temporary_folder, written_down
+from batchscore.process_state import process_kept
 from batchscore.progress import progress_report
 from batchscore.receipts import check_present
 from batchscore.record import BatchPrediction
@@ -66,7 +67,7 @@ def run_job(config: JobConfig, spark: SparkSession | None = None) -> dict[str, A
     config = config.model_copy(update={"id": config.id or new_id()})
     begin_run(uuid.uuid4().hex)
     check_places(config)
-    with signals_as_errors(), log_file() as log_path, temporary_folder() as folder:
+    with process_kept(), signals_as_errors(), log_file() as log_path, temporary_folder() as folder:
         return _Job(config, folder, log_path, spark).run()
 
 

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from batchscore.artifact_places import is_below_one
-from batchscore.config import JobConfig
+from batchscore.config import JobConfig, S3Settings
 from batchscore.errors import ConfigError, CredentialsError, ModelError, describe_without_content
 from batchscore.locations import without_credentials
 from batchscore.model_files import digest_of_files
+from batchscore.process_state import registry_of
 from batchscore.s3_client import clients_of_libraries
 from batchscore.schema import Column, ColumnType
 
@@ -26,14 +27,6 @@ if TYPE_CHECKING:
     from mlflow.models.signature import ModelSignature
     from mlflow.types.schema import Schema as SignatureSchema
     from mlflow.types.schema import TensorSpec
-
-# Set before mlflow is imported: quiet, and no word to anyone but the configured registry.
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-# A registry that does not answer fails a job after seconds (MLflow's own defaults: many minutes).
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 
 _WITHOUT_TLS = ("MLFLOW_TRACKING_INSECURE_TLS", "MLFLOW_S3_IGNORE_TLS")
 THRESHOLD_TAG = "score_threshold"
@@ -109,28 +102,10 @@ def resolve_model(config: JobConfig, folder: Path) -> ModelVersion:
     none may, ConfigError if the environment turns TLS verification off.
     """
     _check_tls_is_verified()
-    _point_to_registry(config)
-    found = _ask_registry(config)
-    prefixes = config.allowed_artifact_prefixes
-    if prefixes and not is_below_one(found.source, prefixes):
-        place = without_credentials(found.source)
-        raise ModelError(f"files of {found.uri}: expected them below one of allowed_artifact_prefixes, got {place}")
-    from mlflow.models import Model
-    from mlflow.store.artifact import artifact_repository_registry, s3_artifact_repo
-
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        repository: Any = artifact_repository_registry.get_artifact_repository(found.source)
-        on_s3 = str(getattr(repository, "repo", repository).artifact_uri).startswith("s3:")
-        with clients_of_libraries(config.s3) if on_s3 else nullcontext():
-            cast("Any", s3_artifact_repo)._cached_get_s3_client.cache_clear()  # it outlives a job and its credentials
-            repository.download_artifacts("", str(folder))
-        model = Model.load(str(folder))
-    except CredentialsError:
-        raise
-    except Exception as error:
-        reason = describe_without_content(error)
-        raise ModelError(f"files of {found.uri}: expected to download them, got {reason}") from error
+    with registry_of(config):
+        found = _ask_registry(config)
+        _check_place(found, config.allowed_artifact_prefixes)
+        model = _fetch(found, folder, config.s3)
     return ModelVersion(
         asked_uri=config.model,
         name=found.name,
@@ -141,6 +116,30 @@ def resolve_model(config: JobConfig, folder: Path) -> ModelVersion:
         flavors=model.flavors,
         **_signature_facts(model, found.uri),
     )
+
+
+def _check_place(found: _Found, prefixes: Sequence[str]) -> None:
+    if prefixes and not is_below_one(found.source, prefixes):
+        place = without_credentials(found.source)
+        raise ModelError(f"files of {found.uri}: expected them below one of allowed_artifact_prefixes, got {place}")
+
+
+def _fetch(found: _Found, folder: Path, s3: S3Settings) -> Model:
+    from mlflow.models import Model
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        repository: Any = get_artifact_repository(found.source)
+        on_s3 = str(getattr(repository, "repo", repository).artifact_uri).startswith("s3:")
+        with clients_of_libraries(s3) if on_s3 else nullcontext():
+            repository.download_artifacts("", str(folder))
+        return Model.load(str(folder))
+    except CredentialsError:
+        raise
+    except Exception as error:
+        reason = describe_without_content(error)
+        raise ModelError(f"files of {found.uri}: expected to download them, got {reason}") from error
 
 
 def _ask_registry(config: JobConfig) -> _Found:
@@ -183,22 +182,6 @@ def _needs_full_mlflow(config: JobConfig) -> str:
     except ImportError:
         return "; a database registry needs the full mlflow: pip install batchscore[local]"
     return ""
-
-
-def _point_to_registry(config: JobConfig) -> None:
-    if config.s3.endpoint:
-        os.environ.setdefault("MLFLOW_S3_ENDPOINT_URL", config.s3.endpoint)
-    if config.s3.region:
-        os.environ.setdefault("AWS_DEFAULT_REGION", config.s3.region)
-    if config.s3.expected_bucket_owner:
-        os.environ.setdefault("MLFLOW_S3_EXPECTED_BUCKET_OWNER", config.s3.expected_bucket_owner)
-    import mlflow
-
-    # A job without either key goes by MLFLOW_TRACKING_URI and MLFLOW_REGISTRY_URI, as any MLflow program.
-    if config.tracking_uri:
-        mlflow.set_tracking_uri(config.tracking_uri)
-    if config.registry_uri or config.tracking_uri:
-        mlflow.set_registry_uri(config.registry_uri or config.tracking_uri or "")
 
 
 def _look_up(uri: str) -> _Found:

@@ -27,6 +27,7 @@ from batchscore.plan import (
 )
 from batchscore.predictions import COLUMN_NAMES
 from batchscore.predictor import Predictor, load_predictor
+from batchscore.process_state import forget_code_at_end
 from batchscore.schema import resolve_columns
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ def load_model(config: JobConfig, folder: Path) -> LoadedModel:
     """Resolve, download and load the model of a configuration; raises ModelError."""
     version = resolve_model(config, folder)
     settings = predictor_settings(config, None if config.model_type == "auto" else config.model_type)
+    forget_code_at_end(folder)
     predictor = load_predictor(folder, version, settings)
     log.info("model %s is %s, a %s model", config.model, version.pinned_uri, predictor.model_type)
     return LoadedModel(version, folder, predictor, threshold_in_force(config.threshold, version))

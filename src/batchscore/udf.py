@@ -22,6 +22,7 @@ from batchscore.model_files import pack_model
 from batchscore.model_input import to_model_input
 from batchscore.planning import load_model
 from batchscore.predictor import Predictor, WrongOutputError
+from batchscore.process_state import process_kept
 from batchscore.schema import Column
 from batchscore.tasks import loaded_predictor
 from batchscore.typed_values import Typed, WrongTypeError, fitted_values
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from pyspark.sql.udf import UserDefinedFunction
 
 
+@process_kept()
 def predict_udf(spark: SparkSession, model_uri: str, **settings: Any) -> UserDefinedFunction:
     """Return a model of the registry as a function of one struct of typed columns, named as the model's inputs.
 

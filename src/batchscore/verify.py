@@ -20,6 +20,7 @@ from batchscore.places import check_places
 from batchscore.plan import InputFile, JobSpec, Plan
 from batchscore.planning import load_model, plan_without_headers
 from batchscore.predictor import Predictor, predict_records
+from batchscore.process_state import process_kept
 from batchscore.records import parse_blocks
 from batchscore.s3_client import begin_run
 from batchscore.schema import bind, extra_columns
@@ -71,6 +72,7 @@ class Review:
         return next((fault.exit_code for fault in self.faults if fault.fatal), 0)
 
 
+@process_kept()
 def review_job(config: JobConfig, folder: Path, full: bool = False) -> Review:
     """Check access, model, schema, headers and records of a job without starting it.
 

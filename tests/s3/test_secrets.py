@@ -90,6 +90,7 @@ def commands(bucket: str, endpoint: str, models: dict[str, str]) -> dict[str, tu
         "output": f"s3://{bucket}/out",
         "schema": f"s3://{bucket}/schema",
         "s3.endpoint": endpoint,
+        "spark.hadoop.fs.s3a.secret.key": PASSWORD,
     }
 
     def job(code: int, name: str, **keys: Any) -> tuple[int, list[str]]:
@@ -132,6 +133,7 @@ def commands(bucket: str, endpoint: str, models: dict[str, str]) -> dict[str, tu
         "model with one": job(0, "raises", id="one", invalid_records="keep_tag"),
         "to be altered": job(0, "raises", id="altered"),
         "done": job(0, "good", id="done"),
+        "many inputs": job(0, "good", id="many", input=f"s3://{bucket}/many/"),
         "new inputs": job(0, "malformed", id="new", mode="new_inputs", output=f"s3://{bucket}/new"),
         "check": (0, ["check", "invalid", *job(0, "good")[1][1:]]),
         "a result altered": alter("invalid", f"{RECORD}-tag,", f"{RECORD}-{RECORD},"),
@@ -169,6 +171,8 @@ def left(server: str, s3: "S3Client", aws_variables: dict[str, str], tmp_path_fa
     s3.put_object(Bucket=bucket, Key="schema", Body=json.dumps(SCHEMA).encode())
     for name, text in (INPUTS | {"refused": INPUTS["good"], "unseen": INPUTS["good"]}).items():
         s3.put_object(Bucket=bucket, Key=f"in/{name}.csv", Body=text.encode())
+    for number in range(257):  # more than the driver looks at
+        s3.put_object(Bucket=bucket, Key=f"many/{number:03d}.csv", Body=(HEADER + GOOD).encode())
     registry = Registry(tmp_path_factory.mktemp("registry"))
     cloudpickle.register_pickle_by_value(leaky)
     models = {

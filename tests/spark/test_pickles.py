@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 import pytest
@@ -35,7 +35,7 @@ def model_uri(registry: Registry) -> str:
 def pickles(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[bytes]]:
     """All that PySpark has pickled, at the boundary itself: values of broadcasts, and functions with their closures."""
     seen: dict[str, list[bytes]] = {"broadcasts": [], "closures": []}
-    dump, dumps = Broadcast.dump, CloudPickleSerializer.dumps
+    dump, dumps = Broadcast.dump, cast("Callable[[Any, Any], bytes]", CloudPickleSerializer.dumps)
 
     def dump_seen(self: Any, value: Any, file: Any) -> None:
         dump(self, value, file)
@@ -58,19 +58,19 @@ def unpacked(content: bytes) -> Iterator[bytes]:
             yield zlib.decompressobj().decompress(content[match.start() :])
 
 
-def few_inputs(run: Runner, model_uri: str, monkeypatch: pytest.MonkeyPatch) -> int:
+def few_inputs(run: Runner, model_uri: str, _: pytest.MonkeyPatch) -> int:
     write_inputs(run.folder, 3)
     run(model_uri, input=f"{run.folder}/in/", **KEYS)
     return 1
 
 
-def many_inputs(run: Runner, model_uri: str, monkeypatch: pytest.MonkeyPatch) -> int:
+def many_inputs(run: Runner, model_uri: str, _: pytest.MonkeyPatch) -> int:
     write_inputs(run.folder, 257)
     run(model_uri, input=f"{run.folder}/in/", **KEYS)
     return 2
 
 
-def joined(run: Runner, model_uri: str, monkeypatch: pytest.MonkeyPatch) -> int:
+def joined(run: Runner, model_uri: str, _: pytest.MonkeyPatch) -> int:
     write_inputs(run.folder, 2)
     run(model_uri, input=f"{run.folder}/in/", layout="amazon", split_bytes=20, **KEYS)
     return 2
@@ -90,7 +90,7 @@ def resumed(run: Runner, model_uri: str, monkeypatch: pytest.MonkeyPatch) -> int
     return 2
 
 
-def udf(run: Runner, model_uri: str, monkeypatch: pytest.MonkeyPatch) -> int:
+def udf(run: Runner, model_uri: str, _: pytest.MonkeyPatch) -> int:
     score = predict_udf(run.spark, model_uri, tracking_uri=run.registry.uri)
     frame = run.spark.createDataFrame([(20.0,), (60.0,)], "age double")
     assert [row[0] < 0.5 for row in frame.select(score(struct("age"))).collect()] == [True, False]
