@@ -5,6 +5,8 @@ Messages read ``<what> <which>: expected <x>, got <y>`` and carry neither a reco
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +123,26 @@ def no_room(folder: Path | str, wanted: str, error: OSError) -> CommitError:
     return CommitError(f"temporary folder {folder}: expected room for {wanted}, got {error.strerror}")
 
 
+# The words of Linux, Arrow and C++ for it; they carry no content.
+_OUT_OF_MEMORY = re.compile(
+    r"MemoryError|failed to map segment|[Cc]annot allocate memory|can't start new thread|bad_alloc|malloc of size"
+)
+WORKER_MEMORY = "spark.executor.pyspark.memory"
+
+
+def tells_of_memory(text: str) -> bool:
+    """Tell whether a foreign message says that there was not enough memory."""
+    return bool(_OUT_OF_MEMORY.search(text))
+
+
+def _memory_hint(error: BaseException) -> str:
+    """Name Spark's limit on the memory of a worker process, if this is one and ran out of it."""
+    limit = os.environ.get("PYSPARK_EXECUTOR_MEMORY_MB")  # Spark's own, in each worker that it limits
+    if not limit or not (isinstance(error, MemoryError) or tells_of_memory(str(error))):
+        return ""
+    return f"; {WORKER_MEMORY} gives a worker {limit} MiB: raise it or leave it out"
+
+
 def describe_without_content(error: BaseException) -> str:
     """Return the type of a foreign exception and where it was raised, but not its message.
 
@@ -130,6 +152,7 @@ def describe_without_content(error: BaseException) -> str:
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next
     if frame is None:
-        return type(error).__name__
+        return type(error).__name__ + _memory_hint(error)
     code = frame.tb_frame.f_code
-    return f"{type(error).__name__} in {code.co_name} ({code.co_filename.rsplit('/', 1)[-1]}:{frame.tb_lineno})"
+    place = f"{code.co_name} ({code.co_filename.rsplit('/', 1)[-1]}:{frame.tb_lineno})"
+    return f"{type(error).__name__} in {place}{_memory_hint(error)}"

@@ -87,14 +87,16 @@ class _Job:
     def run(self) -> dict[str, Any]:
         with self.clock("total"), BackgroundSpark(self.config, self.given_spark) as spark:
             finished = self._is_finished()
-            if not finished and self.config.mode == "all":  # among new inputs there may be none to score
-                spark.start()
+            if not finished:
+                spark.check()
+                if self.config.mode == "all":  # among new inputs there may be none to score
+                    spark.start()
             with self.clock("load_model"):
                 model = load_model(self.config, self.folder / "model")
             with self.clock("plan"):
                 plan = plan_without_headers(self.config, model) if finished else make_plan(self.config, model)
             self._check_committed(plan)
-            if not finished:
+            if not finished and plan.inputs:
                 self._look_at_many(spark, plan)
             prediction, existed = self._create_record(plan, finished or check_create_only(self.config))
             if self._is_finished():
@@ -134,11 +136,11 @@ class _Job:
 
     def _look_at_many(self, spark: BackgroundSpark, plan: Plan) -> None:
         """Let Spark look at inputs that are too many for the driver, so that no fault shows when most are scored."""
+        session = self._session(spark)  # where it does not start, no record is written
         if not too_many_to_look_at(plan):
             return
         from batchscore.tasks import look_at_inputs
 
-        session = self._session(spark)
         with self.clock("look_at_inputs"):
             look_at_inputs(session, plan)
 

@@ -16,9 +16,11 @@ from pyspark.sql.pandas.functions import pandas_udf
 
 from batchscore.errors import (
     ERRORS_BY_NAME,
+    WORKER_MEMORY,
     BatchScoreError,
     ScoringError,
     describe_without_content,
+    tells_of_memory,
 )
 from batchscore.s3_client import begin_run
 
@@ -58,6 +60,7 @@ def run_tasks(
     udf = pandas_udf(answers, "string").asNondeterministic()  # type: ignore[call-overload] # typed by annotations
     rows = spark.range(0, count, 1, numPartitions=count).select(udf(col("id")).alias("answer"))
     context = spark.sparkContext
+    limit = context.getConf().get(WORKER_MEMORY)
 
     def collect() -> list[str]:
         context.setJobGroup(group, description, interruptOnCancel=True)
@@ -71,7 +74,7 @@ def run_tasks(
         except BaseException as error:
             _cancel(spark, group, action)
             if isinstance(error, Exception) and not isinstance(error, BatchScoreError):
-                raise _spark_failure(error) from error
+                raise _spark_failure(error, limit) from error
             raise
 
 
@@ -91,21 +94,28 @@ def _watch(action: Future[list[str]], watch: Callable[[], None]) -> None:
     watch()
 
 
-def _spark_failure(error: Exception) -> BatchScoreError:
-    """Say why Spark gave up: the last line that a worker's own message holds, which carries no content."""
+def _spark_failure(error: Exception, limit: str | None) -> BatchScoreError:
+    """Say why Spark gave up: the last line that a worker's own message holds, which carries no content.
+
+    ``limit`` is the memory that Spark allows the workers of an executor.
+    """
     text = str(error)
     marked = [line for line in text.splitlines() if _WORKER_MARK in line]
     if not marked:
         got = next((meaning for words, meaning in _DEATHS.items() if words in text), type(error).__name__)
-        return ScoringError(f"Spark: expected every task to finish, got {got}; see the log of Spark")
+        hint = ""
+        if limit and (tells_of_memory(text) or got == _DEATHS[_WORKER_DIED]):
+            hint = f"; {WORKER_MEMORY} is {limit}: raise it or leave it out"
+        return ScoringError(f"Spark: expected every task to finish, got {got}{hint}; see the log of Spark")
     name, _, reason = marked[-1].partition(_WORKER_MARK)[2].strip().partition(": ")
     return ERRORS_BY_NAME.get(name, ScoringError)(reason or name)
 
 
 _WORKER_MARK = "batchscore worker:"
+_WORKER_DIED = "Python worker exited unexpectedly"
 # What Spark says of processes that could not say anything themselves.
 _DEATHS = {
-    "Python worker exited unexpectedly": "a Python worker that died, as where memory runs out or a library crashes",
+    _WORKER_DIED: "a Python worker that died, as where memory runs out or a library crashes",
     "ExecutorLostFailure": "an executor that was lost, as where memory runs out",
 }
 

@@ -24,6 +24,7 @@ from batchscore.planning import load_model
 from batchscore.predictor import Predictor, WrongOutputError
 from batchscore.process_state import process_kept
 from batchscore.schema import Column
+from batchscore.session import check_session
 from batchscore.tasks import loaded_predictor
 from batchscore.typed_values import Typed, WrongTypeError, fitted_values
 
@@ -47,6 +48,7 @@ def predict_udf(spark: SparkSession, model_uri: str, **settings: Any) -> UserDef
     >>> spark.udf.register("score", score)
     >>> spark.sql("SELECT customerId, score(struct(*)) AS score FROM people")
     """
+    check_session(spark)
     config = make_config({"model": model_uri, "input": "none", "output": "none", **settings})
     with tempfile.TemporaryDirectory(prefix="batchscore-") as folder:
         model = load_model(config, Path(folder) / "model")

@@ -25,6 +25,7 @@ from batchscore.records import parse_blocks
 from batchscore.s3_client import begin_run
 from batchscore.schema import bind, extra_columns
 from batchscore.scoring import input_blocks, take_header
+from batchscore.spark_settings import check_settings
 
 SAMPLE_BYTES = 256 * 1024
 _THREADS = 8
@@ -84,6 +85,7 @@ def review_job(config: JobConfig, folder: Path, full: bool = False) -> Review:
     if not faults:
         warnings = _attempt(faults, "output", lambda: check_output(config)) or ()
         faults += [Fault("output", text, fatal=False) for text in warnings]
+    _attempt(faults, "spark", lambda: check_settings(config.spark))
     model = _attempt(faults, "model", lambda: load_model(config, folder / "model"))
     if model is None:
         _attempt(faults, "input", lambda: list_inputs(config))

@@ -1,6 +1,7 @@
 """The house's layers, read off its imports: pure modules know no SDK, and each SDK has its few modules."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,8 @@ PURE = [
     *("outputs", "plan", "workload", "manifest", "commit_checks", "answers", "record"),
     *("joining", "receipts", "scoring", "model_input"),
     *("committed", "rejected", "pairing"),
-    *("config_values", "config_yaml", "artifact_places", "model_files", "stored_json", "process_state"),
+    *("config_values", "config_yaml", "artifact_places", "model_files", "stored_json"),
+    *("process_state", "spark_settings"),
 ]
 ALLOWED = {
     "boto3": {"s3_client", "s3_errors", "s3_storage"},
@@ -43,6 +45,12 @@ def imported(tree: ast.AST) -> set[str]:
 def test_an_sdk_is_known_to_its_modules_alone(sdk: str) -> None:
     users = {name for name, tree in MODULES.items() if any(item.split(".")[0] == sdk for item in imported(tree))}
     assert users == ALLOWED[sdk]
+
+
+def test_variables_of_the_environment_are_set_by_the_module_that_puts_them_back_and_in_workers_alone() -> None:
+    writes = re.compile(r"os\.environ(\[[^]]+\] =|\.(setdefault|update|pop)\()|del os\.environ|os\.putenv")
+    users = {name for name in MODULES if writes.search((PACKAGE / f"{name}.py").read_text())}
+    assert users == {"process_state", "threads"}
 
 
 def test_importing_the_pure_modules_imports_no_sdk() -> None:
