@@ -6,8 +6,18 @@ import pyarrow as pa
 
 from batchscore.blocks import Block
 from batchscore.lines import TextFormat
+from batchscore.missing_values import NO_FACTS, MissingSettings
+from batchscore.model_input import with_missing_rules
 from batchscore.records import ParsedBlock, parse_blocks
 from batchscore.schema import Binding, Columns
+
+V01 = MissingSettings("reject", (), "auto", "missing")
+"""The rules of missing values that version 0.1 had."""
+
+
+def as_in_01(columns: Columns, *, has_signature: bool = True) -> Columns:
+    """Return columns with the rules of version 0.1."""
+    return with_missing_rules(columns, V01, NO_FACTS, has_signature)
 
 
 def parse_block(block: Block, binding: Binding, columns: Columns, text: TextFormat) -> ParsedBlock:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy.typing as npt
@@ -13,28 +14,36 @@ from batchscore.errors import ModelError
 ModelInput = pd.DataFrame | npt.NDArray[Any]
 
 
-def unchanged(frame: ModelInput) -> ModelInput:
-    """Return the records as they are: the model knows no categories."""
-    return frame
+@dataclass(frozen=True)
+class TrainedCategories:
+    """The categories that a booster was trained on; ``places`` are their columns, None: the text columns in order."""
+
+    values: Sequence[Sequence[Any]] = ()
+    places: Sequence[int] | None = ()
+
+    def by_name(self, names: Sequence[str], text_names: Sequence[str]) -> dict[str, Sequence[Any]]:
+        """Return the categories by column."""
+        chosen = text_names if self.places is None else [names[place] for place in self.places]
+        return dict(zip(chosen, self.values, strict=True))
+
+    def give(self, frame: ModelInput) -> ModelInput:
+        """Return the records with columns of categories; the booster maps them to the trained ones itself."""
+        if not self.values or not isinstance(frame, pd.DataFrame):
+            return frame
+        texts = list(frame.select_dtypes(object).columns) if self.places is None else ()
+        known = self.by_name(list(frame.columns), texts)
+        return frame.assign(**{str(name): _as_category(frame[name], values) for name, values in known.items()})
 
 
-def lightgbm_categories(booster: Any) -> Callable[[ModelInput], ModelInput]:
-    """Return what gives a LightGBM model its categories; it maps them to the trained ones itself."""
+def lightgbm_categories(booster: Any) -> TrainedCategories:
+    """Return the categories of a LightGBM model."""
     trained = getattr(booster, "pandas_categorical", None)
     if not trained:
-        return unchanged
+        return TrainedCategories()
     # A feature's bins: "[low:high]" of numbers, "a:b:c" of categories, "none" where it never varied.
     bins = header_words(booster, "feature_infos")
     places = [place for place, info in enumerate(bins) if info != "none" and not info.startswith("[")]
-
-    def with_categories(frame: ModelInput) -> ModelInput:
-        if not isinstance(frame, pd.DataFrame):
-            return frame
-        told = len(places) == len(trained)
-        names = frame.columns[places] if told else frame.select_dtypes(object).columns
-        return _as_categories(frame, dict(zip(names, trained, strict=True)))
-
-    return with_categories
+    return TrainedCategories(trained, places if len(places) == len(trained) else None)
 
 
 def header_words(booster: Any, key: str) -> list[str]:
@@ -44,8 +53,8 @@ def header_words(booster: Any, key: str) -> list[str]:
     return words
 
 
-def xgboost_categories(booster: Any) -> Callable[[ModelInput], ModelInput]:
-    """Return what gives an XGBoost model its categories; it maps them to the trained ones itself.
+def xgboost_categories(booster: Any) -> TrainedCategories:
+    """Return the categories of an XGBoost model.
 
     Raises ModelError for a model that does not hold the trained ones (before XGBoost 3.1): the codes of a batch's own
     categories would be others than in training.
@@ -53,19 +62,13 @@ def xgboost_categories(booster: Any) -> Callable[[ModelInput], ModelInput]:
     kinds = booster.feature_types or []
     places = [place for place, kind in enumerate(kinds) if kind == "c"]
     if not places:
-        return unchanged
+        return TrainedCategories()
     trained = _held_categories(booster)
     if any(trained.get(place) is None for place in places):
         raise ModelError(
             "expected the categories of training in the model, as XGBoost 3.1 and later hold them, got none"
         )
-
-    def with_categories(frame: ModelInput) -> ModelInput:
-        if not isinstance(frame, pd.DataFrame):
-            return frame
-        return _as_categories(frame, {frame.columns[place]: trained[place] for place in places})
-
-    return with_categories
+    return TrainedCategories([trained[place] for place in places], places)
 
 
 def _held_categories(booster: Any) -> dict[int, list[Any]]:
@@ -75,11 +78,7 @@ def _held_categories(booster: Any) -> dict[int, list[Any]]:
     return {place: values.to_pylist() for place, (_, values) in enumerate(held) if values is not None}
 
 
-def _as_categories(frame: pd.DataFrame, trained: Mapping[Any, list[Any]]) -> pd.DataFrame:
-    return frame.assign(**{str(name): _as_category(frame[name], known) for name, known in trained.items()})
-
-
-def _as_category(values: pd.Series[Any], trained: list[Any]) -> pd.Series[Any]:
+def _as_category(values: pd.Series[Any], trained: Sequence[Any]) -> pd.Series[Any]:
     """Give the categories of training; a text stands for the number of which it is the text."""
     if values.dtype == object and not all(isinstance(category, str) for category in trained):
         values = values.map({str(category): category for category in trained})

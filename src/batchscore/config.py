@@ -22,6 +22,7 @@ from batchscore import locations
 from batchscore.artifact_places import check_prefix
 from batchscore.config_values import (
     as_text,
+    as_texts,
     as_tuple,
     canonical_encoding,
     checked_id,
@@ -35,6 +36,7 @@ from batchscore.config_values import (
 )
 from batchscore.config_yaml import MAX_KEY_CHARACTERS, read_argument, read_yaml, section_of, types_of_keys
 from batchscore.errors import ConfigError
+from batchscore.missing_values import PANDAS, InvalidValues, MissingSettings, MissingValues
 
 ModelType = Literal["binary", "multiclass", "regression"]
 
@@ -88,6 +90,10 @@ class JobConfig(_Section):
     output: Annotated[str, AfterValidator(output_uri)]
     mode: Literal["all", "new_inputs"] = "all"
     layout: Literal["parts", "amazon"] = "parts"
+    missing_values: MissingValues = "auto"
+    null_values: Annotated[tuple[str, ...], BeforeValidator(as_texts)] = (PANDAS,)
+    missing_text: Literal["auto", "nan", "none", "empty"] = "auto"
+    invalid_values: InvalidValues = "reject"
     invalid_records: Literal["blank", "keep_tag"] = "blank"
     precision: Literal["amazon", "full"] = "amazon"
     redact: bool = False
@@ -98,6 +104,11 @@ class JobConfig(_Section):
     split_bytes: Annotated[ByteSize, Field(ge=1)] = ByteSize(64 * 1024 * 1024)
     s3: S3Settings = S3Settings()
     spark: Annotated[dict[str, str], BeforeValidator(spark_values_as_text)] = Field({}, repr=False)
+
+    @property
+    def missing(self) -> MissingSettings:
+        """What is missing in the inputs."""
+        return MissingSettings(self.missing_values, self.null_values, self.missing_text, self.invalid_values)
 
     def for_tasks(self) -> JobConfig:
         """Return what tasks need: without the keys that can hold credentials."""

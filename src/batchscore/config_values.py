@@ -37,6 +37,12 @@ def as_text(value: object) -> object:
     return str(value) if isinstance(value, int | float) else value
 
 
+def as_texts(value: object) -> object:
+    """Return a list of texts for one, and the texts of numbers."""
+    values = value if isinstance(value, list | tuple) else (value,)
+    return tuple(as_text(item) for item in values)
+
+
 def canonical_encoding(name: str) -> str:
     """Return Python's name of an encoding that extends ASCII byte by byte."""
     try:

@@ -32,7 +32,7 @@ def encode_distinct_values(estimator: Any) -> frozenset[str]:
     names = list(first.feature_names_in_)
     encoded, others = set[str](), set[str]()
     for place, (name, transformer, columns) in enumerate(first.transformers_):
-        chosen = _chosen_names(columns, names)
+        chosen = chosen_names(columns, names)
         widths = _output_widths(transformer, len(chosen))
         if widths is not None:
             first.transformers_[place] = (name, DistinctValues(transformer, widths), columns)
@@ -42,7 +42,7 @@ def encode_distinct_values(estimator: Any) -> frozenset[str]:
     return frozenset(encoded - others)
 
 
-def _chosen_names(columns: Any, names: Sequence[str]) -> list[str]:
+def chosen_names(columns: Any, names: Sequence[str]) -> list[str]:
     """Return the columns that a transformer reads: given by name, place, mask or slice."""
     if isinstance(columns, str):
         return [columns]

@@ -9,7 +9,7 @@ import importlib
 import json
 import pickle
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,19 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from batchscore.categories import ModelInput, header_words, lightgbm_categories, unchanged, xgboost_categories
+from batchscore.categories import (
+    ModelInput,
+    TrainedCategories,
+    header_words,
+    lightgbm_categories,
+    xgboost_categories,
+)
 from batchscore.config import JobConfig, ModelType
 from batchscore.encoders import encode_distinct_values
 from batchscore.errors import ModelError
+from batchscore.missing_values import NO_FACTS, ModelFacts
 from batchscore.model import ModelVersion
+from batchscore.model_facts import category_facts, estimator_facts
 from batchscore.model_threads import set_one_thread
 
 # flavor -> (module, key of the version in MLmodel)
@@ -52,13 +60,15 @@ def predictor_settings(config: JobConfig, model_type: ModelType | None) -> Predi
 class RawModel:
     """What an adapter finds: (n,) or (n, classes) values, and the labels where the library knows them.
 
-    ``categorical`` names the text columns that the model takes as pandas categoricals.
+    ``categorical`` names the text columns that the model takes as pandas categoricals; ``facts`` are what it tells of
+    how missing values and texts are known to it.
     """
 
     model_type: ModelType
     classes: tuple[str, ...]
     predict: Callable[[Any], Any]
     categorical: frozenset[str] = frozenset()
+    facts: ModelFacts = NO_FACTS
 
 
 def flavor_of(model: ModelVersion) -> str:
@@ -94,10 +104,28 @@ def load_native(flavor: str, folder: Path, model: ModelVersion) -> RawModel:
     if loaded is None:
         loaded = importlib.import_module(f"mlflow.{flavor}").load_model(str(folder))
     set_one_thread(loaded)
-    boosters = {"lightgbm": _lightgbm_booster, "xgboost": _xgboost_booster}
-    if flavor in boosters and type(loaded).__name__ == "Booster":
-        return boosters[flavor](loaded)
-    return _estimator(loaded, flavor)
+    facts = _facts(loaded, flavor, model)
+    is_booster = type(loaded).__name__ == "Booster"
+    if flavor == "lightgbm" and is_booster:
+        raw = _lightgbm_booster(loaded)
+    elif flavor == "xgboost" and is_booster:
+        raw = _xgboost_booster(loaded, model.xgboost_missing)
+    else:
+        if model.xgboost_missing is not None:
+            loaded.set_params(missing=model.xgboost_missing)  # which the model's own file does not hold
+        raw = _estimator(loaded, flavor)
+    return replace(raw, facts=facts)
+
+
+def _facts(loaded: Any, flavor: str, model: ModelVersion) -> ModelFacts:
+    """Return what a model tells of its texts, as it was loaded."""
+    if flavor == "sklearn":
+        return estimator_facts(loaded)
+    if flavor == "catboost" or not isinstance(model.signature, tuple):
+        return ModelFacts(known=None)
+    names = [column.name for column in model.signature]
+    texts = [column.name for column in model.signature if column.type == "string"]
+    return category_facts(_categories_of(loaded, flavor).by_name(names, texts))
 
 
 def _unpickled(folder: Path, model: ModelVersion) -> Any:
@@ -114,7 +142,7 @@ def _unpickled(folder: Path, model: ModelVersion) -> Any:
 
 def _estimator(estimator: Any, flavor: str) -> RawModel:
     """Adapt anything with scikit-learn's interface."""
-    prepare = _categories_of(estimator, flavor)
+    prepare = _categories_of(estimator, flavor).give
     categorical = encode_distinct_values(estimator) if flavor == "sklearn" else frozenset[str]()
     name = type(estimator).__name__
     if name == "CatBoost":
@@ -151,12 +179,13 @@ def _class_names(labels: Sequence[Any]) -> tuple[str, ...]:
     return names
 
 
-def _categories_of(estimator: Any, flavor: str) -> Callable[[ModelInput], ModelInput]:
-    if flavor == "lightgbm" and hasattr(estimator, "booster_"):
-        return lightgbm_categories(estimator.booster_)
-    if flavor == "xgboost" and hasattr(estimator, "get_booster"):
-        return xgboost_categories(estimator.get_booster())
-    return unchanged
+def _categories_of(loaded: Any, flavor: str) -> TrainedCategories:
+    """Return the categories of a booster, or of the estimator around one."""
+    if flavor == "lightgbm":
+        return lightgbm_categories(getattr(loaded, "booster_", loaded))
+    if flavor == "xgboost":
+        return xgboost_categories(loaded.get_booster() if hasattr(loaded, "get_booster") else loaded)
+    return TrainedCategories()
 
 
 def _one_column(values: Any) -> npt.NDArray[Any]:
@@ -175,21 +204,21 @@ def _is_regressor(estimator: Any) -> bool:
 
 def _lightgbm_booster(booster: Any) -> RawModel:
     objective = header_words(booster, "objective")
-    prepare = lightgbm_categories(booster)
+    prepare = lightgbm_categories(booster).give
     model_type, classes = _classes_of_objective(
         objective[0] if objective else "none", booster.num_model_per_iteration()
     )
     return RawModel(model_type, classes, lambda frame: booster.predict(prepare(frame), num_threads=1))
 
 
-def _xgboost_booster(booster: Any) -> RawModel:
+def _xgboost_booster(booster: Any, missing: float | None) -> RawModel:
     import xgboost
 
     learner = json.loads(booster.save_config())["learner"]
     count = max(int(learner["learner_model_param"]["num_class"]), 1)
     model_type, classes = _classes_of_objective(learner["objective"]["name"], count)
-    prepare = xgboost_categories(booster)
-    options = {"nthread": 1, "enable_categorical": True}
+    prepare = xgboost_categories(booster).give
+    options = {"nthread": 1, "enable_categorical": True, "missing": missing}
 
     def predict(frame: ModelInput) -> Any:
         names = None if isinstance(frame, pd.DataFrame) else booster.feature_names
@@ -255,4 +284,5 @@ def load_pyfunc(folder: Path, model: ModelVersion, settings: PredictorSettings) 
             values = values[column]
         return _one_column(values)
 
-    return RawModel(model_type, classes, predict)
+    facts = ModelFacts(known=None, integers_refuse_missing=isinstance(model.signature, tuple))
+    return RawModel(model_type, classes, predict, facts=facts)

@@ -159,6 +159,7 @@ def extended_manifest(
         "schema_sha256": spec.parameters["schema"],
         "parameters": spec.parameters,
         "input_format": _input_format_entry(spec),
+        "missing": _missing_entry(spec),
         **{key: getattr(spec.config, key) for key in _TOLD_KEYS},
         "columns": list(spec.result_format.header),
         "software": dict(software),
@@ -217,6 +218,20 @@ def _input_format_entry(spec: JobSpec) -> dict[str, Any]:
         "row_id": columns.row_id,
         "target": columns.target,
         "numeric": sorted(columns.numeric_names & {columns.row_id, columns.target}),
+    }
+
+
+def _missing_entry(spec: JobSpec) -> dict[str, Any]:
+    """Return what was missing in the inputs, and what became of it."""
+    config = spec.config
+    texts = {column.name: column.missing.text for column in spec.columns.inputs if column.type == "string"}
+    return {
+        "missing_values": config.missing_values,
+        "null_values": list(config.null_values),
+        "words_kept": spec.words_kept,
+        "missing_text": texts,
+        "invalid_values": config.invalid_values,
+        "xgboost_missing": spec.model.xgboost_missing,
     }
 
 

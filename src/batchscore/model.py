@@ -11,29 +11,24 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from batchscore.artifact_places import is_below_one
 from batchscore.config import JobConfig, S3Settings
 from batchscore.errors import ConfigError, CredentialsError, ModelError, describe_without_content
 from batchscore.locations import without_credentials
+from batchscore.logged_parameters import xgboost_missing
 from batchscore.model_files import digest_of_files
+from batchscore.model_signature import signature_facts
 from batchscore.process_state import registry_of
 from batchscore.s3_client import clients_of_libraries
-from batchscore.schema import Column, ColumnType
+from batchscore.schema import Column
 
 if TYPE_CHECKING:
     from mlflow.models import Model
-    from mlflow.models.signature import ModelSignature
-    from mlflow.types.schema import Schema as SignatureSchema
-    from mlflow.types.schema import TensorSpec
 
 _WITHOUT_TLS = ("MLFLOW_TRACKING_INSECURE_TLS", "MLFLOW_S3_IGNORE_TLS")
 THRESHOLD_TAG = "score_threshold"
-# Those that every number of a file either fits or is invalid for; narrower ones would wrap.
-_TENSOR_TYPES = ("float64", "float32", "int64", "int32", "bool")
-_NUMBER_TYPES = {"double": "float64", "float": "float32", "long": "int64", "integer": "int32"}
-_COLUMN_TYPES = {*_NUMBER_TYPES, "boolean", "string"}
 
 
 @dataclass(frozen=True)
@@ -44,6 +39,7 @@ class ModelVersion:
     contents of its files. ``signature`` is the named inputs, or their number where they have no names, or None.
     ``tensor_dtype`` is set for models that take an array in place of named columns. ``output_names`` are the columns
     of the signature's output, where it has named ones; ``output_width`` is how many numbers a record gets.
+    ``xgboost_missing`` is the number that meant missing when an XGBoost model was trained: its file does not hold it.
     """
 
     asked_uri: str
@@ -57,6 +53,7 @@ class ModelVersion:
     tensor_dtype: str | None = None
     output_names: tuple[str, ...] = ()
     output_width: int | None = None
+    xgboost_missing: float | None = None
 
     @property
     def pinned_uri(self) -> str:
@@ -106,6 +103,7 @@ def resolve_model(config: JobConfig, folder: Path) -> ModelVersion:
         found = _ask_registry(config)
         _check_place(found, config.allowed_artifact_prefixes)
         model = _fetch(found, folder, config.s3)
+        missing = _xgboost_missing(config, found, model)
     return ModelVersion(
         asked_uri=config.model,
         name=found.name,
@@ -114,7 +112,8 @@ def resolve_model(config: JobConfig, folder: Path) -> ModelVersion:
         digest=digest_of_files(folder),
         tags=found.tags,
         flavors=model.flavors,
-        **_signature_facts(model, found.uri),
+        xgboost_missing=missing,
+        **signature_facts(model, found.uri),
     )
 
 
@@ -140,6 +139,13 @@ def _fetch(found: _Found, folder: Path, s3: S3Settings) -> Model:
     except Exception as error:
         reason = describe_without_content(error)
         raise ModelError(f"files of {found.uri}: expected to download them, got {reason}") from error
+
+
+def _xgboost_missing(config: JobConfig, found: _Found, model: Model) -> float | None:
+    """Return what the logged parameters say; ``null_values`` go before them, and other flavors do not know them."""
+    if "xgboost" not in model.flavors or "sklearn" in model.flavors or "null_values" in config.model_fields_set:
+        return None
+    return xgboost_missing(found.model_id or model.model_id, model.run_id)
 
 
 def _ask_registry(config: JobConfig) -> _Found:
@@ -220,59 +226,6 @@ def _artifact_location(found: _Found) -> str:
         location = str(client.get_model_version_download_uri(found.name, found.version))
     logged = re.fullmatch(r"models:/(m-[^/@]+)", location)
     return str(client.get_logged_model(logged[1]).artifact_location) if logged else location
-
-
-def _signature_facts(model: Model, uri: str) -> dict[str, Any]:
-    signature: ModelSignature | None = model.signature
-    if signature is None or signature.inputs is None:
-        return {"signature": None}
-    inputs, dtype = _input_columns(signature.inputs, uri)
-    names, width = _output_names(signature.outputs)
-    return {"signature": inputs, "tensor_dtype": dtype, "output_names": names, "output_width": width}
-
-
-def _input_columns(schema: SignatureSchema, uri: str) -> tuple[tuple[Column, ...] | int, str | None]:
-    if schema.is_tensor_spec():
-        tensors = cast("list[TensorSpec]", schema.inputs)
-        shape = tensors[0].shape
-        if len(tensors) != 1 or len(shape) != 2 or shape[1] < 1 or str(tensors[0].type) not in _TENSOR_TYPES:
-            raise ModelError(
-                f"signature of {uri}: expected columns or one array of (-1, n) {', '.join(_TENSOR_TYPES)}, got another"
-            )
-        return int(shape[1]), str(tensors[0].type)
-    types = {str(item.name): getattr(item.type, "name", str(item.type)) for item in schema.inputs}
-    wrong = [f"{name} is {kind}" for name, kind in types.items() if kind not in _COLUMN_TYPES]
-    if wrong:
-        raise ModelError(
-            f"signature of {uri}: expected types of {', '.join(sorted(_COLUMN_TYPES))}, got: {'; '.join(wrong)}"
-        )
-    if not schema.has_input_names():
-        if len({item.type for item in schema.inputs}) > 1:
-            raise ModelError(f"signature of {uri}: expected named columns, got columns of several types without names")
-        kind = types["None"]
-        if kind not in _NUMBER_TYPES:
-            raise ModelError(f"signature of {uri}: expected named columns or numbers, got {kind} columns without names")
-        return len(schema.inputs), _NUMBER_TYPES[kind]
-    columns = tuple(
-        Column(
-            name=str(item.name),
-            type=cast("ColumnType", types[str(item.name)]),
-            required=item.required,
-            empty_is_missing=types[str(item.name)] == "string" and not item.required,
-        )
-        for item in schema.inputs
-    )
-    return columns, None
-
-
-def _output_names(schema: SignatureSchema | None) -> tuple[tuple[str, ...], int | None]:
-    if schema is None:
-        return (), None
-    if schema.is_tensor_spec():
-        shape = cast("list[TensorSpec]", schema.inputs)[0].shape
-        return (), 1 if len(shape) == 1 else int(shape[1]) if shape[1] > 0 else None
-    names = tuple(str(item.name) for item in schema.inputs) if schema.has_input_names() else ()
-    return names, len(schema.inputs)
 
 
 def threshold_in_force(config_threshold: float | None, model: ModelVersion) -> float:

@@ -8,7 +8,7 @@ matrix: then values.py reads the lines.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,7 +18,7 @@ import simdjson
 
 from batchscore.delimiters import Delimiters
 from batchscore.lines import IntArray, TextFormat
-from batchscore.schema import Binding, Columns
+from batchscore.schema import Binding, Column, Columns
 from batchscore.typed_values import LARGEST_FLOAT32
 from batchscore.values import shared_float_type
 
@@ -59,10 +59,24 @@ def read_number_lines(
         numbers[first:last] = piece.numbers
         for position, cells in piece.texts.items():
             texts.setdefault(position, []).append(cells)
+    if not _without_missing(numbers, columns.inputs):
+        return None
     order = np.argsort(np.argsort(binding.positions))
     if (np.diff(order) < 0).any():
         numbers = numbers.take(order, axis=1)
     return NumberLines(numbers, {position: pa.concat_arrays(cells) for position, cells in texts.items()})
+
+
+def _without_missing(numbers: FloatArray, columns: Sequence[Column]) -> bool:
+    """Make the numbers that mean missing, the same in all columns, NaN; False if one could make a record invalid."""
+    words = columns[0].missing.numbers
+    meant = np.isin(numbers, list(words)) if words else np.zeros(1, bool)
+    if not meant.any():
+        return True
+    if any(column.missing.is_refused for column in columns):
+        return False
+    numbers[meant] = np.nan
+    return True
 
 
 def _pieces(starts: IntArray) -> Iterator[tuple[int, int]]:

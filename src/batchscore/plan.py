@@ -117,6 +117,14 @@ class JobSpec:
         return TextFormat(self.config.delimiter, self.config.encoding)
 
     @property
+    def words_kept(self) -> dict[str, list[str]]:
+        """The words of the default list of null values that stay values, by column: the model knows them there."""
+        settings = self.config.missing
+        texts = {column.name: column.missing for column in self.columns.inputs if column.type == "string"}
+        kept = {name: sorted(settings.words - rule.words) for name, rule in texts.items()}
+        return {name: words for name, words in kept.items() if words}
+
+    @property
     def result_format(self) -> ResultFormat:
         """How the results are written."""
         return ResultFormat(

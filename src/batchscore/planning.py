@@ -12,7 +12,7 @@ from batchscore.flavors import predictor_settings
 from batchscore.inputs import check_headers, find_schema, raise_together
 from batchscore.lengths import check_lengths
 from batchscore.model import ModelVersion, resolve_model, threshold_in_force
-from batchscore.model_input import fitting_array
+from batchscore.model_input import fitting_array, with_missing_rules
 from batchscore.new_inputs import SCORED_BEFORE, choose_inputs
 from batchscore.outputs import new_id
 from batchscore.plan import (
@@ -86,6 +86,9 @@ def plan_without_headers(config: JobConfig, model: LoadedModel) -> Plan:
     schema, schema_digest = find_schema(config)
     columns = resolve_columns(version.pinned_uri, version.signature, schema, config.has_header)
     columns = fitting_array(columns, version.tensor_dtype)
+    columns = with_missing_rules(
+        columns, config.missing, model.predictor.facts, version.signature is not None, version.tensor_dtype
+    )
     spec = JobSpec(
         id=config.id or new_id(),
         config=config,
@@ -120,6 +123,8 @@ def _log_plan(plan: Plan) -> None:
         len(plan.splits),
         len(plan.skipped),
     )
+    for name, words in plan.spec.words_kept.items():
+        log.info("column %s: the model knows %s, which are values there", name, ", ".join(words))
     for uri, reason in plan.skipped:
         if reason.startswith(SCORED_BEFORE):  # their number grows with every job, and the manifest has them
             continue

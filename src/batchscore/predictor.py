@@ -19,6 +19,7 @@ from batchscore.categories import ModelInput
 from batchscore.config import ModelType
 from batchscore.errors import ModelError, TooManyInvalidRecordsError, describe_without_content
 from batchscore.flavors import PredictorSettings, RawModel, check_version, flavor_of, load_native, load_pyfunc
+from batchscore.missing_values import NO_FACTS, ModelFacts
 from batchscore.model import ModelVersion
 
 FloatArray = npt.NDArray[np.float64]
@@ -34,7 +35,8 @@ class Predictor:
 
     ``predict`` takes n records and returns float64 of shape (n,): P(label 1) or the value; or (n, classes) for
     multiclass. ``classes`` are the labels in the model's order, none for regression; ``positive_label`` is the one
-    that ``1`` stands for. ``categorical`` names the text columns that may come as pandas categoricals.
+    that ``1`` stands for. ``categorical`` names the text columns that may come as pandas categoricals. ``refusals``
+    keeps what the model raises for any record that lacks certain columns, once that was asked (predict_table.py).
     """
 
     model_type: ModelType
@@ -42,6 +44,8 @@ class Predictor:
     positive_label: str | None
     predict: Callable[[ModelInput], FloatArray] = field(repr=False)
     categorical: frozenset[str] = frozenset()
+    facts: ModelFacts = NO_FACTS
+    refusals: dict[bytes, Exception | None] = field(default_factory=dict, repr=False, compare=False)
 
 
 def load_predictor(folder: Path, model: ModelVersion, settings: PredictorSettings) -> Predictor:
@@ -79,7 +83,7 @@ def _settled(raw: RawModel, model: ModelVersion, settings: PredictorSettings) ->
                 f"model {model.pinned_uri}: expected a binary model for positive_label, got {raw.model_type}"
             )
         predict = _checked(raw.predict, len(raw.classes) or 1)
-        return Predictor(raw.model_type, raw.classes, None, predict, raw.categorical)
+        return Predictor(raw.model_type, raw.classes, None, predict, raw.categorical, raw.facts)
     positive = _class_meant(settings.positive_label or raw.classes[1], raw.classes)
     if positive not in raw.classes:
         raise ModelError(
@@ -93,7 +97,7 @@ def _settled(raw: RawModel, model: ModelVersion, settings: PredictorSettings) ->
             return values[:, place]
         return values if place == 1 else 1.0 - values
 
-    return Predictor("binary", raw.classes, positive, _checked(positive_probability, 1), raw.categorical)
+    return Predictor("binary", raw.classes, positive, _checked(positive_probability, 1), raw.categorical, raw.facts)
 
 
 def _class_meant(label: str, classes: tuple[str, ...]) -> str:
@@ -134,8 +138,7 @@ def predict_records(predictor: Predictor, records: ModelInput, max_failures: int
     Returns predictions for all records (NaN for failed ones) and the failures in order. Raises
     TooManyInvalidRecordsError after ``max_failures``, ModelError if the model answers with the wrong kind or shape.
     """
-    width = len(predictor.classes) if predictor.model_type == "multiclass" else 0
-    predictions = np.full((len(records), width) if width else len(records), np.nan)
+    predictions = no_predictions(predictor, len(records))
     failures: list[Failure] = []
     pending = [(0, len(records))] if len(records) else []
     while pending:
@@ -153,17 +156,27 @@ def predict_records(predictor: Predictor, records: ModelInput, max_failures: int
                 continue
             failures.append(Failure(start, "model_error"))
             if len(failures) > max_failures:
-                raise TooManyInvalidRecordsError(
-                    f"model: expected at most {max_failures} more invalid records, got {len(failures)}; the last one "
-                    f"failed with {describe_without_content(error)}; mend it, or raise max_invalid_records"
-                ) from error
+                raise too_many_failures(len(failures), max_failures, error) from error
     if len(failures) == len(records) >= _SURELY_BROKEN:
         raise ModelError(f"model: expected predictions, got an error for every one of {len(records)} records")
     raised = {failure.row for failure in failures}
     failures += [
-        Failure(row, reason) for row, reason in _bad_predictions(predictor.model_type, predictions) if row not in raised
+        Failure(row, reason) for row, reason in bad_predictions(predictor.model_type, predictions) if row not in raised
     ]
     return predictions, sorted(failures, key=lambda failure: failure.row)
+
+
+def no_predictions(predictor: Predictor, count: int) -> FloatArray:
+    """Return NaN for so many records, in the shape of the model's predictions."""
+    return np.full((count, len(predictor.classes)) if predictor.model_type == "multiclass" else count, np.nan)
+
+
+def too_many_failures(count: int, allowed: int, error: Exception) -> TooManyInvalidRecordsError:
+    """Return what is raised where a model raises on more records than are allowed."""
+    return TooManyInvalidRecordsError(
+        f"model: expected at most {allowed} more invalid records, got {count}; the last one failed with "
+        f"{describe_without_content(error)}; mend it, or raise max_invalid_records"
+    )
 
 
 def _rows(records: ModelInput, start: int, stop: int) -> ModelInput:
@@ -172,7 +185,7 @@ def _rows(records: ModelInput, start: int, stop: int) -> ModelInput:
     return records.iloc[start:stop] if isinstance(records, pd.DataFrame) else records[start:stop]
 
 
-def _bad_predictions(model_type: ModelType, predictions: FloatArray) -> list[tuple[int, str]]:
+def bad_predictions(model_type: ModelType, predictions: FloatArray) -> list[tuple[int, str]]:
     """Return the rows whose prediction is not finite, or no probability where one is due."""
     finite = np.isfinite(predictions) if predictions.ndim == 1 else np.isfinite(predictions).all(axis=1)
     bad = [(int(row), "non_finite_score") for row in np.flatnonzero(~finite)]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from batchscore.errors import InputError, ModelError
+from batchscore.missing_values import AS_PANDAS, MissingRule
 from batchscore.stored_json import is_text, read_json
 
 AttributeType = Literal["BINARY", "CATEGORICAL", "NUMERIC", "TEXT"]
@@ -74,16 +75,15 @@ class Schema:
 class Column:
     """One input of the model.
 
-    ``binary_words`` reads ``yes``/``no`` and their kin as 1 and 0. ``empty_is_missing`` gives the model a missing
-    value for an empty cell of text: so for a text column that the signature calls optional, since such a model
-    saw missing values in training; elsewhere an empty text is a value.
+    ``required`` is the signature's word. ``binary_words`` reads ``yes``/``no`` and their kin as 1 and 0. ``missing``
+    says what of a file is missing, and what becomes of it.
     """
 
     name: str
     type: ColumnType
     required: bool = False
     binary_words: bool = False
-    empty_is_missing: bool = False
+    missing: MissingRule = AS_PANDAS
 
 
 @dataclass(frozen=True)
@@ -250,7 +250,7 @@ def _typed_inputs(model_uri: str, signature: Sequence[Column], schema: Schema) -
             faults.append(f"input {column.name}: expected {column.type}, got {kind}")
         else:
             words = kind == "BINARY" and column.type != "string"
-            inputs.append(Column(column.name, column.type, column.required, words, column.empty_is_missing))
+            inputs.append(replace(column, binary_words=words))
     if faults:
         raise InputError(f"schema against the signature of {model_uri}: " + "; ".join(faults))
     return tuple(inputs)

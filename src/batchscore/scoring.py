@@ -19,10 +19,11 @@ from batchscore.errors import InputError, TooManyInvalidRecordsError
 from batchscore.gzip_part import GzipPart
 from batchscore.lines import UTF8_MARK, MalformedRecordError, TextFormat, decode_header
 from batchscore.manifest import PartFile
-from batchscore.model_input import to_model_input
+from batchscore.model_input import ModelRecords
 from batchscore.plan import InputFile, JobSpec, Split
+from batchscore.predict_table import predict_table
 from batchscore.predictions import csv_lines, echoed_tags, escaped, format_predictions, header_line
-from batchscore.predictor import Predictor, predict_records
+from batchscore.predictor import Predictor
 from batchscore.records import (
     RECORDS_TOGETHER,
     InvalidRecord,
@@ -234,10 +235,11 @@ def _score_block(
 ) -> tuple[bytes, list[InvalidRecord]]:
     limit = spec.config.max_invalid_records
     left = max(limit - invalid_so_far - len(block.invalid), 0)
+    records = ModelRecords(block.inputs, spec.columns.inputs, spec.model.tensor_dtype, predictor.categorical)
     with clock("convert"):
-        records = to_model_input(block.inputs, spec.columns.inputs, spec.model.tensor_dtype, predictor.categorical)
+        groups = list(records.groups())
     with clock("predict"), time_limit(spec.config.batch_timeout_seconds):
-        predictions, failures = predict_records(predictor, records, left)
+        predictions, failures = predict_table(predictor, records, groups, left)
     invalid = block.invalid
     lines = block.lines
     if failures:

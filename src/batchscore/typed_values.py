@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal, InvalidOperation
 
 import numpy as np
@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from batchscore.lines import BoolArray
+from batchscore.missing_values import MissingRule
 from batchscore.schema import Column
 
 BINARY_WORDS = dict.fromkeys(("0", "n", "no", "f", "false"), False) | dict.fromkeys(
@@ -29,6 +30,7 @@ EXACT_INTEGERS = float(2**53)
 
 _WHOLE_NUMBER = r"^[+-]?[0-9]+$"
 _FRACTION_OF_ZEROS = r"^([+-]?[0-9]+)\.0*$"
+_IS_NUMBER = re.compile(NUMBER, re.ASCII).match
 _NAME_OF_TYPE = re.compile("[a-z]+")
 _SPACES = " \t"
 _INT64_DIGITS = 19
@@ -54,23 +56,30 @@ def typed_columns(
         typed.append(converted)
         if bad is not None and bad.any():
             invalid_values[column.name] += int(bad.sum())
-        if column.required and converted.null_count:
-            absent = converted.is_null().to_numpy(zero_copy_only=False)
-            for row in np.flatnonzero(absent).tolist():
-                reason = "invalid_value" if bad is not None and bad[row] else "missing_value"
-                faults.setdefault(row, (column.name, reason))
+        for row, reason in _faults(converted, bad, column.missing):
+            faults.setdefault(row, (column.name, reason))
     return typed, faults, invalid_values
+
+
+def _faults(values: pa.Array, bad: BoolArray | None, rule: MissingRule) -> Iterator[tuple[int, str]]:
+    """Yield the rows without a value that their records need, and why."""
+    if bad is not None and not rule.invalid_is_missing:
+        yield from ((row, "invalid_value") for row in np.flatnonzero(bad).tolist())
+    if rule.is_refused and values.null_count:
+        absent = values.is_null().to_numpy(zero_copy_only=False)
+        absent = absent if bad is None else absent & ~bad
+        yield from ((row, "missing_value") for row in np.flatnonzero(absent).tolist())
 
 
 def read_values(values: pa.Array, column: Column) -> Typed:
     """Return what a file's values are in the column's type."""
     if column.type == "string":
-        return _empty_as_missing(values) if column.empty_is_missing else values, None
+        return _without_words(values, column.missing), None
     if pa.types.is_dictionary(values.type):
         return _from_words(values, column)
     if pa.types.is_string(values.type):
         return _from_text(values, column)
-    return _from_numbers(values, column)
+    return _from_numbers(_without_numbers(values, column.missing), column)
 
 
 def fitted_values(values: pa.Array, column: Column) -> Typed:
@@ -121,12 +130,23 @@ def _as_texts(values: pa.Array) -> pa.DictionaryArray:
     return texts.cast(pa.dictionary(pa.int32(), pa.string()))
 
 
-def _empty_as_missing(values: pa.DictionaryArray) -> pa.DictionaryArray:
-    empty = pc.index(values.dictionary, "").as_py()
-    if empty < 0:
+def _without_words(values: pa.DictionaryArray, rule: MissingRule) -> pa.DictionaryArray:
+    """Make the texts that mean missing null."""
+    meant = pc.is_in(values.dictionary, pa.array(sorted(rule.words), pa.string()))
+    if not pc.any(meant, min_count=0).as_py():
         return values
     places = values.indices.to_numpy()
-    return pa.DictionaryArray.from_arrays(pa.array(places, mask=places == empty), values.dictionary)
+    mask = meant.to_numpy(zero_copy_only=False)[places]
+    return pa.DictionaryArray.from_arrays(pa.array(places, mask=mask), values.dictionary)
+
+
+def _without_numbers(values: pa.Array, rule: MissingRule) -> pa.Array:
+    """Make the numbers that mean missing null."""
+    return pc.if_else(_means_missing(values, rule), None, values) if rule.numbers else values
+
+
+def _means_missing(values: pa.Array, rule: MissingRule) -> pa.BooleanArray:
+    return pc.is_in(values.cast(pa.float64(), safe=False), pa.array(sorted(rule.numbers), pa.float64()))
 
 
 def _from_decimals(values: pa.Array, column: Column) -> Typed:
@@ -151,13 +171,18 @@ def _kept(values: pa.Array, fits: pa.BooleanArray) -> Typed:
 
 
 def _from_words(values: pa.DictionaryArray, column: Column) -> Typed:
-    words = [word.strip(_SPACES).lower() for word in values.dictionary.to_pylist()]
-    meaning = pa.array([BINARY_WORDS.get(word) for word in words], pa.bool_())
-    wrong = np.array([bool(word) and word not in BINARY_WORDS for word in words], bool)
-    read = meaning.take(values.indices)
+    words = [word.strip(_SPACES) for word in values.dictionary.to_pylist()]
+    absent = np.array([_is_missing(word, column.missing) for word in words], bool)
+    meant = [None if gone else BINARY_WORDS.get(word.lower()) for word, gone in zip(words, absent, strict=True)]
+    wrong = ~absent & np.array([meaning is None for meaning in meant], bool)
+    read = pa.array(meant, pa.bool_()).take(values.indices)
     if column.type != "boolean":
         read = read.cast(pa.uint8()).cast(_arrow_type(column))
-    return read, wrong[values.indices.to_numpy()] if len(words) else None
+    return read, wrong[values.indices.to_numpy()] if wrong.any() else None
+
+
+def _is_missing(word: str, rule: MissingRule) -> bool:
+    return word in rule.words or (bool(rule.numbers) and _IS_NUMBER(word) is not None and float(word) in rule.numbers)
 
 
 def _from_numbers(values: pa.Array, column: Column) -> Typed:
@@ -187,13 +212,16 @@ def _whole_numbers(values: pa.Array, column: Column) -> Typed:
 def _from_text(values: pa.StringArray, column: Column) -> Typed:
     """Convert value by value; what is no finite number is invalid, spaces around a number are not."""
     trimmed = pc.ascii_trim(values, characters=_SPACES)
-    present = pc.not_equal(trimmed, "")
+    means_missing = pc.is_in(trimmed, pa.array(sorted(column.missing.words), pa.string()))
+    if column.missing.numbers:
+        means_missing = pc.or_(means_missing, _means_missing(_decimal(trimmed), column.missing))
+    present = pc.and_not(pc.is_valid(trimmed), means_missing)
     trimmed = pc.if_else(present, trimmed, None)
     if column.type in INTEGER_TYPES:
         numbers, _ = _whole_numbers(_integers(trimmed), column)
     else:
         numbers, _ = _from_numbers(_decimal(trimmed), column)
-    return numbers, pc.and_(present, pc.is_null(numbers)).fill_null(False).to_numpy(zero_copy_only=False)
+    return numbers, pc.and_(present, pc.is_null(numbers)).to_numpy(zero_copy_only=False)
 
 
 def _integers(texts: pa.StringArray) -> pa.Int64Array:

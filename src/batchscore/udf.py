@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +20,12 @@ from batchscore.flavors import predictor_settings
 from batchscore.lines import BoolArray
 from batchscore.model import ModelVersion
 from batchscore.model_files import pack_model
-from batchscore.model_input import to_model_input
+from batchscore.model_input import ModelRecords, with_missing_rules
 from batchscore.planning import load_model
+from batchscore.predict_table import predict_complete
 from batchscore.predictor import Predictor, WrongOutputError
 from batchscore.process_state import process_kept
-from batchscore.schema import Column
+from batchscore.schema import Column, Columns
 from batchscore.session import check_session
 from batchscore.tasks import loaded_predictor
 from batchscore.typed_values import Typed, WrongTypeError, fitted_values
@@ -56,7 +58,8 @@ def predict_udf(spark: SparkSession, model_uri: str, **settings: Any) -> UserDef
     version, predictor = model.version, model.predictor
     if not isinstance(version.signature, tuple):
         raise ModelError(f"model {version.pinned_uri}: expected a signature with named inputs, got none")
-    columns = version.signature
+    missing = replace(config.missing, of_file=False)
+    columns = with_missing_rules(Columns(version.signature, None, None, None, False), missing, predictor.facts).inputs
     broadcast = spark.sparkContext.broadcast(archive)
     loading = predictor_settings(config, predictor.model_type)
 
@@ -100,8 +103,8 @@ def _predict_frame(
     width = len(predictor.classes) if predictor.model_type == "multiclass" else 1
     predictions = np.full((len(frame), width), np.nan)
     if valid.any():
-        records = to_model_input(table.filter(pa.array(valid)), columns, None, predictor.categorical)
-        predictions[valid] = predictor.predict(records).reshape(-1, width)
+        records = ModelRecords(table.filter(pa.array(valid)), columns, None, predictor.categorical)
+        predictions[valid] = predict_complete(predictor, records).reshape(-1, width)
     # pyspark turns NaN into null.
     if predictor.model_type == "multiclass":
         return pd.DataFrame(predictions, columns=list(predictor.classes))
@@ -117,9 +120,9 @@ def _typed_records(
     for column in columns:
         values, bad = _fitted(frame[column.name], column, version)
         typed.append(values)
-        if bad is not None:
+        if bad is not None and not column.missing.invalid_is_missing:
             valid &= ~bad
-        if column.required and values.null_count:
+        if column.missing.is_refused and values.null_count:
             valid &= values.is_valid().to_numpy(zero_copy_only=False)
     return pa.table(typed, names=[column.name for column in columns]), valid
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,8 @@ def read_csv_lines(
     if len(lines) == 0:
         return {position: pa.array([], kind) for position, kind in types.items()}, lines, set()
     whole = {place for place, column in zip(binding.positions, columns.inputs, strict=True) if column.type == "long"}
-    table, wrong_rows = _read_typed(data, binding.column_count, types, whole, text)
+    content = _Content(data, binding.column_count, text.delimiter, _null_words(columns.inputs))
+    table, wrong_rows = _read_typed(content, types, whole)
     if table.num_rows + len(wrong_rows) != len(lines):
         raise AssertionError(f"block: expected {len(lines)} records, got {table.num_rows + len(wrong_rows)}")
     wrong = np.array(wrong_rows, np.int64)
@@ -57,19 +59,32 @@ def _reads_words(column: Column) -> bool:
     return column.binary_words or column.type == "boolean"
 
 
-def _read_typed(
-    data: bytes, column_count: int, types: dict[int, pa.DataType], whole: set[int], text: TextFormat
-) -> tuple[pa.Table, list[int]]:
+def _null_words(columns: Sequence[Column]) -> tuple[str, ...]:
+    """Return the words that mean missing in columns of numbers: the same in all of them."""
+    return next((tuple(sorted(column.missing.words)) for column in columns if column.type != "string"), ("",))
+
+
+@dataclass(frozen=True)
+class _Content:
+    """Clean lines, and what pyarrow is to know of them."""
+
+    data: bytes = field(repr=False)
+    column_count: int
+    delimiter: str
+    null_words: tuple[str, ...]
+
+
+def _read_typed(content: _Content, types: dict[int, pa.DataType], whole: set[int]) -> tuple[pa.Table, list[int]]:
     """Let pyarrow convert the numbers; where its rules could differ from ours, read them as text instead.
 
     ``whole`` are the columns of whole numbers of 64 bits, which a float64 cannot all tell apart.
     """
     numbers = {position for position, kind in types.items() if not _is_text(kind)}
-    hexadecimal = pa.int64() in types.values() and (b"0x" in data or b"0X" in data)  # which pyarrow would accept
-    unsure = numbers if hexadecimal else set[int]()
+    hexadecimal = b"0x" in content.data or b"0X" in content.data  # which pyarrow would accept as a whole number
+    unsure = numbers if hexadecimal and pa.int64() in types.values() else set[int]()
     while True:
         try:
-            table, wrong_rows = _read_table(data, column_count, types | dict.fromkeys(unsure, pa.string()), text)
+            table, wrong_rows = _read_table(content, types | dict.fromkeys(unsure, pa.string()))
         except pa.ArrowInvalid as error:  # a value that is no number
             if unsure == numbers:
                 raise
@@ -115,9 +130,7 @@ def _all_exact(values: pa.ChunkedArray) -> bool:
     return bool(pc.all(pc.less(pc.abs(values), EXACT_INTEGERS), min_count=0).as_py())
 
 
-def _read_table(
-    data: bytes, column_count: int, types: dict[int, pa.DataType], text: TextFormat
-) -> tuple[pa.Table, list[int]]:
+def _read_table(content: _Content, types: dict[int, pa.DataType]) -> tuple[pa.Table, list[int]]:
     wrong_rows: list[int] = []
 
     def skip(row: Any) -> str:
@@ -125,18 +138,18 @@ def _read_table(
         return "skip"
 
     table = pyarrow.csv.read_csv(
-        pa.py_buffer(data),
+        pa.py_buffer(content.data),
         # One thread: a task has one core, and only so does pyarrow number the rows it skips.
         pyarrow.csv.ReadOptions(
             use_threads=False,
-            block_size=len(data) + 1,
-            column_names=[str(position) for position in range(column_count)],
+            block_size=len(content.data) + 1,
+            column_names=[str(position) for position in range(content.column_count)],
         ),
-        pyarrow.csv.ParseOptions(delimiter=text.delimiter, ignore_empty_lines=False, invalid_row_handler=skip),
+        pyarrow.csv.ParseOptions(delimiter=content.delimiter, ignore_empty_lines=False, invalid_row_handler=skip),
         pyarrow.csv.ConvertOptions(
             column_types={str(position): kind for position, kind in types.items()},
             include_columns=[str(position) for position in types],
-            null_values=[""],
+            null_values=content.null_words,
             strings_can_be_null=False,
             check_utf8=False,
         ),

@@ -14,12 +14,13 @@ from batchscore.config import JobConfig
 from batchscore.errors import BatchScoreError, TooManyInvalidRecordsError
 from batchscore.inputs import check_headers, find_schema, list_inputs
 from batchscore.lengths import check_lengths
-from batchscore.model_input import to_model_input
+from batchscore.model_input import ModelRecords
 from batchscore.output_check import check_output
 from batchscore.places import check_places
 from batchscore.plan import InputFile, JobSpec, Plan
 from batchscore.planning import load_model, plan_without_headers
-from batchscore.predictor import Predictor, predict_records
+from batchscore.predict_table import predict_table
+from batchscore.predictor import Predictor
 from batchscore.process_state import process_kept
 from batchscore.records import parse_blocks
 from batchscore.s3_client import begin_run
@@ -175,10 +176,10 @@ def sample_input(source: InputFile, spec: JobSpec, predictor: Predictor, sample_
             continue
         sampled += len(content.data)
         for parsed in parse_blocks(content, binding, spec.columns, spec.text_format):
-            model_input = to_model_input(
+            records_read = ModelRecords(
                 parsed.inputs, spec.columns.inputs, spec.model.tensor_dtype, predictor.categorical
             )
-            _, failures = predict_records(predictor, model_input, spec.config.max_invalid_records)
+            _, failures = predict_table(predictor, records_read, records_read.groups(), spec.config.max_invalid_records)
             records += parsed.record_count
             reasons.update(record.reason for record in parsed.invalid)
             reasons.update(failure.reason for failure in failures)

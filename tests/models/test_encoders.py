@@ -24,8 +24,8 @@ from batchscore.model_input import to_model_input
 from batchscore.schema import Column
 
 COLUMNS = (
-    Column("job", "string", empty_is_missing=True),
-    Column("city", "string", empty_is_missing=True),
+    Column("job", "string"),
+    Column("city", "string"),
     Column("age", "double", required=True),
 )
 TRAINING = pd.DataFrame(

@@ -488,11 +488,11 @@ def test_optional_columns_are_known_as_optional(registry: Registry, load: Load) 
     loaded = load(registry.register(model, signature=signature))
 
     assert isinstance(loaded.version.signature, tuple)
-    assert [(column.type, column.required, column.empty_is_missing) for column in loaded.version.signature] == [
-        ("double", True, False),
-        ("long", False, False),
-        ("string", False, True),
-        ("boolean", True, False),
+    assert [(column.type, column.required) for column in loaded.version.signature] == [
+        ("double", True),
+        ("long", False),
+        ("string", False),
+        ("boolean", True),
     ]
 
 

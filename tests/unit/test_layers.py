@@ -24,7 +24,7 @@ ALLOWED = {
     "boto3": {"s3_client", "s3_errors", "s3_storage"},
     "botocore": {"s3_client", "s3_credentials", "s3_errors", "s3_storage"},
     "mypy_boto3_s3": {"s3_client", "s3_storage"},
-    "mlflow": {"model", "flavors", "process_state"},
+    "mlflow": {"model", "model_signature", "logged_parameters", "flavors", "process_state"},
     "pyspark": {"tasks", "spark_action", "udf", "session", "summary", "job"},
 }
 MAX_MODULE_LINES = 300

@@ -8,15 +8,15 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.parsed import parse_block, rows
+from tests.parsed import as_in_01, parse_block, rows
 
 from batchscore.blocks import MAX_RECORD_BYTES, Block
 from batchscore.lines import MalformedRecordError, TextFormat, split_record
-from batchscore.model_input import fitting_array, to_model_input
+from batchscore.model_input import ModelRecords, fitting_array, to_model_input
 from batchscore.records import ParsedBlock, parse_blocks
 from batchscore.schema import Column, Columns, ColumnType, bind
 
-COLUMNS = Columns(
+NEW_COLUMNS = Columns(
     (
         Column("d", "double"),
         Column("s", "string"),
@@ -30,6 +30,7 @@ COLUMNS = Columns(
     names=("id", "d", "s", "l", "i", "f", "b"),
     has_header=False,
 )
+COLUMNS = as_in_01(NEW_COLUMNS)
 
 
 def parse(data: bytes, columns: Columns = COLUMNS, **text: str) -> ParsedBlock:
@@ -70,10 +71,12 @@ DATA = st.lists(
 ).map(b"".join)
 
 
-@given(DATA, st.sampled_from(["utf-8", "cp1252", "iso8859-1"]))
-def test_what_becomes_of_a_record_does_not_depend_on_its_neighbours(data: bytes, encoding: str) -> None:
-    together = outcome(parse(data, encoding=encoding))
-    alone = [outcome(parse(line, encoding=encoding))[0] for line in io.BytesIO(data)]
+@given(DATA, st.sampled_from(["utf-8", "cp1252", "iso8859-1"]), st.sampled_from([COLUMNS, NEW_COLUMNS]))
+def test_what_becomes_of_a_record_does_not_depend_on_its_neighbours(
+    data: bytes, encoding: str, columns: Columns
+) -> None:
+    together = outcome(parse(data, columns, encoding=encoding))
+    alone = [outcome(parse(line, columns, encoding=encoding))[0] for line in io.BytesIO(data)]
     assert together == alone
 
 
@@ -136,7 +139,7 @@ def test_each_reason_for_which_a_record_is_invalid(line: bytes, reason: str, att
 def read(kind: ColumnType, text: str, **column: Any) -> Any:
     """Return how one value reads: the value, None for missing, or the reason for which its record is invalid."""
     columns = Columns((Column("c", kind, **column), Column("z", "string")), None, None, ("c", "z"), has_header=False)
-    parsed = parse(f"{text},\n".encode(), columns)
+    parsed = parse(f"{text},\n".encode(), as_in_01(columns))
     return parsed.invalid[0].reason if parsed.invalid else rows(parsed)[0][0]
 
 
@@ -202,7 +205,8 @@ def test_a_required_integer_is_exact(text: str, value: object) -> None:
 
 @pytest.mark.parametrize("text", ["9223372036854775808", "9223372036854775808.0", "-9223372036854775809", "1e19"])
 def test_an_optional_integer_beyond_64_bits_is_invalid_beside_the_last_one_that_is_none(text: str) -> None:
-    parsed = parse(f"t,1,a,1,1,1,1\nu,1,a,{text},1,1,1\n".encode(), replace(COLUMNS, inputs=_with_optional_long()))
+    columns = as_in_01(replace(COLUMNS, inputs=_with_optional_long()))
+    parsed = parse(f"t,1,a,1,1,1,1\nu,1,a,{text},1,1,1\n".encode(), columns)
     assert parsed.invalid_values == {"l": 1}
     assert read("long", "9223372036854775807") == 2**63 - 1
     assert read("long", "-9223372036854775808") == -(2**63)
@@ -235,7 +239,7 @@ def test_records_read_some_at_a_time_are_those_read_together(together: int) -> N
 
 def test_a_number_beyond_float32_is_invalid_for_a_model_that_takes_an_array_of_them() -> None:
     columns = Columns((Column("a", "double"), Column("b", "double")), None, None, ("a", "b"), has_header=False)
-    fitting = fitting_array(columns, "float32")
+    fitting = as_in_01(fitting_array(columns, "float32"))
     parsed = parse_block(Block(0, b"1e39,2\n3,4\n"), bind(fitting, None, "x"), fitting, TextFormat())
     assert parsed.invalid_values == {"a": 1}
     array = to_model_input(parsed.inputs, fitting.inputs, "float32")
@@ -283,7 +287,9 @@ def test_words_are_trimmed_of_spaces_and_tabs_alone(space: str) -> None:
 
 
 def test_an_empty_text_is_a_value() -> None:
-    assert read("string", "", required=True) == ""
+    columns = as_in_01(Columns((Column("c", "string", required=True),), "t", None, ("t", "c"), has_header=False))
+    [(_, frame)] = ModelRecords(parse(b"t,\n", columns).inputs, columns.inputs).groups()
+    assert np.asarray(frame).tolist() == [[""]]
 
 
 @pytest.mark.parametrize(("encoding", "byte"), [("iso8859-1", b"\xe9"), ("cp1252", b"\xe9"), ("utf-8", b"\xc3\xa9")])

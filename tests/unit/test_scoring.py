@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from tests.parsed import as_in_01
 
 from batchscore.blocks import MAX_RECORD_BYTES
 from batchscore.categories import ModelInput
@@ -61,7 +62,7 @@ def make_plan(path: Path, output: Path, split_bytes: int, has_header: bool, **se
         classes=(),
         positive_label=None,
         threshold=0.5,
-        columns=Columns(INPUTS, "id", None, NAMES, has_header),
+        columns=as_in_01(Columns(INPUTS, "id", None, NAMES, has_header), has_signature=False),
         parameters={"schema": ""},
     )
     stored = storage_for(config.input[0], config.s3).stat(config.input[0])
