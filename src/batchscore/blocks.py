@@ -10,7 +10,7 @@ import io
 import re
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import pyarrow as pa
@@ -30,6 +30,9 @@ _MAGIC_NUMBERS = {
     re.compile(rb"BZh[1-9]1AY&SY"): "bzip2",
     re.compile(rb"\x28\xb5\x2f\xfd"): "zstd",
 }
+# A carriage return without its newline can end an input too: the parser takes that line for an empty one.
+_EMPTY_LAST_LINE = re.compile(rb"(?:\A|(?<=\n))(?:\r?\n|\r)\Z")
+_EMPTY_LINE_BYTES = len("\r\n")
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -38,11 +41,13 @@ class Block:
     r"""Consecutive records: ``data`` begins at byte ``offset`` of the (decompressed) input.
 
     Every record ends in ``\n`` except perhaps the last one of an input. A record over MAX_RECORD_BYTES may be cut
-    two bytes past the limit; then it is the last of its block.
+    two bytes past the limit; then it is the last of its block. ``ends_input`` tells of an empty last line that nothing
+    follows it in the input.
     """
 
     offset: int
     data: bytes
+    ends_input: bool = False
 
 
 def compression_of(uri: str) -> str | None:
@@ -191,3 +196,33 @@ def _cut(chunk: bytes, offset: int, stop: int | None) -> tuple[int, bool]:
         if end >= 0:
             return end + 1, True
     return chunk.rfind(b"\n") + 1, False
+
+
+def empty_last_line(data: bytes) -> bytes:
+    """Return the last line of some text, with its line end, if it holds nothing else; else nothing."""
+    found = _EMPTY_LAST_LINE.search(data[-_EMPTY_LINE_BYTES - 1 :])
+    return found[0] if found else b""
+
+
+def ending_at(content: Iterator[Block], size: int) -> Iterator[Block]:
+    """Yield the same blocks of an input of that size; the one with its last byte tells so."""
+    for block in content:
+        yield replace(block, ends_input=block.offset + len(block.data) == size)
+
+
+def ending_here(content: Iterator[Block], stop: int | None) -> Iterator[Block]:
+    """Yield the same records of an input of unknown size; an empty line that ends it is in a block that tells so.
+
+    Whether an empty line is the last shows in what follows it: until then it is held back, and nothing else is. What
+    follows a range that was read up to its ``stop`` is unknown, so such a line tells nothing.
+    """
+    held: Block | None = None
+    for block in content:
+        if held is not None:
+            yield held
+        whole = len(block.data) - len(empty_last_line(block.data))
+        if whole:
+            yield block if whole == len(block.data) else Block(block.offset, block.data[:whole])
+        held = Block(block.offset + whole, block.data[whole:]) if whole < len(block.data) else None
+    if held is not None:
+        yield replace(held, ends_input=stop is None or held.offset + len(held.data) < stop)

@@ -59,7 +59,11 @@ class CommittedInput(CommittedSource):
 
 @dataclass(frozen=True)
 class InputFormat:
-    """How the inputs were read; ``numeric`` are those of ``row_id`` and ``target`` that the schema calls NUMERIC."""
+    """How the inputs were read; ``numeric`` are those of ``row_id`` and ``target`` that the schema calls NUMERIC.
+
+    ``empty_last_line_is_record`` is None in the manifests of batchscore 0.1, to which such a line was one, and which
+    left the line of an invalid record blank where the score is the only column.
+    """
 
     encoding: Annotated[str, AfterValidator(canonical_encoding)]
     delimiter: Annotated[str, AfterValidator(one_delimiter)]
@@ -68,6 +72,7 @@ class InputFormat:
     row_id: str | None
     target: str | None
     numeric: frozenset[str]
+    empty_last_line_is_record: bool | None = None
 
     @property
     def columns(self) -> Columns:
@@ -77,7 +82,12 @@ class InputFormat:
     @property
     def text(self) -> TextFormat:
         """How bytes become cells."""
-        return TextFormat(self.delimiter, self.encoding)
+        return TextFormat(self.delimiter, self.encoding, self.empty_last_line_is_record is not False)
+
+    @property
+    def quotes_lone_cell(self) -> bool:
+        """Whether a kept line of nothing but an empty score was written as a cell in quotes."""
+        return self.empty_last_line_is_record is not None
 
 
 @dataclass(frozen=True)

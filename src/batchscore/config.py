@@ -39,6 +39,7 @@ from batchscore.errors import ConfigError
 from batchscore.missing_values import PANDAS, InvalidValues, MissingSettings, MissingValues
 
 ModelType = Literal["binary", "multiclass", "regression"]
+InvalidRecords = Literal["blank", "keep_tag"]
 
 BatchId = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_.-]{1,64}$"), AfterValidator(checked_id)]
 
@@ -94,7 +95,7 @@ class JobConfig(_Section):
     null_values: Annotated[tuple[str, ...], BeforeValidator(as_texts)] = (PANDAS,)
     missing_text: Literal["auto", "nan", "none", "empty"] = "auto"
     invalid_values: InvalidValues = "reject"
-    invalid_records: Literal["blank", "keep_tag"] = "blank"
+    invalid_records: Literal["auto", "blank", "keep_tag"] = "auto"
     precision: Literal["amazon", "full"] = "amazon"
     redact: bool = False
     escape_formulas: bool = False
@@ -109,6 +110,13 @@ class JobConfig(_Section):
     def missing(self) -> MissingSettings:
         """What is missing in the inputs."""
         return MissingSettings(self.missing_values, self.null_values, self.missing_text, self.invalid_values)
+
+    @property
+    def invalid_records_in_force(self) -> InvalidRecords:
+        """What ``auto`` stands for: Amazon's blank line in Amazon's layout, elsewhere a line that readers keep."""
+        if self.invalid_records != "auto":
+            return self.invalid_records
+        return "blank" if self.layout == "amazon" else "keep_tag"
 
     def for_tasks(self) -> JobConfig:
         """Return what tasks need: without the keys that can hold credentials."""

@@ -30,10 +30,14 @@ class MalformedRecordError(ValueError):
 
 @dataclass(frozen=True)
 class TextFormat:
-    """How a file spells its records."""
+    """How a file spells its records.
+
+    ``empty_last_line_is_record`` says what an empty line after the last record is, in files of several columns.
+    """
 
     delimiter: str = ","
     encoding: str = "utf-8"
+    empty_last_line_is_record: bool = True
 
 
 def split_record(line: str, delimiter: str) -> list[str]:

@@ -161,6 +161,7 @@ def extended_manifest(
         "input_format": _input_format_entry(spec),
         "missing": _missing_entry(spec),
         **{key: getattr(spec.config, key) for key in _TOLD_KEYS},
+        "invalid_records": spec.config.invalid_records_in_force,
         "columns": list(spec.result_format.header),
         "software": dict(software),
         "record_count": counts.record_count,
@@ -218,6 +219,7 @@ def _input_format_entry(spec: JobSpec) -> dict[str, Any]:
         "row_id": columns.row_id,
         "target": columns.target,
         "numeric": sorted(columns.numeric_names & {columns.row_id, columns.target}),
+        "empty_last_line_is_record": spec.text_format.empty_last_line_is_record,
     }
 
 

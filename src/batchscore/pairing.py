@@ -16,12 +16,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from batchscore.lines import BoolArray, IntArray, line_starts
-from batchscore.predictions import EchoFormat, csv_lines, echoed_cells, echoed_tags
+from batchscore.predictions import LONE_EMPTY_CELL, EchoFormat, csv_lines, echoed_cells, echoed_tags
 from batchscore.records import ParsedBlock
 from batchscore.rejected import RejectedRow, whole_lines
 
 _COMPARED_BYTES = 1 << 20  # how much of the echoed text is compared at a time: eight bytes of index for each
 _COMMA = ord(",")
+_QUOTE = ord('"')
 _NUMBER_BYTES = np.zeros(256, bool)
 _NUMBER_BYTES[list(b"0123456789+-.eE")] = True
 
@@ -31,10 +32,12 @@ class PairFormat(EchoFormat):
     """What is known of a part: the header of its result, and how tags and labels are written.
 
     ``number`` is that of the split, by which rejected rows count; None where the part is of several splits.
+    ``quotes_lone_cell`` says how an empty score was kept that is all of its line.
     """
 
     header: tuple[str, ...]
     number: int | None
+    quotes_lone_cell: bool = True
 
     @property
     def prediction_count(self) -> int:
@@ -194,7 +197,12 @@ def _compare(records: _Expected, chunk: bytes, starts: IntArray, form: PairForma
     differs, lengths = _differing_prefixes(data, firsts, ends, records.prefixes)
     commas, cells, others = _tail_counts(data, firsts + lengths, ends)
     count = form.prediction_count
-    unscored = (commas == count - 1) & (cells == 0) & (others == 0) if form.keep_tag else firsts == ends
+    if form.keep_tag and form.quotes_lone_cell and len(form.header) == 1:
+        unscored = (_counts(data == _QUOTE, firsts, ends) == 2) & (ends - firsts == len(LONE_EMPTY_CELL))
+    elif form.keep_tag:
+        unscored = (commas == count - 1) & (cells == 0) & (others == 0)
+    else:
+        unscored = firsts == ends
     scored = (commas == count - 1) & (cells == count) & (others == 0)
     tally.add("records", len(records))
     torn = unscored != records.invalid

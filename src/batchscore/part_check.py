@@ -111,6 +111,7 @@ def _pair_format(todo: PartToRead) -> PairFormat:
         has_tag=form.row_id is not None,
         has_label=form.target is not None,
         keep_tag=job.invalid_records == "keep_tag",
+        quotes_lone_cell=form.quotes_lone_cell,
         escape_formulas=job.escape_formulas,
         numeric_tag=form.row_id in form.numeric,
         numeric_label=form.target in form.numeric,

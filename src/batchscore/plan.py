@@ -114,7 +114,8 @@ class JobSpec:
     @property
     def text_format(self) -> TextFormat:
         """How the inputs are spelt."""
-        return TextFormat(self.config.delimiter, self.config.encoding)
+        as_amazon = self.config.layout == "amazon"
+        return TextFormat(self.config.delimiter, self.config.encoding, empty_last_line_is_record=as_amazon)
 
     @property
     def words_kept(self) -> dict[str, list[str]]:
@@ -134,7 +135,7 @@ class JobSpec:
             precision=self.config.precision,
             has_tag=self.columns.row_id is not None,
             has_label=self.columns.target is not None,
-            keep_tag=self.config.invalid_records == "keep_tag",
+            keep_tag=self.config.invalid_records_in_force == "keep_tag",
             escape_formulas=self.config.escape_formulas,
             numeric_tag=self.columns.row_id in self.columns.numeric_names,
             numeric_label=self.columns.target in self.columns.numeric_names,

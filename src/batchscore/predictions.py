@@ -24,6 +24,7 @@ _DIGIT_ZERO = np.uint8(ord("0"))
 # Beyond these exponents a power of ten is no longer exact enough to tell how the seventh digit rounds.
 _PLAIN_EXPONENTS = 200
 _FORMULA = r"^[=+\-@\t\r]"  # how a cell begins that a spreadsheet could run
+LONE_EMPTY_CELL = '""'  # a record of one empty cell: unquoted it would be an empty line, which readers drop
 _UNSURE = 1e-6  # how near to a tie the eighth digit may be before Python's exact formatting decides
 
 
@@ -35,7 +36,8 @@ COLUMN_NAMES = ("tag", "trueLabel", "bestAnswer", "score")
 class EchoFormat:
     """How tags and labels are written.
 
-    ``keep_tag`` writes those of an invalid record with empty predictions, where otherwise its line is blank.
+    ``keep_tag`` writes those of an invalid record with empty predictions, where otherwise its line is blank; a lone
+    empty cell is quoted, so that no reader takes its line for none.
     ``escape_formulas`` writes an apostrophe before those that a spreadsheet could run; ``numeric_tag`` and
     ``numeric_label`` tell where the schema expects numbers, which stay as they are.
     """
@@ -216,10 +218,10 @@ def format_predictions(
         raise AssertionError("results: expected tags and labels as the header has them")
     scored = [spread(cells, lines, record_count) for cells in _prediction_cells(result, predictions)]
     text = pc.binary_join_element_wise(*echoed_cells(result, tags, labels), *scored, ",")
-    if len(lines) < record_count and not result.keep_tag:
+    if len(lines) < record_count and (not result.keep_tag or len(result.header) == 1):
         absent = np.ones(record_count, bool)
         absent[lines] = False
-        text = pc.if_else(pa.array(absent), "", text)
+        text = pc.if_else(pa.array(absent), LONE_EMPTY_CELL if result.keep_tag else "", text)
     return _joined_lines(text)
 
 

@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
-from batchscore.blocks import Block
+from batchscore.blocks import Block, empty_last_line
 from batchscore.lines import (
     IntArray,
     TextFormat,
@@ -89,10 +89,18 @@ def parse_blocks(
     """Read the records of a block into the types of ``columns``, so many of them at a time at the most."""
     data = block.data if block.data.endswith(b"\n") else block.data + b"\n"
     starts = line_starts(data)
+    if _ends_in_no_record(block, binding, text):
+        starts = starts[:-1]
     for first in range(0, len(starts) - 1, records_together):
         some = starts[first : first + records_together + 1]
         begin = int(some[0])
         yield _parsed(block.offset + begin, data[begin : int(some[-1])], some - begin, binding, columns, text)
+
+
+def _ends_in_no_record(block: Block, binding: Binding, text: TextFormat) -> bool:
+    """Tell whether an empty line after the input's last record is none; where lines have one column it is a value."""
+    several = binding.column_count > 1 and not text.empty_last_line_is_record
+    return several and block.ends_input and bool(empty_last_line(block.data))
 
 
 def _parsed(

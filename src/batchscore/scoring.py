@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 import numpy as np
@@ -69,10 +69,11 @@ def input_blocks(source: InputFile, s3: S3Settings, start: int, stop: int | None
     if source.compression:
         chunks = blocks.read_ranges(read, 0, planned, size)
         content = blocks.decompressed(chunks, source.compression, source.source.uri) if size else iter(())
-        yield from blocks.read_blocks(content, 0, 0, stop)
+        yield from blocks.ending_here(blocks.read_blocks(content, 0, 0, stop), stop)
     else:
         origin = max(start - 1, 0)
-        yield from blocks.read_blocks(blocks.read_ranges(read, origin, planned, size), origin, start, planned)
+        content = blocks.read_ranges(read, origin, planned, size)
+        yield from blocks.ending_at(blocks.read_blocks(content, origin, start, planned), size)
 
 
 def take_header(block: Block, source: InputFile, text: TextFormat, has_header: bool) -> tuple[list[str] | None, Block]:
@@ -93,7 +94,7 @@ def take_header(block: Block, source: InputFile, text: TextFormat, has_header: b
         except MalformedRecordError as error:
             raise InputError(f"header of {uri}: expected a record of names, got one with {error}") from None
         skipped = end
-    return names, Block(block.offset + skipped, block.data[skipped:])
+    return names, replace(block, offset=block.offset + skipped, data=block.data[skipped:])
 
 
 def split_blocks(split: Split, source: InputFile, spec: JobSpec) -> Iterator[Block]:

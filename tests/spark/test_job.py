@@ -248,12 +248,13 @@ def _valid_lines() -> dict[int, str]:
 
 
 @pytest.mark.parametrize("split_bytes", [30, 1000])
-def test_an_invalid_record_leaves_a_blank_line_at_its_place(
+def test_an_invalid_record_leaves_a_blank_line_at_its_place_if_asked_to(
     split_bytes: int, model_uri: str, run: Runner, tmp_path: Path
 ) -> None:
     _write_mixed(tmp_path)
 
-    job = run(model_uri, input=f"{tmp_path}/mixed.csv", split_bytes=split_bytes)
+    keys: dict[str, Any] = {"split_bytes": split_bytes, "invalid_records": "blank"}
+    job = run(model_uri, input=f"{tmp_path}/mixed.csv", **keys)
 
     assert job.lines("mixed.csv")[1:] == [_valid_lines().get(place, "") for place in range(10)]
     assert (job.record["TotalRecordCount"], job.record["InvalidRecordCount"]) == (10, 6)
@@ -268,10 +269,12 @@ def test_an_invalid_record_leaves_a_blank_line_at_its_place(
     assert job.manifest["invalid_values"] == {"age": 1, "visits": 1}
 
 
-def test_an_invalid_record_keeps_its_tag_and_label_if_asked_to(model_uri: str, run: Runner, tmp_path: Path) -> None:
+def test_an_invalid_record_keeps_its_tag_and_label(model_uri: str, run: Runner, tmp_path: Path) -> None:
     _write_mixed(tmp_path)
 
-    job = run(model_uri, input=f"{tmp_path}/mixed.csv", invalid_records="keep_tag")
+    job = run(model_uri, input=f"{tmp_path}/mixed.csv")
+
+    assert job.manifest["invalid_records"] == "keep_tag"
 
     kept = {2: "a3,,,", 3: "a4,1,,", 5: ",,,", 6: ",,,", 7: ",,,", 8: "a8,1,,"} | _valid_lines()
     assert job.lines("mixed.csv")[1:] == [kept[place] for place in range(10)]
@@ -305,7 +308,7 @@ def test_rejected_rows_lie_with_the_part_and_its_lines_wherever_the_splits_are(
     for row in job.rejected("mixed.csv"):
         part = job.parts("mixed.csv")[int(row["part"])]
         assert part["byte_range"][0] <= int(row["byteOffset"]) < part["byte_range"][1]
-        assert gunzip_lines(part["uri"])[int(row["line"])] == ""
+        assert gunzip_lines(part["uri"])[int(row["line"])].endswith(",,")
         raw = row["record"].encode()
         assert content[int(row["byteOffset"]) :].startswith(raw + b"\n")
     assert len(job.rejected("mixed.csv")) == 6
@@ -678,7 +681,7 @@ def test_a_model_of_an_array_reads_the_columns_in_their_order(registry: Registry
 
     good = amazon_lines(model.predict_proba([[0.5, 1.0], [5.0, 9.0]]).T.tolist())
     # Logistic regression takes no missing values: the model's own error, record by record.
-    assert job.lines("numbers.csv") == ["0,1,2", good[0], "", good[1], ""]
+    assert job.lines("numbers.csv") == ["0,1,2", good[0], ",,", good[1], ",,"]
     assert job.manifest["invalid_reasons"] == {"model_error": 2}
 
 
@@ -695,7 +698,7 @@ def test_an_array_of_integers_takes_neither_fractions_nor_missing_values(
     job = run(uri, input=f"{tmp_path}/numbers.csv")
 
     good = amazon_lines([model.predict([[1, 2], [3, 4]]).tolist()])
-    assert job.lines("numbers.csv") == ["score", good[0], "", "", good[1]]
+    assert job.lines("numbers.csv") == ["score", good[0], '""', '""', good[1]]
     assert job.manifest["invalid_reasons"] == {"invalid_value": 1, "missing_value": 1}
 
 

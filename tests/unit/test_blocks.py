@@ -17,6 +17,8 @@ from batchscore.blocks import (
     check_content,
     compression_of,
     decompressed,
+    empty_last_line,
+    ending_here,
     read_ahead,
     read_blocks,
     read_ranges,
@@ -202,3 +204,51 @@ def test_text_that_only_begins_like_a_compressed_file_is_text() -> None:
 )
 def test_the_name_tells_the_compression(uri: str, name: str | None) -> None:
     assert compression_of(uri) == name
+
+
+@pytest.mark.parametrize(
+    ("data", "line"),
+    [
+        *((b"", b""), (b"a", b""), (b"a\n", b""), (b"a\r\n", b""), (b"a\r", b""), (b"a\n\r\r\n", b""), (b"\r\r", b"")),
+        *(
+            (b"\n", b"\n"),
+            (b"\r\n", b"\r\n"),
+            (b"\r", b"\r"),
+            (b"a\n\n", b"\n"),
+            (b"a\n\r\n", b"\r\n"),
+            (b"a\n\r", b"\r"),
+        ),
+        *((b"a\n \n", b""), (b"\n\n\n", b"\n"), (b"a\r\n\n", b"\n")),
+    ],
+)
+def test_an_empty_last_line_is_one_of_a_line_end_alone(data: bytes, line: bytes) -> None:
+    assert empty_last_line(data) == line
+
+
+@given(st.lists(st.text(alphabet="a\r\n", min_size=1, max_size=6).map(lambda text: text.encode() + b"\n"), max_size=6))
+def test_what_is_held_back_of_a_compressed_input_comes_at_its_place(contents: list[bytes]) -> None:
+    content = b"".join(contents)
+    offsets = [0]
+    for data in contents:
+        offsets.append(offsets[-1] + len(data))
+    given_blocks = [Block(offset, data) for offset, data in zip(offsets, contents, strict=False)]
+
+    found = list(ending_here(iter(given_blocks), None))
+
+    assert records_of(iter(found)) == records_of(iter([Block(0, content)]))
+    told = [block.data for block in found if block.ends_input]
+    assert told == ([empty_last_line(content)] if empty_last_line(content) else [])
+
+
+def test_nothing_but_an_empty_line_is_held_back_of_a_compressed_input() -> None:
+    given_blocks = iter([Block(0, b"a\n"), Block(2, b"b\n\n"), Block(5, b"c\n")])
+    blocks = ending_here(given_blocks, None)
+    assert (next(blocks).data, next(blocks).data) == (b"a\n", b"b\n")
+    assert next(given_blocks).data == b"c\n"
+    assert [block.data for block in blocks] == [b"\n"]
+
+
+def test_an_empty_line_at_the_end_of_a_range_that_was_read_ends_no_input() -> None:
+    for stop, ends in ((3, False), (4, True)):
+        (_, line) = ending_here(read_blocks(pieces(b"a\n\n", 3), 0, 0, stop), stop)
+        assert line == Block(2, b"\n", ends_input=ends)

@@ -115,6 +115,59 @@ def without_line(number: int) -> Callable[[bytes], bytes]:
     return lambda text: b"\n".join(line for place, line in enumerate(text.split(b"\n")) if place != number)
 
 
+def without_new_keys(manifest: dict[str, Any]) -> None:
+    del manifest["input_format"]["empty_last_line_is_record"]
+
+
+def test_an_empty_last_line_has_no_line_in_the_result_and_one_in_amazons_layout(tmp_path: Path) -> None:
+    files = {
+        "a.csv": HEADER + b"C1,1,x,1\n\n",
+        "b.csv": HEADER + b"C1,1,x,1\r\n\n\r\n",
+        "c.csv.gz": gzip.compress(HEADER + b"C1,1,x,1\n\n"),
+        "d.csv": HEADER + b"\n",
+    }
+    for layout, records in (("parts", 4), ("amazon", 8)):
+        for split_bytes in (1, 1 << 20):
+            folder = tmp_path / f"{layout}-{split_bytes}"
+            folder.mkdir()
+            report = check(FinishedJob(folder, files, layout=layout, split_bytes=split_bytes).commit())
+            assert (report.findings, report.records_read) == ([], records)
+
+
+def test_a_manifest_without_the_rule_for_it_has_an_empty_last_line_as_a_record(tmp_path: Path) -> None:
+    content = HEADER + b"C1,1,x,1\n\n"
+    job = FinishedJob(tmp_path, {"a.csv": content}).commit()
+    edit(job, without_new_keys)
+    assert found(check(job)) == {"records", "invalid records"}
+
+    older = FinishedJob(tmp_path, {"a.csv": content}, "bp-2", layout="amazon", invalid_records="keep_tag").commit()
+    assert check(older).findings == []
+    edit(older, without_new_keys)
+    assert check(older).findings == []
+    edit(older, lambda manifest: manifest["input_format"].update(empty_last_line_is_record=False))
+    assert found(check(older)) == {"records", "invalid records"}
+
+
+def test_a_lone_score_that_is_kept_is_two_quotes_and_was_blank_in_manifests_without_the_rule(tmp_path: Path) -> None:
+    job = FinishedJob(tmp_path, {"a.csv": HEADER + MIXED}, tagged=False).commit()
+    lines = gzip.decompress(job.path(PART).read_bytes()).split(b"\n")[:-1]
+    assert [line == b'""' for line in lines] == [False, False, *[True] * 5, False, *[True] * 3, False, False, False]
+    assert check(job).findings == []
+
+    rewrite(job, PART, lambda text: text.replace(b'""', b""))
+    assert found(check(job)) == {"invalid records"}
+    edit(job, without_new_keys)
+    assert check(job).findings == []
+
+
+@pytest.mark.parametrize("lone", [b'"', b'"""', b"''", b'""""', b'"a"', b" "])
+def test_a_lone_score_that_is_kept_is_two_quotes_alone(lone: bytes, tmp_path: Path) -> None:
+    job = FinishedJob(tmp_path, {"a.csv": HEADER + b"C1,1,x,1\nC2,x,x,1\nC3,3,x,1\n"}, tagged=False).commit()
+    assert check(job).findings == []
+    rewrite(job, PART, lambda text: text.replace(b'""', lone))
+    assert found(check(job)) == {"invalid records"}
+
+
 PART = "result/bp-1-a.csv/part-00000.csv.gz"
 REJECTED = "rejected/bp-1-a.csv/part-00000.csv.gz"
 # Records 1, 7, 11, 12 and 13 of MIXED have predictions; line 0 of a part is its header.
@@ -143,10 +196,19 @@ SPOILT: dict[str, tuple[str, Callable[[bytes], bytes], set[str]]] = {
 }
 
 
+# What else shows, or shows in its place, where the line of an invalid record is not blank.
+SPOILT_KEPT = {
+    "a prediction against a blank line": {"tags", "invalid records"},
+    "an empty prediction": {"invalid records"},
+}
+
+
+@pytest.mark.parametrize("invalid_records", ["blank", "keep_tag"])
 @pytest.mark.parametrize("spoilt", SPOILT)
-def test_a_job_that_wrote_something_else_is_found_out(spoilt: str, tmp_path: Path) -> None:
+def test_a_job_that_wrote_something_else_is_found_out(spoilt: str, invalid_records: str, tmp_path: Path) -> None:
     name, change, proofs = SPOILT[spoilt]
-    job = FinishedJob(tmp_path, {"a.csv": HEADER + MIXED}).commit()
+    proofs = SPOILT_KEPT.get(spoilt, proofs) if invalid_records == "keep_tag" else proofs
+    job = FinishedJob(tmp_path, {"a.csv": HEADER + MIXED}, invalid_records=invalid_records).commit()
     rewrite(job, name, change)
 
     report = check(job)
@@ -198,7 +260,7 @@ def test_reasons_that_the_rejected_rows_do_not_have_are_found(tmp_path: Path) ->
 
 
 def edit(job: FinishedJob, change: Callable[[dict[str, Any]], None]) -> None:
-    path = job.path("bp-1.manifest.json")
+    path = job.path(f"{job.plan.spec.id}.manifest.json")
     manifest = json.loads(path.read_bytes())
     change(manifest)
     path.write_text(json.dumps(manifest))

@@ -22,7 +22,7 @@ def faults_of(*overrides: str) -> str:
 def test_model_input_and_output_are_all_that_is_needed() -> None:
     config = config_of()
     assert config.input == ("s3://b/in/",)
-    assert (config.layout, config.invalid_records, config.precision) == ("parts", "blank", "amazon")
+    assert (config.layout, config.invalid_records, config.precision) == ("parts", "auto", "amazon")
     assert (config.delimiter, config.encoding, config.has_header) == (",", "utf-8", None)
     assert (config.max_invalid_records, config.max_invalid_fraction) == (10_000, None)
     assert config.split_bytes == 64 * 1024 * 1024

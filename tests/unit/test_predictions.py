@@ -1,7 +1,10 @@
+import csv
+import io
 import math
 import struct
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -114,6 +117,26 @@ def test_keep_tag_writes_the_tag_with_empty_predictions() -> None:
     result = result_format("binary", has_tag=True, has_label=True, keep_tag=True)
     text = lines_of(result, [0.25], [1], 3, tags=["x", "y", ""], labels=["1", "0", ""])
     assert text.splitlines()[1:] == ["x,1,,", "y,0,0,2.5E-1", ",,,"]
+
+
+def test_a_kept_record_has_a_cell_for_each_column_and_a_lone_one_in_quotes() -> None:
+    for model_type, line in (("regression", '""'), ("binary", ","), ("multiclass", ",")):
+        result = result_format(model_type, keep_tag=True)
+        value = [0.25, 0.75] if model_type == "multiclass" else 0.25
+        lines = lines_of(result, [value], [1], 3).splitlines()
+        assert (lines[1], lines[3]) == (line, line)
+        assert [len(row) for row in csv.reader(lines)] == [len(result.header)] * 4
+
+
+def test_the_lines_of_kept_records_are_rows_to_pandas() -> None:
+    texts = {"tags": ["", "y", ""], "labels": ["", "1", ""]}
+    for model_type in ("regression", "binary", "multiclass"):
+        for has_tag, has_label in ((False, False), (True, False), (False, True), (True, True)):
+            result = result_format(model_type, has_tag=has_tag, has_label=has_label, keep_tag=True)
+            value = [0.25, 0.75] if model_type == "multiclass" else 0.25
+            echoed = {name: cells for name, cells in texts.items() if getattr(result, f"has_{name[:-1]}")}
+            frame = pd.read_csv(io.StringIO(lines_of(result, [value], [1], 3, **echoed)))
+            assert frame[result.prediction_names[-1]].isna().tolist() == [True, False, True]
 
 
 def test_tags_are_quoted_where_they_need_it() -> None:

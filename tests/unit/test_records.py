@@ -33,7 +33,7 @@ NEW_COLUMNS = Columns(
 COLUMNS = as_in_01(NEW_COLUMNS)
 
 
-def parse(data: bytes, columns: Columns = COLUMNS, **text: str) -> ParsedBlock:
+def parse(data: bytes, columns: Columns = COLUMNS, **text: Any) -> ParsedBlock:
     return parse_block(Block(0, data), bind(columns, None, "x"), columns, TextFormat(**text))
 
 

@@ -1,12 +1,14 @@
 """A job without Spark: every split of a file scored as a task scores it, held against a reading line by line."""
 
+import bz2
 import csv
 import gzip
 import io
 import math
 import re
 import tracemalloc
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -138,34 +140,41 @@ def number_by_hand(text: str) -> float | None:
 
 
 def expect(record: bytes, offset: int) -> Expected:
-    content = record.removesuffix(b"\n").removesuffix(b"\r") if record.endswith(b"\n") else record.removesuffix(b"\r")
+    content = content_by_hand(record)
     if not content:
-        return Expected("", offset, "blank")
+        return Expected(",", offset, "blank")
     if len(content) > MAX_RECORD_BYTES:
-        return Expected("", offset, "too_long")
+        return Expected(",", offset, "too_long")
     try:
         values = split_by_hand(content.decode())
     except UnicodeDecodeError:
-        return Expected("", offset, "encoding")
+        return Expected(",", offset, "encoding")
     if values is None:
-        return Expected("", offset, "unbalanced_quote")
+        return Expected(",", offset, "unbalanced_quote")
     if len(values) != 4:
-        return Expected("", offset, "column_count")
+        return Expected(",", offset, "column_count")
     tag, a_text, b, c_text = values
+    cell = f'"{tag.replace(chr(34), chr(34) * 2)}"' if any(mark in tag for mark in ',"\r') else tag
     a, c = number_by_hand(a_text), number_by_hand(c_text)
     if a is None:
         reason = "invalid_value" if a_text.strip(" \t") else "missing_value"
-        return Expected("", offset, reason, "a", tag)
+        return Expected(f"{cell},", offset, reason, "a", tag)
     if a == FAILS:
-        return Expected("", offset, "model_error", "", tag)
+        return Expected(f"{cell},", offset, "model_error", "", tag)
     whole = c if c is not None and c == math.floor(c) and -(2**63) <= c <= 2**63 else math.nan
-    cell = f'"{tag.replace(chr(34), chr(34) * 2)}"' if any(mark in tag for mark in ',"\r') else tag
     return Expected(f"{cell},{formatted(score_of(a, b, whole))}", offset, tag=tag)
+
+
+def content_by_hand(record: bytes) -> bytes:
+    return record.removesuffix(b"\n").removesuffix(b"\r") if record.endswith(b"\n") else record.removesuffix(b"\r")
 
 
 def expect_all(content: bytes) -> list[Expected]:
     expected, offset = [], 0
-    for record in io.BytesIO(content):
+    records = list(io.BytesIO(content))
+    if records and not content_by_hand(records[-1]):
+        records.pop()
+    for record in records:
         expected.append(expect(record, offset))
         offset += len(record)
     return expected
@@ -230,6 +239,83 @@ def test_the_parts_of_any_split_size_hold_the_same_records(tmp_path: Path, split
     assert result_lines(parts) == [item.line for item in expect_all(CLEAN.partition(b"\n")[2])]
 
 
+# The body of a file, and the lines of its result: ``,`` is an invalid record without a tag.
+ENDS: list[tuple[bytes, list[str]]] = [
+    (b"r1,0,x,1\n", ["r1,2E0"]),
+    (b"r1,0,x,1", ["r1,2E0"]),
+    (b"r1,0,x,1\n\n", ["r1,2E0"]),
+    (b"r1,0,x,1\r\n\r\n", ["r1,2E0"]),
+    (b"r1,0,x,1\n\r\n", ["r1,2E0"]),
+    (b"r1,0,x,1\r\n\n", ["r1,2E0"]),
+    (b"r1,0,x,1\n\r", ["r1,2E0"]),
+    (b"r1,0,x,1\n\n\n", ["r1,2E0", ","]),
+    (b"r1,0,x,1\r\n\r\n\r\n", ["r1,2E0", ","]),
+    (b"\nr1,0,x,1\n\n\nr2,0,x,1\n\n", [",", "r1,2E0", ",", ",", "r2,2E0"]),
+    (b"r1,0,x,1\n \n", ["r1,2E0", ","]),
+    (b"r1,0,x,1\n\n,,,\n", ["r1,2E0", ",", ","]),
+    (b"r1,0,x,1\n\r\r\n", ["r1,2E0", ","]),
+    (b"\n", []),
+    (b"\r\n", []),
+    (b"\n\n", [","]),
+    (b"\r\n\n\r\n\n", [",", ",", ","]),
+]
+
+
+@pytest.mark.parametrize("has_header", [True, False])
+@pytest.mark.parametrize(("body", "lines"), ENDS)
+def test_an_empty_line_after_the_last_record_is_none_wherever_the_splits_are(
+    tmp_path: Path, body: bytes, lines: list[str], has_header: bool
+) -> None:
+    path = tmp_path / "x.csv"
+    content = b"id,a,b,c\n" + body if has_header else body
+    path.write_bytes(content)
+
+    for split_bytes in range(1, len(content) + 2):
+        parts = score_all(make_plan(path, tmp_path / str(split_bytes), split_bytes, has_header))
+        assert result_lines(parts) == lines
+        assert len(rejected_rows(parts)) == lines.count(",")
+
+
+@pytest.mark.parametrize(("body", "lines"), ENDS)
+@pytest.mark.parametrize(("ending", "compress"), [(".gz", gzip.compress), (".bz2", bz2.compress)])
+def test_an_empty_line_after_the_last_record_is_none_in_a_compressed_file(
+    tmp_path: Path, body: bytes, lines: list[str], ending: str, compress: Callable[[bytes], bytes]
+) -> None:
+    path = tmp_path / f"x.csv{ending}"
+    path.write_bytes(compress(b"\xef\xbb\xbfid,a,b,c\n" + body))
+
+    assert result_lines(score_all(make_plan(path, tmp_path / "out", 1, has_header=True))) == lines
+
+
+@pytest.mark.parametrize("split_bytes", [1, 2, 9, 10, 100])
+def test_in_amazons_layout_the_empty_last_line_is_a_record_and_its_line_blank(tmp_path: Path, split_bytes: int) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(b"r1,0,x,1\n\n")
+
+    parts = score_all(make_plan(path, tmp_path / "out", split_bytes, has_header=False, layout="amazon"))
+
+    assert "".join(read_gzip(part.file.uri) for part in parts) == "tag,score\nr1,2E0\n\n"
+
+
+@pytest.mark.parametrize("split_bytes", [1, 2, 3, 4, 5, 6, 7, 100])
+def test_where_lines_have_one_column_the_empty_last_line_is_a_record(tmp_path: Path, split_bytes: int) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(b"a\n5\n\n")
+    plan = make_plan(path, tmp_path / "out", split_bytes, has_header=True)
+    columns = Columns((Column("a", "double", required=True),), None, None, None, has_header=True)
+    plan = replace(
+        plan,
+        spec=replace(plan.spec, columns=columns),
+        inputs=with_headers(plan.inputs, {plan.inputs[0].source.uri: ("a",)}),
+    )
+    model = Predictor("regression", (), None, lambda frame: np.asarray(frame)[:, 0])
+
+    parts = [score_split(split, plan.inputs[0], plan.spec, model) for split in plan.splits]
+
+    assert [line for part in parts for line in read_gzip(part.file.uri).split("\n")[1:-1]] == ["5E0", '""']
+    assert [row["reason"] for row in rejected_rows(parts)] == ["blank"]
+
+
 def test_the_same_split_gives_the_same_bytes_twice(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_bytes(CLEAN)
@@ -288,7 +374,7 @@ def test_an_input_that_changed_after_planning_fails_by_name(tmp_path: Path) -> N
 
 def test_more_invalid_records_than_allowed_stop_the_split(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
-    path.write_bytes(b"\n" * 11)
+    path.write_bytes(b"\n" * 12)  # of which the last is no record
 
     with pytest.raises(TooManyInvalidRecordsError, match="at most 10 invalid records"):
         score_all(make_plan(path, tmp_path / "out", 100, has_header=False, max_invalid_records=10))
