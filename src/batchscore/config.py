@@ -26,6 +26,7 @@ from batchscore.config_values import (
     as_tuple,
     canonical_encoding,
     checked_id,
+    column_name,
     endpoint_url,
     input_uri,
     model_uri,
@@ -85,6 +86,8 @@ class JobConfig(_Section):
     ]
     exclude: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = ()
     schema_uri: Annotated[str, AfterValidator(locations.canonical_uri)] | None = Field(None, alias="schema")
+    row_id: Annotated[str, BeforeValidator(as_text), AfterValidator(column_name)] | None = None
+    target: Annotated[str, BeforeValidator(as_text), AfterValidator(column_name)] | None = None
     has_header: bool | None = None
     delimiter: Annotated[str, AfterValidator(one_delimiter)] = ","
     encoding: Annotated[str, AfterValidator(canonical_encoding)] = "utf-8"

@@ -43,6 +43,13 @@ def as_texts(value: object) -> object:
     return tuple(as_text(item) for item in values)
 
 
+def column_name(value: str) -> str:
+    """Return the name of a column as it is."""
+    if not value:
+        raise ValueError("expected the name of a column, or no value where there is none")
+    return value
+
+
 def canonical_encoding(name: str) -> str:
     """Return Python's name of an encoding that extends ASCII byte by byte."""
     try:

@@ -28,6 +28,7 @@ from batchscore.plan import (
 from batchscore.predictions import COLUMN_NAMES
 from batchscore.predictor import Predictor, load_predictor
 from batchscore.process_state import forget_code_at_end
+from batchscore.roles import Roles
 from batchscore.schema import resolve_columns
 
 log = logging.getLogger(__name__)
@@ -84,7 +85,8 @@ def plan_without_headers(config: JobConfig, model: LoadedModel) -> Plan:
     sources, skipped = choose_inputs(config)
     check_inputs(sources)
     schema, schema_digest = find_schema(config)
-    columns = resolve_columns(version.pinned_uri, version.signature, schema, config.has_header)
+    keys = Roles(config.row_id, config.target)
+    columns = resolve_columns(version.pinned_uri, version.signature, schema, config.has_header, keys)
     columns = fitting_array(columns, version.tensor_dtype)
     columns = with_missing_rules(
         columns, config.missing, model.predictor.facts, version.signature is not None, version.tensor_dtype

@@ -164,7 +164,10 @@ def _labels(
 def _texts_at(
     arrays: Mapping[int, pa.Array], position: int | None, lines: IntArray, record_count: int
 ) -> pa.StringArray | None:
-    return None if position is None else spread(arrays[position], lines, record_count)
+    if position is None:
+        return None
+    texts = arrays[position]
+    return spread(texts.dictionary_decode() if pa.types.is_dictionary(texts.type) else texts, lines, record_count)
 
 
 def _invalid_records(data: bytes, offset: int, starts: IntArray, faults: Sequence[Fault]) -> list[InvalidRecord]:

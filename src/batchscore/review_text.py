@@ -65,9 +65,14 @@ def _column_rows(spec: JobSpec) -> list[dict[str, Any]]:
         }
         for column in spec.columns.inputs
     ]
-    for name, role in ((spec.columns.row_id, "rowId"), (spec.columns.target, "target")):
+    place = "header" if spec.columns.has_header else "position"
+    for name, role, key in (
+        (spec.columns.row_id, "rowId", spec.config.row_id),
+        (spec.columns.target, "target", spec.config.target),
+    ):
         if name:
-            rows.append({"name": name, "type": role, "required": role == "rowId", "from": "schema", "found_by": place})
+            told_by = "configuration" if key else "schema"
+            rows.append({"name": name, "type": role, "required": role == "rowId", "from": told_by, "found_by": place})
     return rows
 
 

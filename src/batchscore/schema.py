@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from batchscore.attributes import AttributeType, named_twice, parse_attributes
 from batchscore.errors import InputError, ModelError
 from batchscore.missing_values import AS_PANDAS, MissingRule
-from batchscore.stored_json import is_text, read_json
+from batchscore.roles import NO_ROLES, Roles, roles_in_force
+from batchscore.stored_json import read_json
 
-AttributeType = Literal["BINARY", "CATEGORICAL", "NUMERIC", "TEXT"]
 ColumnType = Literal["double", "float", "long", "integer", "boolean", "string"]
 
-MAX_NAME_CHARACTERS = 64
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-ATTRIBUTE_TYPES = ("BINARY", "CATEGORICAL", "NUMERIC", "TEXT")
 
 _KEYS = {
-    "version",
-    "rowId",
-    "rowWeight",
-    "targetAttributeName",
-    "dataFormat",
-    "dataFileContainsHeader",
-    "attributes",
-    "excludedAttributeNames",
+    *("version", "rowId", "rowWeight", "targetAttributeName", "dataFormat", "dataFileContainsHeader"),
+    *("attributes", "excludedAttributeNames"),
 }
 # The spelling of the API documentation -> the one of the Developer Guide.
 _OLDER_KEYS = {
@@ -36,7 +28,6 @@ _OLDER_KEYS = {
     "targetFieldName": "targetAttributeName",
     "excludedVariableNames": "excludedAttributeNames",
 }
-_OLDER_ATTRIBUTE_KEYS = {"fieldName": "attributeName", "fieldType": "attributeType"}
 
 # Which types of a model's signature can be read from an attribute of a type.
 _COMPATIBLE: dict[AttributeType, set[ColumnType]] = {
@@ -128,7 +119,7 @@ def parse_schema(content: bytes, uri: str) -> Schema:
         if {older, key} <= raw.keys()
     ]
     faults += [f"key {key}: expected a known key" for key in fields if key not in _KEYS]
-    attributes, attribute_faults = _parse_attributes(fields.get("attributes"))
+    attributes, attribute_faults = parse_attributes(fields.get("attributes"))
     faults += attribute_faults
     names = {name for name, _ in attributes}
     for key in ("rowId", "rowWeight", "targetAttributeName"):
@@ -157,37 +148,10 @@ def parse_schema(content: bytes, uri: str) -> Schema:
     )
 
 
-def _parse_attributes(raw: Any) -> tuple[list[tuple[str, AttributeType]], list[str]]:
-    if not isinstance(raw, list) or not raw:
-        return [], ["attributes: expected a list of attributes"]
-    attributes: list[tuple[str, AttributeType]] = []
-    faults = []
-    for number, item in enumerate(raw, 1):
-        if not isinstance(item, dict):
-            faults.append(f"attribute {number}: expected an object with attributeName and attributeType")
-            continue
-        fields = {_OLDER_ATTRIBUTE_KEYS.get(key, key): value for key, value in item.items()}
-        name, kind = fields.get("attributeName"), str(fields.get("attributeType")).upper()
-        if not is_text(name) or not name:
-            faults.append(f"attribute {number}: expected an attributeName")
-        elif len(name) > MAX_NAME_CHARACTERS:
-            faults.append(f"attribute {number}: expected a name of at most {MAX_NAME_CHARACTERS} characters")
-        elif kind not in ATTRIBUTE_TYPES:
-            faults.append(f"attribute {name}: expected a type of {', '.join(ATTRIBUTE_TYPES)}, got {kind}")
-        else:
-            attributes.append((name, kind))  # type: ignore[arg-type] # checked against ATTRIBUTE_TYPES above
-    faults += [f"attribute {name}: expected once, got twice" for name in _duplicates(name for name, _ in attributes)]
-    return attributes, faults
-
-
 def _attribute_reference_faults(key: str, name: Any, names: set[str]) -> list[str]:
     if name in (None, "") or (isinstance(name, str) and name in names):
         return []
     return [f"{key}: expected the name of an attribute, got {name if isinstance(name, str) else 'something else'}"]
-
-
-def _duplicates(names: Iterable[str]) -> list[str]:
-    return [name for name, count in Counter(names).items() if count > 1]
 
 
 def resolve_columns(
@@ -195,17 +159,21 @@ def resolve_columns(
     signature: Sequence[Column] | int | None,
     schema: Schema | None,
     has_header: bool | None,
+    keys: Roles = NO_ROLES,
 ) -> Columns:
     """Return the columns of a job from the model's signature and the schema file, if there is one.
 
     ``signature`` is the named inputs, or only their number where they have no names, or None without a signature.
-    ``has_header`` is the configuration's word, which goes before the schema's. Raises ModelError or InputError with
-    every difference at once.
+    ``has_header`` and ``keys`` are the configuration's word; the former goes before the schema's. Raises ConfigError,
+    ModelError or InputError with every difference at once.
     """
     header = has_header if has_header is not None else schema.has_header if schema else True
+    named = [column.name for column in signature] if isinstance(signature, Sequence) else []
+    told = Roles(schema.row_id, schema.target) if schema else NO_ROLES
+    roles = roles_in_force(keys, told, named, None if header else schema.names if schema else named)
     if schema is None:
-        return _columns_without_schema(model_uri, signature, header)
-    special = {schema.row_id, schema.row_weight, schema.target} | schema.excluded
+        return _columns_without_schema(model_uri, signature, roles, header)
+    special = {roles.row_id, schema.row_weight, roles.target} | schema.excluded
     features = [(name, kind) for name, kind in schema.attributes if name not in special]
     if signature is None:
         inputs = tuple(Column(name, _TYPE_OF_ATTRIBUTE[kind], binary_words=kind == "BINARY") for name, kind in features)
@@ -219,10 +187,12 @@ def resolve_columns(
     else:
         inputs = _typed_inputs(model_uri, signature, schema)
     numeric = frozenset(name for name, kind in schema.attributes if kind == "NUMERIC")
-    return Columns(inputs, schema.row_id, schema.target, schema.names, header, numeric_names=numeric)
+    return Columns(inputs, roles.row_id, roles.target, schema.names, header, numeric_names=numeric)
 
 
-def _columns_without_schema(model_uri: str, signature: Sequence[Column] | int | None, header: bool) -> Columns:
+def _columns_without_schema(
+    model_uri: str, signature: Sequence[Column] | int | None, roles: Roles, header: bool
+) -> Columns:
     if signature is None:
         raise ModelError(
             f"model {model_uri}: expected a signature or a schema file, got neither; add a signature with "
@@ -230,9 +200,9 @@ def _columns_without_schema(model_uri: str, signature: Sequence[Column] | int | 
         )
     if isinstance(signature, int):
         inputs = tuple(Column(f"column {number}", "double") for number in range(1, signature + 1))
-        return Columns(inputs, None, None, None, header, by_position=True)
+        return Columns(inputs, roles.row_id, roles.target, None, header, by_position=True)
     names = None if header else tuple(column.name for column in signature)
-    return Columns(tuple(signature), None, None, names, header)
+    return Columns(tuple(signature), roles.row_id, roles.target, names, header)
 
 
 def _typed_inputs(model_uri: str, signature: Sequence[Column], schema: Schema) -> tuple[Column, ...]:
@@ -261,32 +231,39 @@ def bind(columns: Columns, header: Sequence[str] | None, uri: str) -> Binding:
 
     ``header`` is the file's header record, None for a file without one. Raises InputError with every difference.
     """
+    named = [column.name for column in columns.inputs]
     if header is None:
-        return _bind_names(columns, columns.names or tuple(column.name for column in columns.inputs), uri)
-    duplicates = _duplicates(header)
+        return _bind_names(columns, named, columns.names or named, uri)
+    duplicates = named_twice(header)
     if duplicates:
         # A name that the job does not know could be a value, of a file without a header.
-        known = {column.name for column in columns.inputs} | {columns.row_id, columns.target}
+        known = {*named, columns.row_id, columns.target}
         shown = [name if name in known else f"column {header.index(name) + 1}" for name in duplicates]
         raise InputError(f"header of {uri}: expected each column once, got twice: {', '.join(shown)}")
     if columns.by_position:
         if all(_NUMBER.fullmatch(name.strip()) for name in header):
             raise InputError(f"header of {uri}: expected names, got numbers; has_header: false reads them as a record")
-        if len(header) != len(columns.inputs):
-            raise InputError(f"header of {uri}: expected {len(columns.inputs)} columns, got {len(header)}")
-        return Binding(len(header), tuple(range(len(header))), None, None)
-    return _bind_names(columns, header, uri)
+        named = _in_order(columns, header, uri)
+    return _bind_names(columns, named, header, uri)
 
 
-def _bind_names(columns: Columns, names: Sequence[str], uri: str) -> Binding:
+def _in_order(columns: Columns, header: Sequence[str], uri: str) -> list[str]:
+    """Return the names of the columns that inputs without names take; raises InputError if they are too many or few."""
+    named = [name for name in header if name not in {columns.row_id, columns.target}]
+    if len(named) != len(columns.inputs) and (columns.row_id is None or columns.row_id in header):
+        beside = " beside row_id and target" if columns.row_id or columns.target else ""
+        raise InputError(f"header of {uri}: expected {len(columns.inputs)} columns{beside}, got {len(named)}")
+    return named
+
+
+def _bind_names(columns: Columns, inputs: Sequence[str], names: Sequence[str], uri: str) -> Binding:
     places = {name: place for place, name in enumerate(names)}
-    wanted = [column.name for column in columns.inputs] + ([columns.row_id] if columns.row_id else [])
-    missing = [name for name in wanted if name not in places]
+    missing = [name for name in dict.fromkeys([*inputs, columns.row_id]) if name is not None and name not in places]
     if missing:
         raise InputError(f"header of {uri}: expected columns that are not there: {', '.join(missing)}")
     return Binding(
         column_count=len(names),
-        positions=tuple(places[column.name] for column in columns.inputs),
+        positions=tuple(places[name] for name in inputs),
         row_id_position=places[columns.row_id] if columns.row_id else None,
         target_position=places.get(columns.target) if columns.target else None,
     )

@@ -31,7 +31,8 @@ def read_csv_lines(
     """Parse clean lines; return arrays by column position, the lines read, and those with a wrong column count."""
     types = {position: _arrow_type(column) for position, column in zip(binding.positions, columns.inputs, strict=True)}
     for position in (binding.row_id_position, binding.target_position):
-        if position is not None:
+        # A rowId that the model takes too is read once, as text: for a number the way of those that are not plain.
+        if position is not None and not _is_text(types.get(position, pa.null())):
             types[position] = pa.string()
     if len(lines) == 0:
         return {position: pa.array([], kind) for position, kind in types.items()}, lines, set()

@@ -28,6 +28,14 @@ def test_model_input_and_output_are_all_that_is_needed() -> None:
     assert config.split_bytes == 64 * 1024 * 1024
 
 
+def test_row_id_and_target_are_texts() -> None:
+    config = config_of("row_id=007", "target=no")
+    assert (config.row_id, config.target) == ("007", "no")
+    assert (config_of().row_id, config_of("target=").target) == (None, None)
+    with pytest.raises(ConfigError, match="key row_id: expected the name of a column"):
+        load_config(f"{MINIMAL[:-1]}, row_id: ''}}")
+
+
 def test_every_fault_is_told_at_once_with_the_nearest_known_key() -> None:
     with pytest.raises(ConfigError) as caught:
         load_config("{modle: x, output: s3://b, thresold: 1, s3: {regoin: x}, layout: rows, threshold: 2}")

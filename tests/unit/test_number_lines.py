@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,14 @@ def test_numbers_come_in_the_models_order_and_texts_beside_them(delimiter: str, 
     assert read_lines is not None
     assert read_lines.numbers.tolist() == [[2.5, 1.0], [400.0, -3.0]]
     assert {place: texts.to_pylist() for place, texts in read_lines.texts.items()} == {1: ["a", "ée"], 4: ["yes", ""]}
+
+
+def test_a_row_id_that_the_model_takes_is_a_number_and_a_text() -> None:
+    columns = replace(COLUMNS, row_id="y", inputs=(Column("y", "double"), Column("x", "double")))
+    read_lines = read(b"1,a,note,2.50,yes\n-3,b,note, 4e2 ,\n", columns)
+    assert read_lines is not None
+    assert read_lines.numbers.tolist() == [[2.5, 1.0], [400.0, -3.0]]
+    assert read_lines.texts[3].to_pylist() == ["2.50", " 4e2 "]
 
 
 @pytest.mark.parametrize(

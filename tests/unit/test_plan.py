@@ -209,6 +209,8 @@ def test_an_input_listed_twice_is_refused() -> None:
         ({"precision": "full"}, True),
         ({"split_bytes": 99}, True),
         ({"invalid_records": "keep_tag"}, True),
+        ({"row_id": "id"}, True),
+        ({"target": "y"}, True),
         ({"max_invalid_records": 5}, False),
         ({"batch_timeout_seconds": 5}, False),
         ({"spark": {"spark.x": "1"}}, False),

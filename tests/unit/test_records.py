@@ -80,6 +80,16 @@ def test_what_becomes_of_a_record_does_not_depend_on_its_neighbours(
     assert together == alone
 
 
+@given(DATA, st.sampled_from(["d", "s", "l", "i", "f", "b"]))
+def test_a_row_id_that_the_model_takes_is_read_both_ways(data: bytes, name: str) -> None:
+    both = replace(COLUMNS, row_id=name)
+    together, apart = outcome(parse(data, both)), outcome(parse(data))
+    assert [found for _, found in together] == [found for _, found in apart]
+    echoed = parse(data, replace(both, inputs=())).tags
+    assert echoed is not None
+    assert [tag for tag, _ in together] == echoed.to_pylist()
+
+
 @given(DATA)
 def test_quotes_and_columns_are_those_of_the_reference_parser(data: bytes) -> None:
     parsed = parse(data)

@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from batchscore.errors import InputError, ModelError
+from batchscore.errors import ConfigError, InputError, ModelError
+from batchscore.roles import Roles
 from batchscore.schema import Binding, Column, Schema, bind, extra_columns, parse_schema, resolve_columns
 
 SCHEMA: dict[str, Any] = {
@@ -180,3 +181,106 @@ def test_a_model_without_names_takes_columns_in_order_but_no_numbers_for_a_heade
         bind(columns, ["x", "y", "z"], "f")
     with pytest.raises(InputError, match="expected names, got numbers; has_header: false"):
         bind(columns, ["1", "2.5"], "f")
+
+
+SIGNATURE = (Column("a", "double"), Column("b", "string"))
+
+
+def test_the_configuration_names_row_id_and_target_without_a_schema_file() -> None:
+    columns = resolve_columns("m", SIGNATURE, None, None, Roles("id", "y"))
+    assert (columns.row_id, columns.target, columns.inputs) == ("id", "y", SIGNATURE)
+    assert bind(columns, ["y", "b", "id", "a"], "f") == Binding(4, (3, 1), 2, 0)
+    assert bind(columns, ["b", "id", "a"], "f") == Binding(3, (2, 0), 1, None)
+    assert extra_columns(columns, ["y", "b", "id", "a", "more"]) == ["more"]
+    with pytest.raises(InputError, match="header of f: expected columns that are not there: id"):
+        bind(columns, ["y", "b", "a"], "f")
+
+
+def test_a_row_id_may_be_an_input_of_the_model_and_a_target_may_not() -> None:
+    columns = resolve_columns("m", SIGNATURE, None, None, Roles("b", None))
+    assert bind(columns, ["a", "b"], "f") == Binding(2, (0, 1), 1, None)
+    with pytest.raises(InputError, match=r"expected columns that are not there: b$"):
+        bind(columns, ["a"], "f")
+    for schema in (None, parse(rowId=None, targetAttributeName=None, attributes=ATTRIBUTES)):
+        with pytest.raises(
+            ConfigError, match="key target: expected a column that the model does not take, got its input b"
+        ):
+            resolve_columns("m", SIGNATURE, schema, None, Roles(None, "b"))
+
+
+ATTRIBUTES = [{"attributeName": name, "attributeType": "CATEGORICAL"} for name in ("a", "b", "old", "id", "y")]
+
+
+def test_keys_and_schema_file_may_say_the_same_or_one_of_them_alone() -> None:
+    both = resolve_columns("m", None, parse(), None, Roles("id", "y"))
+    assert both == resolve_columns("m", None, parse(), None)
+    silent = parse(rowId=None, targetAttributeName=None)
+    assert resolve_columns("m", None, silent, None, Roles("id", "y")) == both
+    assert resolve_columns("m", None, parse(rowId=None), None, Roles("id")) == both
+
+
+def test_keys_that_differ_from_the_schema_file_are_told_with_both_names() -> None:
+    with pytest.raises(ConfigError) as caught:
+        resolve_columns("m", None, parse(), None, Roles("age", "note"))
+    assert caught.value.exit_code == 2
+    assert "key row_id: expected id, the rowId of the schema file, got age" in str(caught.value)
+    assert "key target: expected y, the targetAttributeName of the schema file, got note" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("schema", "keys", "name"),
+    [
+        (None, Roles("y", "y"), "y"),
+        ({"rowId": None}, Roles("y"), "y"),
+        ({"targetAttributeName": None}, Roles(None, "id"), "id"),
+    ],
+)
+def test_one_column_is_not_row_id_and_target(schema: dict[str, Any] | None, keys: Roles, name: str) -> None:
+    with pytest.raises(ConfigError, match=f"keys row_id and target: expected two columns, got {name} for both"):
+        resolve_columns("m", (Column("note", "string"),), None if schema is None else parse(**schema), None, keys)
+
+
+def test_a_row_id_may_be_excluded_or_weigh_and_is_no_input_of_a_model_without_a_signature() -> None:
+    schema = parse(rowId=None, rowWeight="age")
+    for name, inputs in (
+        ("old", ["id", "member", "note"]),
+        ("age", ["id", "member", "note"]),
+        ("note", ["id", "member"]),
+    ):
+        columns = resolve_columns("m", None, schema, None, Roles(name))
+        assert (columns.row_id, [column.name for column in columns.inputs]) == (name, inputs)
+
+
+def test_a_row_id_of_the_schema_file_is_no_input_though_the_key_says_the_same() -> None:
+    with pytest.raises(InputError, match="input id: expected a model input, got the rowId"):
+        resolve_columns("m", (Column("id", "string"),), parse(), None, Roles("id"))
+    columns = resolve_columns("m", (Column("id", "string"),), parse(rowId=None), None, Roles("id"))
+    assert bind(columns, ["id"], "f") == Binding(1, (0,), 0, None)
+
+
+@pytest.mark.parametrize("signature", [SIGNATURE, 2])
+@pytest.mark.parametrize(("keys", "key"), [(Roles("id"), "row_id"), (Roles(None, "y"), "target")])
+def test_without_a_header_a_schema_file_has_to_name_the_column(
+    signature: tuple[Column, ...] | int, keys: Roles, key: str
+) -> None:
+    with pytest.raises(ConfigError, match=rf"key {key}: .* without a header.*; name all columns in a schema file"):
+        resolve_columns("m", signature, None, False, keys)
+    schema = parse(rowId=None, targetAttributeName=None, attributes=ATTRIBUTES, dataFileContainsHeader=False)
+    columns = resolve_columns("m", SIGNATURE, schema, None, keys)
+    places = (3, None) if key == "row_id" else (None, 4)
+    assert bind(columns, None, "f") == Binding(5, (0, 1), *places)
+
+
+def test_without_a_header_the_row_id_may_be_one_of_the_inputs() -> None:
+    columns = resolve_columns("m", SIGNATURE, None, False, Roles("b"))
+    assert bind(columns, None, "f") == Binding(2, (0, 1), 1, None)
+
+
+def test_inputs_without_names_are_the_columns_beside_row_id_and_target_in_order() -> None:
+    columns = resolve_columns("m", 2, None, None, Roles("id", "y"))
+    assert bind(columns, ["p", "id", "y", "q"], "f") == Binding(4, (0, 3), 1, 2)
+    assert bind(columns, ["id", "p", "q"], "f") == Binding(3, (1, 2), 0, None)
+    with pytest.raises(InputError, match="header of f: expected 2 columns beside row_id and target, got 3"):
+        bind(columns, ["p", "id", "y", "q", "r"], "f")
+    with pytest.raises(InputError, match="header of f: expected columns that are not there: id"):
+        bind(columns, ["p", "y", "q", "r"], "f")
