@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -37,6 +36,7 @@ from batchscore.config_values import (
 )
 from batchscore.config_yaml import MAX_KEY_CHARACTERS, read_argument, read_yaml, section_of, types_of_keys
 from batchscore.errors import ConfigError
+from batchscore.foreign_keys import hint_for
 from batchscore.missing_values import PANDAS, InvalidValues, MissingSettings, MissingValues
 
 ModelType = Literal["binary", "multiclass", "regression"]
@@ -255,10 +255,7 @@ def _faults_of(error: ValidationError, *section: str) -> list[str]:
     for fault in error.errors(include_url=False, include_input=True):
         key = ".".join([*section, *(str(part) for part in fault["loc"])])[:MAX_KEY_CHARACTERS]
         if fault["type"] == "extra_forbidden":
-            swapped = [known for known in known_keys() if sorted(known) == sorted(key)]  # modle is model, not mode
-            near = swapped or difflib.get_close_matches(key, known_keys(), n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            faults.append(f"key {key}: expected a known key{hint}")
+            faults.append(f"key {key}: expected a known key{hint_for(key, known_keys())}")
         elif fault["type"] == "missing":
             faults.append(f"key {key}: expected a value, got none")
         else:

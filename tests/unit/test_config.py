@@ -53,6 +53,25 @@ def test_every_fault_is_told_at_once_with_the_nearest_known_key() -> None:
 
 
 @pytest.mark.parametrize(
+    ("key", "meant"),
+    [
+        *(("na_values", "null_values"), ("nullValue", "null_values"), ("sep", "delimiter"), ("header", "has_header")),
+        *(("index_col", "row_id"), ("id_column", "row_id"), ("idColumn", "row_id"), ("rowId", "row_id")),
+        *(("label", "target"), ("target_column", "target"), ("targetAttributeName", "target"), ("model_uri", "model")),
+        *(("region", "s3.region"), ("endpoint_url", "s3.endpoint"), ("s3.endpoint_url", "s3.endpoint")),
+        *(("row-id", "row_id"), ("taget", "target"), ("input_path", "input"), ("chunksize", "split_bytes")),
+    ],
+)
+def test_a_key_of_another_program_is_told_by_our_name(key: str, meant: str) -> None:
+    assert faults_of(f"{key}=x") == f"key {key}: expected a known key; did you mean {meant}?"
+
+
+@pytest.mark.parametrize("key", ["usecols", "columns", "feature_names", "dtype", "inferSchema", "compression"])
+def test_a_key_of_another_program_that_is_not_needed_is_told_why(key: str) -> None:
+    assert faults_of(f"{key}=x").startswith(f"key {key}: expected a known key; no key is needed: the ")
+
+
+@pytest.mark.parametrize(
     "text",
     [
         *("redact: 2024-13-45", "redact: 0x_", "redact: 0b_", "name: !!bool x", "name: !!int x", "name: !!float ''"),

@@ -1,0 +1,54 @@
+"""What to say of an unknown key: the one that was meant, by its name elsewhere or its spelling (pure)."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+# Our key, and what pandas, Spark, MLflow, boto3 and Amazon's schema files call it. Case and underscores do not matter.
+_CALLED = {
+    "delimiter": ("sep", "separator", "field_delimiter"),
+    "row_id": ("index_col", "id_column", "id_col", "key_column", "record_annotation_field_name"),
+    "target": ("label", "label_column", "label_col", "target_column", "target_col", "target_attribute_name"),
+    "null_values": ("na_values", "null_value", "missing_values"),
+    "has_header": ("header", "data_file_contains_header"),
+    "encoding": ("charset",),
+    "model": ("model_uri", "model_name"),
+    "tracking_uri": ("mlflow_tracking_uri",),
+    "registry_uri": ("mlflow_registry_uri",),
+    "input": ("input_path", "input_uri", "input_data", "path"),
+    "output": ("output_path", "output_dir", "destination"),
+    "id": ("job_id", "batch_id", "batch_prediction_id"),
+    "threshold": ("cutoff", "score_threshold", "decision_threshold"),
+    "positive_label": ("pos_label", "positive_class"),
+    "invalid_records": ("on_bad_lines", "bad_records"),
+    "split_bytes": ("chunksize", "batch_size", "blocksize"),
+    "s3.region": ("region", "region_name", "aws_region"),
+    "s3.endpoint": ("endpoint", "endpoint_url", "aws_endpoint_url"),
+}
+_COLUMNS = "the model's signature names the columns that are read"
+_TYPES = "the model's signature has the columns' types"
+_NEEDLESS = {
+    _COLUMNS: ("usecols", "columns", "features", "feature_columns", "feature_names", "excluded_attribute_names"),
+    _TYPES: ("dtype", "dtypes", "infer_schema"),
+    "the ending of an input's name tells its compression": ("compression",),
+}
+
+
+def _plain(key: str) -> str:
+    return key.lower().replace("_", "").replace("-", "")
+
+
+_MEANT = {_plain(name): key for key, names in _CALLED.items() for name in names}
+_REASONS = {_plain(name): reason for reason, names in _NEEDLESS.items() for name in names}
+
+
+def hint_for(key: str, known_keys: Sequence[str]) -> str:
+    """Return how the message of an unknown key goes on; nothing where none of the known ones is near."""
+    reason = _REASONS.get(_plain(key))
+    if reason:
+        return f"; no key is needed: {reason}"
+    swapped = [known for known in known_keys if sorted(known) == sorted(key)]  # modle is model, not mode
+    foreign = [_MEANT[_plain(key)]] if _plain(key) in _MEANT else []
+    near = foreign or swapped or difflib.get_close_matches(key, known_keys, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
