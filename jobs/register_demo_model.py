@@ -4,7 +4,6 @@ The data is made up in the manner of a bank's telephone campaign: will the custo
 """
 
 import argparse
-import json
 import logging
 import os
 import warnings
@@ -57,21 +56,12 @@ def make_customers(count: int, seed: int) -> tuple[pd.DataFrame, np.ndarray[Any,
 
 
 def write_inputs(folder: Path, count: int) -> None:
-    """Write two files of customers and their schema."""
+    """Write two files of customers."""
     folder.mkdir(parents=True, exist_ok=True)
     customers, _ = make_customers(count, seed=2)
     half = count // 2
     customers[:half].to_csv(folder / "customers-1.csv", index=False)
     customers[half:].to_csv(folder / "customers-2.csv", index=False)
-    types = {"customerId": "CATEGORICAL"} | dict.fromkeys(NUMBERS, "NUMERIC") | dict.fromkeys(TEXTS, "CATEGORICAL")
-    schema = {
-        "version": "1.0",
-        "rowId": "customerId",
-        "dataFormat": "CSV",
-        "dataFileContainsHeader": True,
-        "attributes": [{"attributeName": name, "attributeType": types[name]} for name in customers.columns],
-    }
-    (folder / ".schema").write_text(json.dumps(schema, indent=1))
 
 
 def register_model(folder: Path) -> str:

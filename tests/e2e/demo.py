@@ -30,6 +30,7 @@ def settings(folder: Path, output: str, **others: str) -> list[str]:
         "tracking_uri": f"sqlite:///{folder}/mlflow.db",
         "input": f"{folder}/input/",
         "output": f"{folder}/{output}",
+        "row_id": "customerId",
         "spark.ui.enabled": "false",
     }
     return [f"{key}={value}" for key, value in (keys | others).items()]

@@ -28,6 +28,19 @@ def test_model_input_and_output_are_all_that_is_needed() -> None:
     assert config.split_bytes == 64 * 1024 * 1024
 
 
+@pytest.mark.parametrize(
+    ("asked", "layout", "in_force"),
+    [
+        *(("auto", "parts", "keep_tag"), ("auto", "amazon", "blank"), ("blank", "parts", "blank")),
+        *(("blank", "amazon", "blank"), ("keep_tag", "parts", "keep_tag"), ("keep_tag", "amazon", "keep_tag")),
+    ],
+)
+def test_auto_keeps_invalid_records_in_parts_and_blanks_them_in_amazons_layout(
+    asked: str, layout: str, in_force: str
+) -> None:
+    assert config_of(f"invalid_records={asked}", f"layout={layout}").invalid_records_in_force == in_force
+
+
 def test_row_id_and_target_are_texts() -> None:
     config = config_of("row_id=007", "target=no")
     assert (config.row_id, config.target) == ("007", "no")
