@@ -1,4 +1,4 @@
-"""What of a file is missing, and what becomes of it: the rule of each column (pure). See docs/adr/0018."""
+"""What of a file is missing, and what becomes of it: the rule of each column (pure). See docs/adr/0020."""
 
 from __future__ import annotations
 
