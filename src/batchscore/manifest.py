@@ -10,7 +10,8 @@ from itertools import chain, groupby
 from typing import Any, TypeVar
 
 from batchscore.errors import InputError
-from batchscore.plan import InputFile, JobSpec, Plan, Split
+from batchscore.manifest_entries import input_format_entry, missing_entry, model_entry
+from batchscore.plan import InputFile, Plan, Split
 from batchscore.stored_json import read_json, typed
 
 Kind = TypeVar("Kind")
@@ -154,12 +155,12 @@ def extended_manifest(
         "format_version": FORMAT_VERSION,
         "id": spec.id,
         "commit_id": commit_id,
-        "model": _model_entry(spec),
+        "model": model_entry(spec),
         "threshold": spec.threshold if spec.model_type == "binary" else None,
         "schema_sha256": spec.parameters["schema"],
         "parameters": spec.parameters,
-        "input_format": _input_format_entry(spec),
-        "missing": _missing_entry(spec),
+        "input_format": input_format_entry(spec),
+        "missing": missing_entry(spec),
         **{key: getattr(spec.config, key) for key in _TOLD_KEYS},
         "invalid_records": spec.config.invalid_records_in_force,
         "columns": list(spec.result_format.header),
@@ -189,52 +190,6 @@ def named_files(plan: Plan, parts: Sequence[PartFile], joined: Mapping[int, Writ
             yield part.file
         if part.rejected:
             yield part.rejected
-
-
-def _model_entry(spec: JobSpec) -> dict[str, Any]:
-    model = spec.model
-    return {
-        "name": model.name,
-        "version": model.version,
-        "alias": model.alias,
-        "asked_uri": model.asked_uri,
-        "pinned_uri": model.pinned_uri,
-        "model_id": model.model_id,
-        "sha256": model.digest,
-        "type": spec.model_type,
-        "classes": list(spec.classes),
-        "positive_label": spec.positive_label,
-    }
-
-
-def _input_format_entry(spec: JobSpec) -> dict[str, Any]:
-    """Return how the records were read, so that they can be read again and held against the results."""
-    columns = spec.columns
-    names = None if columns.has_header else list(columns.names or (column.name for column in columns.inputs))
-    return {
-        "encoding": spec.config.encoding,
-        "delimiter": spec.config.delimiter,
-        "has_header": columns.has_header,
-        "names": names,
-        "row_id": columns.row_id,
-        "target": columns.target,
-        "numeric": sorted(columns.numeric_names & {columns.row_id, columns.target}),
-        "empty_last_line_is_record": spec.text_format.empty_last_line_is_record,
-    }
-
-
-def _missing_entry(spec: JobSpec) -> dict[str, Any]:
-    """Return what was missing in the inputs, and what became of it."""
-    config = spec.config
-    texts = {column.name: column.missing.text for column in spec.columns.inputs if column.type == "string"}
-    return {
-        "missing_values": config.missing_values,
-        "null_values": list(config.null_values),
-        "words_kept": spec.words_kept,
-        "missing_text": texts,
-        "invalid_values": config.invalid_values,
-        "xgboost_missing": spec.model.xgboost_missing,
-    }
 
 
 def _input_entry(

@@ -17,7 +17,7 @@ PURE = [
     *("outputs", "plan", "workload", "manifest", "commit_checks", "answers", "record"),
     *("joining", "receipts", "scoring", "model_input"),
     *("committed", "rejected", "pairing"),
-    *("attributes", "roles", "missing_values", "foreign_keys"),
+    *("attributes", "roles", "missing_values", "foreign_keys", "manifest_entries"),
     *("config_values", "config_yaml", "artifact_places", "model_files", "stored_json"),
     *("process_state", "spark_settings"),
 ]

@@ -1,0 +1,54 @@
+"""What an extended manifest says of a job as a whole: its model, how its inputs were read, what was missing (pure)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from batchscore.plan import JobSpec
+
+
+def model_entry(spec: JobSpec) -> dict[str, Any]:
+    """Return the model: what was asked for, and what it meant when the job was planned."""
+    model = spec.model
+    return {
+        "name": model.name,
+        "version": model.version,
+        "alias": model.alias,
+        "asked_uri": model.asked_uri,
+        "pinned_uri": model.pinned_uri,
+        "model_id": model.model_id,
+        "sha256": model.digest,
+        "type": spec.model_type,
+        "classes": list(spec.classes),
+        "positive_label": spec.positive_label,
+    }
+
+
+def input_format_entry(spec: JobSpec) -> dict[str, Any]:
+    """Return how the records were read, so that they can be read again and held against the results."""
+    columns = spec.columns
+    names = None if columns.has_header else list(columns.names or (column.name for column in columns.inputs))
+    return {
+        "encoding": spec.config.encoding,
+        "delimiter": spec.config.delimiter,
+        "has_header": columns.has_header,
+        "names": names,
+        "row_id": columns.row_id,
+        "target": columns.target,
+        "numeric": sorted(columns.numeric_names & {columns.row_id, columns.target}),
+        "empty_last_line_is_record": spec.text_format.empty_last_line_is_record,
+    }
+
+
+def missing_entry(spec: JobSpec) -> dict[str, Any]:
+    """Return what was missing in the inputs, and what became of it."""
+    config = spec.config
+    texts = {column.name: column.missing.text for column in spec.columns.inputs if column.type == "string"}
+    return {
+        "missing_values": config.missing_values,
+        "null_values": list(config.null_values),
+        "words_kept": spec.words_kept,
+        "missing_text": texts,
+        "invalid_values": config.invalid_values,
+        "xgboost_missing": spec.model.xgboost_missing,
+    }
