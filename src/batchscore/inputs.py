@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatchcase
 
 from batchscore import blocks, locations
@@ -12,13 +11,12 @@ from batchscore.config import JobConfig, S3Settings
 from batchscore.errors import BatchScoreError, InputError, ObjectMissingError
 from batchscore.lengths import is_too_long
 from batchscore.lines import TextFormat
-from batchscore.plan import InputFile, JobSpec
-from batchscore.schema import Schema, bind, parse_schema
+from batchscore.plan import InputFile
+from batchscore.schema import Schema, parse_schema
 from batchscore.scoring import input_blocks, take_header
 from batchscore.storage import StoredObject, storage_for
 
 _SCHEMA_ENDING = ".schema"
-_THREADS = 16
 _FAULTS_TOLD = 100
 
 
@@ -97,37 +95,6 @@ def read_header(source: InputFile, s3: S3Settings, text: TextFormat, has_header:
     """
     block = next(input_blocks(source, s3, 0, blocks.TAIL_BYTES), None)
     return take_header(block, source, text, has_header)[0] if block else None
-
-
-def check_headers(
-    inputs: Sequence[InputFile], spec: JobSpec
-) -> tuple[dict[str, tuple[str, ...]], list[BatchScoreError]]:
-    """Read the beginnings of inputs, many at a time, and hold each header against the columns of the job.
-
-    Returns the headers, none for a job without headers, and the faults.
-    """
-    headers: dict[str, tuple[str, ...]] = {}
-    distinct: dict[tuple[str, ...], tuple[str, ...]] = {}  # most inputs have the same one: held once
-    faults: list[BatchScoreError] = []
-    if not inputs:
-        return headers, faults
-
-    def check(source: InputFile) -> tuple[InputFile, list[str] | None, BatchScoreError | None]:
-        try:
-            header = read_header(source, spec.config.s3, spec.text_format, spec.columns.has_header)
-            if header is not None:
-                bind(spec.columns, header, source.source.uri)
-        except BatchScoreError as error:
-            return source, None, error
-        return source, header, None
-
-    with ThreadPoolExecutor(_THREADS, thread_name_prefix="headers") as pool:
-        for source, header, fault in pool.map(check, inputs):
-            if fault:
-                faults.append(fault)
-            elif header is not None:
-                headers[source.source.uri] = distinct.setdefault(tuple(header), tuple(header))
-    return headers, faults
 
 
 def raise_together(faults: Sequence[BatchScoreError]) -> None:

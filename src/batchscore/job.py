@@ -6,13 +6,13 @@ import io
 import logging
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from batchscore import record
-from batchscore.commit_checks import check_limits, checked_parts
+from batchscore.commit_checks import Tallies, check_limits, check_scored, checked_parts
 from batchscore.committed import read_sources
 from batchscore.config import JobConfig
 from batchscore.errors import (
@@ -22,6 +22,7 @@ from batchscore.errors import (
     describe_without_content,
 )
 from batchscore.joining import plan_joins
+from batchscore.lengths import check_lengths
 from batchscore.manifest import (
     Counts,
     PartFile,
@@ -38,8 +39,9 @@ from batchscore.new_inputs import bind_inputs, check_still_new
 from batchscore.output_check import check_create_only, put_record
 from batchscore.outputs import Outputs, new_id
 from batchscore.places import check_places
-from batchscore.plan import Plan
-from batchscore.planning import LoadedModel, load_model, make_plan, plan_without_headers, too_many_to_look_at
+from batchscore.plan import InputFile, Plan
+from batchscore.planning import LoadedModel, load_model, log_plan, make_plan
+from batchscore.preflight import preflight
 from batchscore.process import StopRequested, log_file, signals_as_errors, temporary_folder, written_down
 from batchscore.process_state import process_kept
 from batchscore.progress import progress_report
@@ -49,10 +51,12 @@ from batchscore.s3_client import begin_run
 from batchscore.scoring import StageClock
 from batchscore.session import BackgroundSpark
 from batchscore.storage import Storage, StoredObject, is_present, read_if_present, storage_for
-from batchscore.summary import software_versions, summary
+from batchscore.summary import software_versions, summary, telling_extra_columns
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+    from batchscore.first_look import Looked
 
 log = logging.getLogger(__name__)
 
@@ -94,10 +98,10 @@ class _Job:
             with self.clock("load_model"):
                 model = load_model(self.config, self.folder / "model")
             with self.clock("plan"):
-                plan = plan_without_headers(self.config, model) if finished else make_plan(self.config, model)
+                plan = make_plan(self.config, model)
             self._check_committed(plan)
-            if not finished and plan.inputs:
-                self._look_at_many(spark, plan)
+            if not finished:
+                plan = self._preflight(spark, plan, model)
             prediction, existed = self._create_record(plan, finished or check_create_only(self.config))
             if self._is_finished():
                 return self._report_again(plan, prediction)
@@ -134,15 +138,21 @@ class _Job:
                 others = scored.symmetric_difference(item.source for item in plan.inputs)
                 _check_same_parameters(plan, committed, others)
 
-    def _look_at_many(self, spark: BackgroundSpark, plan: Plan) -> None:
-        """Let Spark look at inputs that are too many for the driver, so that no fault shows when most are scored."""
-        session = self._session(spark)  # where it does not start, no record is written
-        if not too_many_to_look_at(plan):
-            return
-        from batchscore.tasks import look_at_inputs
+    def _preflight(self, spark: BackgroundSpark, plan: Plan, model: LoadedModel) -> Plan:
+        """Look at inputs and model before anything is written, so that no fault shows when most is scored."""
 
-        with self.clock("look_at_inputs"):
-            look_at_inputs(session, plan)
+        def look_by_tasks(inputs: Sequence[InputFile]) -> Looked:
+            from batchscore.tasks import look_at_inputs
+
+            return look_at_inputs(self._session(spark), plan.spec, inputs)
+
+        check_lengths(plan)
+        with self.clock("preflight"):
+            plan = preflight(plan, model.predictor, look_by_tasks, self._is_known)
+        if plan.inputs:
+            self._session(spark)  # where it does not start, no record is written
+        log_plan(plan)
+        return plan
 
     def _session(self, spark: BackgroundSpark) -> SparkSession:
         with self.clock("start_spark"):
@@ -190,10 +200,12 @@ class _Job:
         archive = pack_model(model.folder)
         with self.clock("score"), progress_report(plan) as report:
             parts = score(session, plan, archive, resuming, report)
-        counts = count(_telling_extra_columns(plan, checked_parts(plan, parts)))
+        tallies = Tallies(plan)
+        counts = count(tallies.adding(telling_extra_columns(plan, checked_parts(plan, parts))))
         if resuming:
             log.info("%d of %d parts were there already", counts.reused_part_count, len(parts))
         check_limits(plan.spec, counts)
+        check_scored(plan, parts, counts, tallies)
         return parts, counts
 
     def _join(self, spark: BackgroundSpark, plan: Plan, parts: Sequence[PartFile]) -> dict[int, WrittenFile]:
@@ -289,15 +301,6 @@ def commit_manifest(storage: Storage, uri: str, content: IO[bytes]) -> None:
 def _check_same_parameters(plan: Plan, bound: Mapping[str, str], other_inputs: Iterable[StoredObject]) -> None:
     named = sorted({source.uri for source in other_inputs})
     record.check_same_parameters(plan.spec.id, bound, plan.spec.parameters, named)
-
-
-def _telling_extra_columns(plan: Plan, parts: Iterable[PartFile]) -> Iterator[PartFile]:
-    """Pass parts on, and log the columns of their inputs that the job does not read."""
-    for part in parts:
-        if part.extra_columns:
-            uri = plan.inputs[plan.splits[part.split_index].input_index].source.uri
-            log.info("columns of %s that are not read: %s", uri, ", ".join(part.extra_columns))
-        yield part
 
 
 def _now() -> int:

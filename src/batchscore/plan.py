@@ -142,14 +142,27 @@ class JobSpec:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class SampledInput:
+    """An input, and the numbers among its first complete records of those in the job's sample."""
+
+    source: InputFile
+    numbers: tuple[int, ...]
+
+
 @dataclass(frozen=True)
 class Plan:
-    """A job, whole. ``skipped`` are the objects below the inputs that are not scored, with the reason."""
+    """A job, whole.
+
+    ``skipped`` are the objects below the inputs that are not scored, with the reason; ``sample`` tells where the
+    records are on which the model is tried.
+    """
 
     spec: JobSpec
     inputs: tuple[InputFile, ...]
     splits: Splits
     skipped: tuple[tuple[str, str], ...]
+    sample: tuple[SampledInput, ...] = ()
 
     @property
     def size_in_bytes(self) -> int:

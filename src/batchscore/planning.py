@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from batchscore.config import JobConfig
 from batchscore.errors import ModelError
 from batchscore.flavors import predictor_settings
-from batchscore.inputs import check_headers, find_schema, raise_together
-from batchscore.lengths import check_lengths
+from batchscore.inputs import find_schema
 from batchscore.model import ModelVersion, resolve_model, threshold_in_force
 from batchscore.model_input import fitting_array, with_missing_rules
 from batchscore.new_inputs import SCORED_BEFORE, choose_inputs
@@ -23,7 +22,6 @@ from batchscore.plan import (
     make_splits,
     naming_root,
     parameters_of,
-    with_headers,
 )
 from batchscore.predictions import COLUMN_NAMES
 from batchscore.predictor import Predictor, load_predictor
@@ -32,8 +30,6 @@ from batchscore.roles import Roles
 from batchscore.schema import resolve_columns
 
 log = logging.getLogger(__name__)
-
-_FEW_INPUTS = 256
 
 
 @dataclass(frozen=True)
@@ -57,29 +53,10 @@ def load_model(config: JobConfig, folder: Path) -> LoadedModel:
 
 
 def make_plan(config: JobConfig, model: LoadedModel) -> Plan:
-    """Return the plan of a job; raises ConfigError, InputError or ModelError.
+    """Return the plan as far as listings and schema tell: enough to tell whether a finished job is the same.
 
-    Its inputs can be read and fit the model, but for those of one split where all are too many for the driver.
+    Its inputs are not read: see preflight.py. Raises ConfigError, InputError or ModelError.
     """
-    plan = plan_without_headers(config, model)
-    check_lengths(plan)
-    several = [item for item in plan.inputs if item.split_count > 1]
-    looked_at = several if too_many_to_look_at(plan) else plan.inputs
-    headers, faults = check_headers(looked_at, plan.spec)
-    raise_together(faults)
-    needed = {item.source.uri: headers[item.source.uri] for item in several if item.source.uri in headers}
-    plan = replace(plan, inputs=with_headers(plan.inputs, needed))
-    _log_plan(plan)
-    return plan
-
-
-def too_many_to_look_at(plan: Plan) -> bool:
-    """Tell whether the inputs of one split are left to be looked at by Spark."""
-    return len(plan.inputs) > _FEW_INPUTS
-
-
-def plan_without_headers(config: JobConfig, model: LoadedModel) -> Plan:
-    """Return the plan as far as listings and schema tell: enough to tell whether a finished job is the same."""
     version = model.version
     _check_class_names(model)
     sources, skipped = choose_inputs(config)
@@ -117,7 +94,8 @@ def _check_class_names(model: LoadedModel) -> None:
         )
 
 
-def _log_plan(plan: Plan) -> None:
+def log_plan(plan: Plan) -> None:
+    """Log what a job is about to do."""
     log.info(
         "plan: %d inputs of %d bytes in %d splits, %d skipped",
         len(plan.inputs),

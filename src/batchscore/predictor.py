@@ -26,7 +26,11 @@ FloatArray = npt.NDArray[np.float64]
 
 _SUM_TOLERANCE = 1e-3
 _RANGE_TOLERANCE = 1e-9
-_SURELY_BROKEN = 100  # a model that raises on so many records, and on all, is at fault itself
+_DOUBTFUL = 3  # records on which a model raises, each alone, before it is in doubt whether it works at all
+
+
+def _no_doubt() -> None:
+    """Take it for granted that the model works here."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +39,10 @@ class Predictor:
 
     ``predict`` takes n records and returns float64 of shape (n,): P(label 1) or the value; or (n, classes) for
     multiclass. ``classes`` are the labels in the model's order, none for regression; ``positive_label`` is the one
-    that ``1`` stands for. ``categorical`` names the text columns that may come as pandas categoricals. ``refusals``
-    keeps what the model raises for any record that lacks certain columns, once that was asked (predict_table.py).
+    that ``1`` stands for. ``categorical`` names the text columns that may come as pandas categoricals. ``in_doubt`` is
+    called where the model has raised on a batch and on its first records alone; it raises ModelError if the model works
+    on nothing at all here. ``refusals`` keeps what the model raises for any record that lacks certain columns, once
+    that was asked (predict_table.py).
     """
 
     model_type: ModelType
@@ -45,6 +51,7 @@ class Predictor:
     predict: Callable[[ModelInput], FloatArray] = field(repr=False)
     categorical: frozenset[str] = frozenset()
     facts: ModelFacts = NO_FACTS
+    in_doubt: Callable[[], None] = field(default=_no_doubt, repr=False, compare=False)
     refusals: dict[bytes, Exception | None] = field(default_factory=dict, repr=False, compare=False)
 
 
@@ -136,15 +143,19 @@ def predict_records(predictor: Predictor, records: ModelInput, max_failures: int
     """Predict; where the model raises, halve the records until the bad ones stand alone.
 
     Returns predictions for all records (NaN for failed ones) and the failures in order. Raises
-    TooManyInvalidRecordsError after ``max_failures``, ModelError if the model answers with the wrong kind or shape.
+    TooManyInvalidRecordsError after ``max_failures``, ModelError if the model answers with the wrong kind or shape, or
+    raises on whatever it is given. That is not told by these records, which depend on where splits are cut: they only
+    give the doubt.
     """
     predictions = no_predictions(predictor, len(records))
     failures: list[Failure] = []
+    works = False
     pending = [(0, len(records))] if len(records) else []
     while pending:
         start, stop = pending.pop()
         try:
             predictions[start:stop] = predictor.predict(_rows(records, start, stop))
+            works = True
         except WrongOutputError as error:
             raise ModelError(f"model: {error}") from error
         except MemoryError:
@@ -155,10 +166,11 @@ def predict_records(predictor: Predictor, records: ModelInput, max_failures: int
                 pending += [(middle, stop), (start, middle)]
                 continue
             failures.append(Failure(start, "model_error"))
+            doubtful = min(_DOUBTFUL, len(records), max_failures + 1)
+            if not works and len(failures) == doubtful:
+                predictor.in_doubt()
             if len(failures) > max_failures:
                 raise too_many_failures(len(failures), max_failures, error) from error
-    if len(failures) == len(records) >= _SURELY_BROKEN:
-        raise ModelError(f"model: expected predictions, got an error for every one of {len(records)} records")
     raised = {failure.row for failure in failures}
     failures += [
         Failure(row, reason) for row, reason in bad_predictions(predictor.model_type, predictions) if row not in raised
@@ -177,6 +189,31 @@ def too_many_failures(count: int, allowed: int, error: Exception) -> TooManyInva
         f"model: expected at most {allowed} more invalid records, got {count}; the last one failed with "
         f"{describe_without_content(error)}; mend it, or raise max_invalid_records"
     )
+
+
+def raised_on_all(predictor: Predictor, records: ModelInput) -> BaseException | None:
+    """Return what the model raised last if it raises on every one of some records, which are few, else None.
+
+    Raises ModelError if it answers with the wrong kind or shape.
+    """
+    cause = _error_of(predictor, records)
+    for row in range(len(records) if len(records) > 1 else 0):
+        if cause is None:
+            break
+        cause = _error_of(predictor, _rows(records, row, row + 1))
+    return cause
+
+
+def _error_of(predictor: Predictor, records: ModelInput) -> BaseException | None:
+    try:
+        predictor.predict(records)
+    except WrongOutputError as error:
+        raise ModelError(f"model: {error}") from error
+    except MemoryError:  # which says nothing of the model: where batches are scored Spark tries again
+        return None
+    except (Exception, SystemExit) as error:  # whatever a model raises is its answer; it must not end the driver
+        return error
+    return None
 
 
 def _rows(records: ModelInput, start: int, stop: int) -> ModelInput:

@@ -10,7 +10,7 @@ from typing import Any
 from batchscore.check import PROOFS, CheckReport
 from batchscore.plan import JobSpec, pack_tasks
 from batchscore.storage import StoredObject
-from batchscore.verify import Review
+from batchscore.verify import Fault, Review
 
 _FINDINGS_SHOWN = 50
 _SKIPPED_SHOWN = 20
@@ -84,10 +84,14 @@ def render_review(review: Review) -> str:
         lines += _plan_lines(facts)
     fatal = [fault for fault in review.faults if fault.fatal]
     if review.faults:
-        rows = [["error" if fault.fatal else "warning", fault.where, fault.what] for fault in review.faults]
-        lines += ["", *table(["", "where", "what is wrong"], rows)]
+        lines += ["", *table(["", "where", "what is wrong"], [row for fault in review.faults for row in _rows(fault)])]
     lines += ["", "not ready" if fatal else "ready"]
     return "\n".join(lines)
+
+
+def _rows(fault: Fault) -> list[list[str]]:
+    first, *more = fault.what.split("\n")
+    return [["error" if fault.fatal else "warning", fault.where, first], *(["", "", line] for line in more)]
 
 
 def _plan_lines(facts: dict[str, Any]) -> list[str]:

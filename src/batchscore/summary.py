@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from batchscore.flavors import flavor_of
-from batchscore.manifest import Counts
+from batchscore.manifest import Counts, PartFile
 from batchscore.outputs import Outputs
 from batchscore.plan import Plan
 
-if TYPE_CHECKING:
-    pass
+log = logging.getLogger(__name__)
 
 _LIBRARIES = ("batchscore", "mlflow-skinny", "numpy", "pandas", "pyarrow", "pyspark", "boto3")
 
@@ -61,3 +61,12 @@ def _model_libraries(plan: Plan) -> tuple[str, ...]:
     names = {"sklearn": ("scikit-learn",), "xgboost": ("xgboost", "xgboost-cpu")}
     flavor = flavor_of(plan.spec.model)
     return names.get(flavor, (flavor,))
+
+
+def telling_extra_columns(plan: Plan, parts: Iterable[PartFile]) -> Iterator[PartFile]:
+    """Pass parts on, and log the columns of their inputs that the job does not read."""
+    for part in parts:
+        if part.extra_columns:
+            uri = plan.inputs[plan.splits[part.split_index].input_index].source.uri
+            log.info("columns of %s that are not read: %s", uri, ", ".join(part.extra_columns))
+        yield part

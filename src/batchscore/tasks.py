@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import gc
+import json
 import shutil
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,14 +33,16 @@ from batchscore.errors import (
     TooManyInvalidRecordsError,
     TransientReadError,
 )
+from batchscore.findings import finding_as_json, finding_from_json
+from batchscore.first_look import Looked, look_at
 from batchscore.flavors import PredictorSettings, predictor_settings
-from batchscore.inputs import check_headers, raise_together
 from batchscore.joining import JoinTask, join_parts
 from batchscore.manifest import PartFile, WrittenFile
 from batchscore.model import ModelVersion
 from batchscore.model_files import unpack_model
-from batchscore.plan import InputFile, JobSpec, Plan, Split, make_splits, pack_tasks
+from batchscore.plan import InputFile, JobSpec, Plan, SampledInput, Split, make_splits, pack_tasks
 from batchscore.predictor import Predictor, load_predictor
+from batchscore.preflight import check_model
 from batchscore.process import hide_warnings
 from batchscore.process_state import QUIET_MLFLOW, forget_code, set_defaults
 from batchscore.receipts import finished_parts, write_receipt
@@ -92,6 +95,7 @@ class ScoringBroadcast:
     model_archive: bytes
     workload: Workload
     resuming: bool
+    sample: tuple[SampledInput, ...]
 
 
 _INPUTS_LOOKED_AT = 256  # by one task: a few seconds of it
@@ -155,23 +159,29 @@ def _error_answer(error: BatchScoreError) -> str:
     return error_answer(error)
 
 
-def look_at_inputs(spark: SparkSession, plan: Plan) -> None:
-    """Look at the beginning of each input of one split, by many tasks; raises InputError that tells all faults."""
-    inputs = tuple(item for item in plan.inputs if item.split_count == 1)
-    splits = make_splits(inputs, plan.spec.config.split_bytes)
+def look_at_inputs(spark: SparkSession, spec: JobSpec, inputs: Sequence[InputFile]) -> Looked:
+    """Look at the beginning of each input, all of one split, by many tasks."""
+    splits = make_splits(inputs, spec.config.split_bytes)
     waiting = iter(splits)
     workload = make_workload(inputs, splits, iter(lambda: list(islice(waiting, _INPUTS_LOOKED_AT)), []))
-    broadcast = spark.sparkContext.broadcast((plan.spec, workload))
+    broadcast = spark.sparkContext.broadcast((spec, workload))
 
     def work(number: int) -> str:
         spec, shared = broadcast.value
-        _, faults = check_headers([source for _, source in shared.task(number)], spec)
-        return "\n".join(map(_error_answer, faults))
+        looked = look_at([source for _, source in shared.task(number)], spec)
+        faults = {place: _error_answer(fault) for place, fault in looked.faults.items()}
+        return "\n".join([json.dumps(faults), *map(finding_as_json, looked.findings)])
 
-    description = f"batchscore {plan.spec.id}: look at {len(inputs)} inputs"
-    answers = run_tasks(spark, len(workload), work, f"batchscore-look-{plan.spec.id}", description, lambda: None)
+    description = f"batchscore {spec.id}: look at {len(inputs)} inputs"
+    answers = run_tasks(spark, len(workload), work, f"batchscore-look-{spec.id}", description, lambda: None)
     broadcast.unpersist()
-    raise_together([answered_error(line) for answer in answers for line in answer.split("\n") if line])
+    looked = Looked()
+    for answer in answers:
+        faults, *findings = answer.split("\n")
+        first = len(looked.findings)
+        looked.faults.update({first + int(place): answered_error(text) for place, text in json.loads(faults).items()})
+        looked.findings.extend(map(finding_from_json, findings))
+    return looked
 
 
 def score(
@@ -188,6 +198,7 @@ def score(
             model_archive=model_archive,
             workload=workload,
             resuming=resuming,
+            sample=plan.sample,
         )
     )
     progress = context.accumulator(Progress(), _ProgressParam())
@@ -234,7 +245,8 @@ def _task_parts(shared: ScoringBroadcast, number: int, progress: Accumulator[Pro
     missing = [item for item, part in zip(work, finished, strict=True) if part is None]
     scored: Iterator[PartFile] = iter(())
     if missing:
-        scored = score_splits(missing, spec, loaded_predictor(shared.model_archive, spec.model, shared.settings))
+        predictor = loaded_predictor(shared.model_archive, spec.model, shared.settings)
+        scored = score_splits(missing, spec, _doubting(predictor, spec, shared.sample))
     parts = []
     for (split, _), part in zip(work, finished, strict=True):
         parts.append(part or next(scored))
@@ -242,6 +254,19 @@ def _task_parts(shared: ScoringBroadcast, number: int, progress: Accumulator[Pro
     if missing:
         write_receipt(storage, receipt, spec.parameters, parts)
     return parts
+
+
+def _doubting(predictor: Predictor, spec: JobSpec, sample: Sequence[SampledInput]) -> Predictor:
+    """Return a model that, where it seems to work on nothing, is tried once on the sample that the driver tried."""
+    tried = False
+
+    def try_once() -> None:
+        nonlocal tried
+        if not tried:
+            tried = True
+            check_model(predictor, spec, sample, {})
+
+    return replace(predictor, in_doubt=try_once)
 
 
 def score_splits(work: Sequence[tuple[Split, InputFile]], spec: JobSpec, predictor: Predictor) -> Iterator[PartFile]:

@@ -6,46 +6,63 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from batchscore.commit_checks import describe_verdict, limit_of
 from batchscore.config import JobConfig
 from batchscore.errors import BatchScoreError, TooManyInvalidRecordsError
-from batchscore.inputs import check_headers, find_schema, list_inputs
+from batchscore.first_look import FIRST_BYTES, empty_cells, look_at
+from batchscore.inputs import find_schema, list_inputs
 from batchscore.lengths import check_lengths
 from batchscore.model_input import ModelRecords
 from batchscore.output_check import check_output
 from batchscore.places import check_places
 from batchscore.plan import InputFile, JobSpec, Plan
-from batchscore.planning import load_model, plan_without_headers
+from batchscore.planning import load_model, make_plan
 from batchscore.predict_table import predict_table
 from batchscore.predictor import Predictor
+from batchscore.preflight import KEPT_BYTES, choose_sample, input_faults, try_model
 from batchscore.process_state import process_kept
 from batchscore.records import parse_blocks
 from batchscore.s3_client import begin_run
+from batchscore.sample_warnings import warnings_of
 from batchscore.schema import bind, extra_columns
 from batchscore.scoring import input_blocks, take_header
 from batchscore.spark_settings import check_settings
+from batchscore.storage import is_present, storage_for
+from batchscore.verdicts import Tally, judge
 
-SAMPLE_BYTES = 256 * 1024
 _THREADS = 8
+_MISSING = "missing_value"
 Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong. ``fatal`` ones would keep the job from starting or finishing; others cost single records."""
+    """What is wrong. ``fatal`` ones would keep the job from starting or finishing; others are warnings.
+
+    A warning counts records: ``count`` of the ``of`` records read have ``reason``, in ``column`` if it is of one.
+    """
 
     where: str
     what: str
     fatal: bool
     exit_code: int = 0
+    column: str | None = None
+    count: int | None = None
+    of: int | None = None
+    reason: str | None = None
+    remedy: str | None = None
 
 
 @dataclass(frozen=True)
 class Sample:
     """What a sample of one input shows; counts are of the sample.
+
+    ``missing_values`` are the records that are invalid for want of a value, by column; ``empty_values`` the empty cells
+    that the model is given.
 
     ``estimated_records`` are those of the whole input; None where the sample cannot tell: of a compressed input that
     was not read whole.
@@ -57,6 +74,8 @@ class Sample:
     estimated_records: int | None
     invalid_reasons: dict[str, int]
     invalid_values: dict[str, int]
+    missing_values: dict[str, int]
+    empty_values: dict[str, int]
     extra_columns: list[str]
 
 
@@ -70,7 +89,7 @@ class Review:
 
     @property
     def exit_code(self) -> int:
-        """0 only if the job would start."""
+        """0 only if the job would start, and succeed on what was read."""
         return next((fault.exit_code for fault in self.faults if fault.fatal), 0)
 
 
@@ -92,19 +111,33 @@ def review_job(config: JobConfig, folder: Path, full: bool = False) -> Review:
         _attempt(faults, "input", lambda: list_inputs(config))
         _attempt(faults, "schema", lambda: find_schema(config))
         return Review(None, faults=faults)
-    plan = _attempt(faults, "input", lambda: plan_without_headers(config, model))
+    plan = _attempt(faults, "input", lambda: make_plan(config, model))
     if plan is None:
         return Review(None, faults=faults)
     _attempt(faults, "output", lambda: check_lengths(plan))
-    _, header_faults = check_headers(plan.inputs if plan.spec.columns.has_header else (), plan.spec)
-    faults += [_fault("header", error) for error in header_faults]
+    looked = look_at(plan.inputs, plan.spec, KEPT_BYTES)
+    found = input_faults(plan, looked, lambda: _has_record(plan))
+    faults += [_fault("header" if place is not None else "records", error) for place, error in found]
+    if looked.faults:
+        return Review(plan, faults=faults)
+    if not found:
+        sample = choose_sample(plan.inputs, looked.findings)
+        _attempt(faults, "model", lambda: try_model(model.predictor, plan.spec, sample, looked.heads))
     samples: list[Sample] = []
-    if not header_faults:
-        spec, predictor = plan.spec, model.predictor
-        found, record_faults = _sample_all(plan.inputs, spec, predictor, None if full else SAMPLE_BYTES)
-        samples += found
-        faults += record_faults
+    if not any(fault.where == "model" for fault in faults):
+        samples, scored = _sample_all(plan.inputs, plan.spec, model.predictor, None if full else FIRST_BYTES)
+        faults += scored
+    if not any(fault.fatal for fault in faults):
+        faults += _verdict_faults(plan, samples)
     return Review(plan, samples, faults)
+
+
+def _has_record(plan: Plan) -> bool:
+    uri = plan.spec.outputs.record
+    try:
+        return plan.spec.config.id is not None and is_present(storage_for(uri, plan.spec.config.s3), uri)
+    except BatchScoreError:  # an output that cannot be read is told as a fault of its own
+        return False
 
 
 def _attempt(faults: list[Fault], where: str, step: Callable[[], Found]) -> Found | None:
@@ -139,29 +172,28 @@ def _sample_all(
                 faults.append(_fault("records", error))
             if found:
                 samples.append(found)
-                faults += _record_faults(found)
-    limit = spec.config.max_invalid_records
+    return samples, faults + [Fault("records", **asdict(warning)) for warning in warnings_of(samples, spec.columns)]
+
+
+def _verdict_faults(plan: Plan, samples: Sequence[Sample]) -> list[Fault]:
+    """Hold what was read to what a job must have scored to succeed."""
     invalid = sum(sum(found.invalid_reasons.values()) for found in samples)
+    limit, code = plan.spec.config.max_invalid_records, TooManyInvalidRecordsError.exit_code
     if invalid > limit:
         text = f"job: expected at most {limit} invalid records, got {invalid} in what was read"
-        faults.append(Fault("records", text, fatal=True, exit_code=TooManyInvalidRecordsError.exit_code))
-    return samples, faults
-
-
-def _record_faults(found: Sample) -> list[Fault]:
-    faults = []
-    for reason, number in found.invalid_reasons.items():
-        text = f"input {found.uri}: {number} of {found.record_count} records read are invalid: {reason}"
-        faults.append(Fault("records", text, fatal=False))
-    for attribute, number in found.invalid_values.items():
-        text = f"input {found.uri}: {number} invalid values in {attribute}"
-        faults.append(Fault("records", text, fatal=False))
-    return faults
+        return [Fault("records", text, fatal=True, exit_code=code)]
+    tallies = [Tally(found.uri, found.record_count, sum(found.invalid_reasons.values())) for found in samples]
+    verdict = judge(tallies, limit_of(plan.spec.config))
+    if verdict is None:
+        return []
+    reasons = {found.uri: found.invalid_reasons for found in samples}
+    text = describe_verdict(plan, verdict, reasons, " in what was read", has_record=_has_record(plan))
+    return [Fault("records", text, fatal=True, exit_code=code)]
 
 
 def sample_input(source: InputFile, spec: JobSpec, predictor: Predictor, sample_bytes: int | None) -> Sample:
     """Parse and score the first ``sample_bytes`` of an input, or all; raises InputError or ModelError."""
-    reasons, values = Counter[str](), Counter[str]()
+    reasons, values, missing, empty = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
     records = sampled = header_bytes = 0
     extra: list[str] = []
     binding = None
@@ -184,6 +216,8 @@ def sample_input(source: InputFile, spec: JobSpec, predictor: Predictor, sample_
             reasons.update(record.reason for record in parsed.invalid)
             reasons.update(failure.reason for failure in failures)
             values.update(parsed.invalid_values)
+            missing.update(item.attribute for item in parsed.invalid if item.attribute and item.reason == _MISSING)
+            empty.update(empty_cells(parsed, spec.columns.inputs))
     return Sample(
         uri=source.source.uri,
         size_in_bytes=source.source.size_in_bytes,
@@ -191,6 +225,8 @@ def sample_input(source: InputFile, spec: JobSpec, predictor: Predictor, sample_
         estimated_records=_estimate(source, sample_bytes, records, sampled, header_bytes),
         invalid_reasons=dict(reasons),
         invalid_values=dict(values),
+        missing_values=dict(missing),
+        empty_values=dict(empty),
         extra_columns=extra,
     )
 

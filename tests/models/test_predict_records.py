@@ -1,6 +1,8 @@
 """One bad record never takes its neighbours with it, and no message carries what is in it."""
 
+import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from batchscore.categories import ModelInput
 from batchscore.config import ModelType
 from batchscore.errors import ModelError, TooManyInvalidRecordsError, describe_without_content
 from batchscore.model import ModelVersion
-from batchscore.predictor import Failure, Predictor, load_predictor, predict_records
+from batchscore.predictor import Failure, Predictor, load_predictor, predict_records, raised_on_all
 from tests.models.conftest import Load
 from tests.registry import Registry, columns
 
@@ -91,6 +93,71 @@ def test_one_bad_record_costs_few_calls_of_the_model(monkeypatch: pytest.MonkeyP
     predict_records(_predictor(predict, monkeypatch), _frame(range(1024)), MANY)
 
     assert len(calls) == 21  # all, then two halves at each of ten levels
+
+
+@pytest.mark.parametrize(
+    ("bad", "doubts"),
+    [((), 0), ((0, 1, 2), 1), ((5, 6, 7), 0), ((0, 1), 0), (tuple(range(37)), 1)],
+)
+def test_it_is_in_doubt_once_whether_a_model_works_that_raises_on_a_batch_and_on_its_first_records(
+    bad: tuple[int, ...], doubts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    predictor = replace(_predictor(_raise_on(*bad), monkeypatch), in_doubt=lambda: asked.append("works"))
+
+    assert len(predict_records(predictor, _frame(range(37)), MANY)[1]) == len(bad)
+
+    assert len(asked) == doubts
+
+
+@pytest.mark.parametrize(("records", "max_failures"), [(1, MANY), (2, MANY), (37, 0), (37, 1)])
+def test_a_doubt_comes_before_the_limit_and_in_the_smallest_batch(
+    records: int, max_failures: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> None:
+        raise ModelError("model: works on nothing")
+
+    predictor = replace(_predictor(_raise_on(*range(37)), monkeypatch), in_doubt=refuse)
+
+    with pytest.raises(ModelError, match="works on nothing"):
+        predict_records(predictor, _frame(range(records)), max_failures)
+
+
+@pytest.mark.parametrize(
+    ("bad", "count", "calls", "raised"),
+    [
+        ((), 20, 1, False),
+        ((19,), 20, 2, False),
+        (range(19), 20, 21, False),
+        (range(20), 20, 21, True),
+        ((0,), 1, 1, True),
+    ],
+)
+def test_a_model_raises_on_all_of_some_records_if_it_raises_on_each_alone(
+    bad: Sequence[int], count: int, calls: int, raised: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    raising = _raise_on(*bad)
+
+    def predict(frame: ModelInput) -> Any:
+        seen.append(len(frame))
+        return raising(frame)
+
+    cause = raised_on_all(_predictor(predict, monkeypatch), _frame(range(count)))
+
+    assert (isinstance(cause, ValueError), len(seen)) == (raised, calls)
+
+
+def test_a_model_that_would_end_the_process_has_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    def predict(_: ModelInput) -> Any:
+        sys.exit(0)
+
+    assert isinstance(raised_on_all(_predictor(predict, monkeypatch), _frame([1, 2])), SystemExit)
+
+
+def test_a_wrong_answer_to_a_few_records_is_the_model_s_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ModelError, match="expected numbers, got <U1"):
+        raised_on_all(_predictor(lambda frame: np.array(["a"] * len(frame)), monkeypatch), _frame([1, 2]))
 
 
 def test_no_records_are_no_call_of_the_model(monkeypatch: pytest.MonkeyPatch) -> None:

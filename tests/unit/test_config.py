@@ -24,7 +24,7 @@ def test_model_input_and_output_are_all_that_is_needed() -> None:
     assert config.input == ("s3://b/in/",)
     assert (config.layout, config.invalid_records, config.precision) == ("parts", "auto", "amazon")
     assert (config.delimiter, config.encoding, config.has_header) == (",", "utf-8", None)
-    assert (config.max_invalid_records, config.max_invalid_fraction) == (10_000, None)
+    assert (config.max_invalid_records, config.max_invalid_fraction) == (10_000, 0.5)
     assert config.split_bytes == 64 * 1024 * 1024
 
 

@@ -20,6 +20,7 @@ PURE = [
     *("attributes", "roles", "missing_values", "foreign_keys", "manifest_entries"),
     *("config_values", "config_yaml", "artifact_places", "model_files", "stored_json"),
     *("process_state", "spark_settings"),
+    *("verdicts", "findings", "diagnosis", "exclusion", "reasons", "sample_warnings", "first_look"),
 ]
 ALLOWED = {
     "boto3": {"s3_client", "s3_errors", "s3_storage"},

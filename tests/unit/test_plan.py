@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchscore.commit_checks import check_limits, checked_parts
+from batchscore.commit_checks import Tallies, check_limits, check_scored, checked_parts
 from batchscore.config import JobConfig
 from batchscore.errors import (
     ConfigError,
@@ -352,11 +352,26 @@ def test_a_part_reads_back_as_it_was_written() -> None:
 
 def test_limits_of_invalid_records_are_held_at_the_end() -> None:
     counts = Counts(100, 10, {"blank": 10}, {})
-    check_limits(make_plan(max_invalid_records=10, max_invalid_fraction=0.1).spec, counts)
+    check_limits(make_plan(max_invalid_records=10).spec, counts)
     with pytest.raises(TooManyInvalidRecordsError, match=r"at most 9 invalid records, got 10 \(blank 10\)"):
         check_limits(make_plan(max_invalid_records=9).spec, counts)
-    with pytest.raises(TooManyInvalidRecordsError, match=r"fraction 0\.09 of invalid records, got 10 of 100"):
-        check_limits(make_plan(max_invalid_fraction=0.09).spec, counts)
+
+
+def test_what_was_scored_is_held_to_the_limits_by_input_and_the_worst_is_told() -> None:
+    plan = make_plan(max_invalid_fraction=0.2)
+    parts = [make_part(split.index) for split in plan.splits]
+    parts[-1] = make_part(parts[-1].split_index, invalid_record_count=3, invalid_reasons={"blank": 1, "encoding": 2})
+    tallies = Tallies(plan)
+    counts = count(tallies.adding(parts))
+
+    with pytest.raises(TooManyInvalidRecordsError, match=r"fraction 0\.2 of invalid records, got 6 of 20") as caught:
+        check_scored(plan, parts, counts, tallies)
+
+    assert str(caught.value).split("\n  ")[1:] == [
+        "input s3://b/in/sub/data 2.csv.gz: 2 of 5 records scored (encoding 2, blank 1)",
+        'exclude: ["sub/data 2.csv.gz"] scores the others; the id has a record with all inputs, so this needs a new id',
+    ]
+    check_scored(make_plan(max_invalid_fraction=0.3), parts, counts, tallies)
 
 
 # --- record

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.unit.test_plan import make_plan
 
-from batchscore.inputs import check_headers
+from batchscore.first_look import look_at
 from batchscore.local_storage import LocalStorage
 from batchscore.plan import InputFile, Split, make_inputs, make_splits, pack_tasks, with_headers
 from batchscore.schema import Column, Columns
@@ -88,8 +88,8 @@ def test_headers_that_are_the_same_are_held_once(tmp_path: Path) -> None:
     storage = LocalStorage()
     sources = [storage.stat(f"file://{tmp_path}/{name}") for name in names]
     spec = replace(make_plan().spec, columns=Columns((Column("x", "double"),), None, None, None, has_header=True))
-    headers, faults = check_headers(make_inputs(sources, f"file://{tmp_path}/", 100), spec)
-    assert faults == []
-    first, second, third = headers.values()
+    looked = look_at(make_inputs(sources, f"file://{tmp_path}/", 100), spec)
+    assert looked.faults == {}
+    first, second, third = looked.headers.values()
     assert (first, third) == (("x", "more"), ("x",))
     assert first is second

@@ -1,0 +1,192 @@
+"""The first MiB of inputs: what it counts, whatever inputs are looked at together."""
+
+import gzip
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from tests.unit.test_plan import make_plan
+
+from batchscore.findings import Finding, find_misfits, finding_as_json, finding_from_json
+from batchscore.first_look import FIRST_BYTES, Looked, complete_records, look_at
+from batchscore.local_storage import LocalStorage
+from batchscore.plan import InputFile, JobSpec, make_inputs
+from batchscore.predictor import Predictor
+from batchscore.preflight import choose_sample, evenly, read_sample
+from batchscore.schema import Column, Columns
+
+COLUMNS = Columns((Column("x", "double", required=True), Column("t", "string")), None, None, None, has_header=True)
+SPEC = replace(make_plan().spec, columns=COLUMNS)
+NUMBERS = replace(SPEC, columns=replace(COLUMNS, inputs=COLUMNS.inputs[:1]))
+
+
+def written(folder: Path, files: dict[str, bytes]) -> tuple[InputFile, ...]:
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    storage = LocalStorage()
+    return make_inputs([storage.stat(f"file://{folder}/{name}") for name in files], f"file://{folder}/", 100)
+
+
+def look(folder: Path, files: dict[str, bytes], spec: JobSpec = SPEC) -> Looked:
+    return look_at(written(folder, files), spec)
+
+
+FILES = {
+    "good.csv": b"x,t\n1,a\n2,b\n",
+    "swapped.csv": b"t,x\na,1\nb,2\n",
+    "bad.csv": b"x,t\n1,a\nword,b\n\n",
+    "gaps.csv": b"x,t\n1,\n,b\n3,c\n",
+    "header.csv": b"x,t\n",
+    "empty.csv": b"",
+    "unended.csv": b"x,t\n1,a\n2,b",
+    "packed.csv.gz": gzip.compress(b"x,t\n1,a\n2,b\n"),
+    "large.csv": b"x,t\n" + b"1,a\n" * 100,
+    "nearly.csv": b"x,t\n" + b"1,a\n" * 99,
+}
+EXPECTED = {
+    "good.csv": Finding(2, 0, 2),
+    "swapped.csv": Finding(2, 0, 2),
+    "bad.csv": Finding(3, 2, 1, False, {("blank", None): 1, ("invalid_value", "x"): 1}),
+    "gaps.csv": Finding(3, 1, 1, False, {("missing_value", "x"): 1}),
+    "header.csv": Finding(),
+    "empty.csv": Finding(),
+    "unended.csv": Finding(2, 0, 2),
+    "packed.csv.gz": Finding(2, 0, 2),
+    "large.csv": Finding(100, 0, 100, True),
+    "nearly.csv": Finding(99, 0, 99),
+}
+
+
+def test_records_and_faults_are_counted_by_input(tmp_path: Path) -> None:
+    assert dict(zip(FILES, look(tmp_path, FILES).findings, strict=True)) == EXPECTED
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_an_input_shows_the_same_alone_and_among_others(name: str, tmp_path: Path) -> None:
+    assert look(tmp_path, {name: FILES[name]}).findings == [EXPECTED[name]]
+
+
+def test_clean_small_inputs_looked_at_together_show_what_each_does(tmp_path: Path) -> None:
+    clean = {name: content for name, content in FILES.items() if name not in {"bad.csv", "gaps.csv"}}
+    assert dict(zip(clean, look(tmp_path, clean).findings, strict=True)) == {name: EXPECTED[name] for name in clean}
+
+
+def test_a_fault_of_the_input_itself_stands_at_its_place(tmp_path: Path) -> None:
+    looked = look(tmp_path, {"good.csv": FILES["good.csv"], "wrong.csv": b"x;t\n1;a\n", "more.csv": FILES["good.csv"]})
+    assert looked.findings == [Finding(2, 0, 2), None, Finding(2, 0, 2)]
+    assert list(looked.faults) == [1]
+    assert 'with ";" between them the names are there' in str(looked.faults[1])
+
+
+@pytest.mark.parametrize(("count", "is_large"), [(99, False), (100, True)])
+@pytest.mark.parametrize("packed", [False, True])
+def test_records_beyond_the_first_mib_are_counted_where_it_holds_few(
+    count: int, is_large: bool, packed: bool, tmp_path: Path
+) -> None:
+    content = b"x,t\n" + (b"1," + b"a" * 50_000 + b"\n") * count
+    files = {"wide.csv.gz": gzip.compress(content, 1)} if packed else {"wide.csv": content}
+
+    [found] = look(tmp_path, files).findings
+
+    assert found
+    assert (found.record_count, found.is_large) == (-(-(FIRST_BYTES - 4) // 50_003), is_large)
+
+
+def test_only_the_first_mib_is_judged(tmp_path: Path) -> None:
+    good = b"1,a\n" * (FIRST_BYTES // 4)
+    [found] = look(tmp_path, {"a.csv": b"x,t\n" + good + b"word,a\n" * 10_000}).findings
+    assert found == Finding(FIRST_BYTES // 4 - 1, 0, FIRST_BYTES // 4 - 1, True)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_finding_reads_back_as_a_task_wrote_it(name: str) -> None:
+    assert finding_from_json(finding_as_json(EXPECTED[name])) == EXPECTED[name]
+    assert finding_from_json(finding_as_json(None)) is None
+
+
+def test_a_column_of_markers_is_no_fault_where_values_may_be_missing_and_hides_no_other(tmp_path: Path) -> None:
+    optional = Columns((Column("x", "double"), Column("y", "double")), None, None, None, has_header=True)
+    required = replace(optional, inputs=tuple(replace(column, required=True) for column in optional.inputs))
+    files = {"a.csv": b"x,y\n" + b"NA,1\n" * 20, "b.csv": b"x,y\n" + b'NA,"1,5"\n' * 20}
+
+    markers, commas = look(tmp_path, files, replace(SPEC, columns=optional)).findings
+
+    assert markers == Finding(20, 0, 0)
+    assert commas
+    assert commas.faults == {("invalid_value", "y"): 20}
+    assert "decimal commas" in commas.explanation
+    needed, _ = look(tmp_path, files, replace(SPEC, columns=required)).findings
+    assert needed
+    assert "the marker NA stands where a value is missing: name it in `null_values`" in needed.explanation
+
+
+# --- misfits
+
+
+def finding(records: int, bad: int, reason: str = "column_count", column: str | None = None) -> Finding:
+    return Finding(records, bad, records - bad, records >= 100, {(reason, column): bad})
+
+
+@pytest.mark.parametrize(
+    ("findings", "places"),
+    [
+        ([finding(100, 95)], (0,)),
+        ([finding(100, 94)], ()),
+        ([finding(99, 95)], (0,)),
+        ([finding(99, 99, "missing_value", "x")], ()),
+        ([finding(100, 100, "missing_value", "x")], ()),
+        ([finding(19, 19)], ()),
+        ([finding(20, 19)], (0,)),
+        ([finding(1, 1), finding(18, 18), finding(1, 0)], (1, 0)),
+        ([finding(1, 1), finding(18, 18), finding(2, 0)], ()),
+        ([finding(10, 10), finding(10, 10, "blank")], ()),
+        ([finding(100, 96), finding(200, 200), None, finding(10, 10)], (1, 0)),
+    ],
+)
+def test_large_inputs_are_judged_alone_and_small_ones_together(
+    findings: list[Finding | None], places: tuple[int, ...]
+) -> None:
+    assert find_misfits(findings).places == places
+
+
+# --- the sample
+
+
+def test_the_sample_is_spread_over_inputs_and_records_whatever_their_order(tmp_path: Path) -> None:
+    files = {f"{number:03d}.csv": b"x,t\n" + b"1,a\n" * number for number in range(60)}
+    inputs = written(tmp_path, files)
+    findings = look_at(inputs, SPEC).findings
+
+    sample = choose_sample(inputs, findings)
+
+    assert [part.source.name for part in sample] == [f"{1 + number * 59 // 20:03d}.csv" for number in range(20)]
+    assert [part.numbers for part in sample] == [(0,)] * 20
+    assert choose_sample(inputs[::-1], findings[::-1]) == sample
+    assert [part.numbers for part in choose_sample(inputs[3:5], findings[3:5])] == [(0, 1, 2), (0, 1, 2, 3)]
+    assert [part.numbers for part in choose_sample(inputs[50:51], findings[50:51])] == [tuple(evenly(50, 20))]
+
+
+def test_the_sample_holds_the_complete_records_of_those_numbers(tmp_path: Path) -> None:
+    inputs = written(tmp_path, {"a.csv": b"x,t\n1,a\n2,\n,c\nword,d\n5,e\n6,f\n", "n.csv": b"t,x\nz,9\n"})
+
+    [table] = complete_records(inputs[0], SPEC, [0, 2], None)
+
+    assert isinstance(table, pa.Table)
+    assert table.to_pydict() == {"x": [1.0, 6.0], "t": ["a", "f"]}
+    sample = choose_sample(inputs, look_at(inputs, SPEC).findings)
+    records = read_sample(SPEC, sample, Predictor("regression", (), None, np.asarray), {})
+    assert isinstance(records, pd.DataFrame)
+    assert records.to_dict("list") == {"x": [1.0, 5.0, 6.0, 9.0], "t": ["a", "e", "f", "z"]}
+
+
+def test_numbers_alone_and_numbers_among_texts_are_one_sample(tmp_path: Path) -> None:
+    inputs = written(tmp_path, {"a.csv": b"x\n1\n2\n", "b.csv": b'x\n"3"\n\n4\n'})
+    sample = choose_sample(inputs, look_at(inputs, NUMBERS).findings)
+
+    records = read_sample(NUMBERS, sample, Predictor("regression", (), None, np.asarray), {})
+
+    assert isinstance(records, pd.DataFrame)
+    assert records.to_dict("list") == {"x": [1.0, 2.0, 3.0, 4.0]}
