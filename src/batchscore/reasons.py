@@ -24,7 +24,7 @@ _REMEDIES = {
     "unbalanced_quote": "double the quotes within quoted values, and quote only whole values",
     "column_count": "see whether `delimiter` is that of the files, and quote values that hold it",
     "invalid_value": "correct the values, name a marker of missing ones in `null_values`, or mend the column's type",
-    "missing_value": "fill them, or set `missing_values: auto`, or call the column double in a pyfunc model's signature",
+    "missing_value": "fill them, set `missing_values: auto`, or call it double in the signature of a pyfunc model",
     "empty": "see whether the model was trained with gaps there",
     "model_error": "see whether the values are such as the model was trained on, or mend the model",
     "non_finite_score": "see whether the values are such as the model was trained on, or mend the model",

@@ -13,6 +13,8 @@ from tests.unit.test_plan import make_plan
 from batchscore.findings import Finding, find_misfits, finding_as_json, finding_from_json
 from batchscore.first_look import FIRST_BYTES, Looked, complete_records, look_at
 from batchscore.local_storage import LocalStorage
+from batchscore.missing_values import NO_FACTS, MissingSettings
+from batchscore.model_input import with_missing_rules
 from batchscore.plan import InputFile, JobSpec, make_inputs
 from batchscore.predictor import Predictor
 from batchscore.preflight import choose_sample, evenly, read_sample
@@ -37,11 +39,12 @@ def look(folder: Path, files: dict[str, bytes], spec: JobSpec = SPEC) -> Looked:
 FILES = {
     "good.csv": b"x,t\n1,a\n2,b\n",
     "swapped.csv": b"t,x\na,1\nb,2\n",
-    "bad.csv": b"x,t\n1,a\nword,b\n\n",
+    "bad.csv": b"x,t\n1,a\n\nword,b\n",
     "gaps.csv": b"x,t\n1,\n,b\n3,c\n",
     "header.csv": b"x,t\n",
     "empty.csv": b"",
     "unended.csv": b"x,t\n1,a\n2,b",
+    "spaced.csv": b"x,t\n1,a\n2,b\n\n",
     "packed.csv.gz": gzip.compress(b"x,t\n1,a\n2,b\n"),
     "large.csv": b"x,t\n" + b"1,a\n" * 100,
     "nearly.csv": b"x,t\n" + b"1,a\n" * 99,
@@ -50,10 +53,11 @@ EXPECTED = {
     "good.csv": Finding(2, 0, 2),
     "swapped.csv": Finding(2, 0, 2),
     "bad.csv": Finding(3, 2, 1, False, {("blank", None): 1, ("invalid_value", "x"): 1}),
-    "gaps.csv": Finding(3, 1, 1, False, {("missing_value", "x"): 1}),
+    "gaps.csv": Finding(3, 0, 1),
     "header.csv": Finding(),
     "empty.csv": Finding(),
     "unended.csv": Finding(2, 0, 2),
+    "spaced.csv": Finding(2, 0, 2),
     "packed.csv.gz": Finding(2, 0, 2),
     "large.csv": Finding(100, 0, 100, True),
     "nearly.csv": Finding(99, 0, 99),
@@ -107,20 +111,34 @@ def test_a_finding_reads_back_as_a_task_wrote_it(name: str) -> None:
     assert finding_from_json(finding_as_json(None)) is None
 
 
-def test_a_column_of_markers_is_no_fault_where_values_may_be_missing_and_hides_no_other(tmp_path: Path) -> None:
-    optional = Columns((Column("x", "double"), Column("y", "double")), None, None, None, has_header=True)
-    required = replace(optional, inputs=tuple(replace(column, required=True) for column in optional.inputs))
-    files = {"a.csv": b"x,y\n" + b"NA,1\n" * 20, "b.csv": b"x,y\n" + b'NA,"1,5"\n' * 20}
+def test_a_missing_value_that_its_record_needs_is_counted_and_no_fault_of_the_file(tmp_path: Path) -> None:
+    rejecting = with_missing_rules(COLUMNS, MissingSettings("reject"), NO_FACTS)
+    [found] = look(tmp_path, {"a.csv": b"x,t\n" + b",a\n" * 200}, replace(SPEC, columns=rejecting)).findings
+    assert found == Finding(200, 200, 0, True, {("missing_value", "x"): 200})
+    assert find_misfits([found]).places == ()
 
-    markers, commas = look(tmp_path, files, replace(SPEC, columns=optional)).findings
 
+def test_a_column_of_markers_names_the_key_unless_they_are_to_be_missing_and_hides_no_other(tmp_path: Path) -> None:
+    columns = Columns((Column("x", "double"), Column("y", "double")), None, None, None, has_header=True)
+    files = {
+        "a.csv": b"x,y\n" + b"?,1\n" * 20,
+        "b.csv": b"x,y\n" + b'?,"1,5"\n' * 20,
+        "c.csv": b"x,y\n" + b"NA,1\n" * 20,
+    }
+
+    found, _, missing = look(tmp_path, files, replace(SPEC, columns=columns)).findings
+
+    assert found
+    assert "the marker ? stands where a value is missing: name it in `null_values`" in found.explanation
+    assert missing == Finding(20, 0, 0)
+    lenient = with_missing_rules(columns, MissingSettings(invalid_values="missing"), NO_FACTS)
+    required = replace(lenient.inputs[1], missing=replace(lenient.inputs[1].missing, invalid_is_missing=False))
+    lenient = replace(lenient, inputs=(lenient.inputs[0], required))
+    markers, commas, _ = look(tmp_path, files, replace(SPEC, columns=lenient)).findings
     assert markers == Finding(20, 0, 0)
     assert commas
     assert commas.faults == {("invalid_value", "y"): 20}
     assert "decimal commas" in commas.explanation
-    needed, _ = look(tmp_path, files, replace(SPEC, columns=required)).findings
-    assert needed
-    assert "the marker NA stands where a value is missing: name it in `null_values`" in needed.explanation
 
 
 # --- misfits
