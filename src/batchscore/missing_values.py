@@ -123,6 +123,12 @@ def missing_rule(settings: MissingSettings, facts: ModelFacts, kind: InputKind) 
     )
 
 
+def words_listed_but_known(settings: MissingSettings, facts: ModelFacts) -> dict[str, list[str]]:
+    """Return the words that the user lists and the model knows as values, by column: they are missing all the same."""
+    found = {name: sorted(settings.own_words & words) for name, words in (facts.known or {}).items()}
+    return {name: words for name, words in found.items() if words}
+
+
 def _is_refused(rejects: bool, facts: ModelFacts, kind: InputKind) -> bool:
     integer = kind.type in {"long", "integer"}
     return kind.required and (rejects or (facts.integers_refuse_missing and integer))

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from batchscore.check import PROOFS, CheckReport
+from batchscore.manifest_entries import missing_entry
+from batchscore.missing_values import PANDAS
 from batchscore.plan import JobSpec, pack_tasks
 from batchscore.storage import StoredObject
 from batchscore.verify import Fault, Review
@@ -37,6 +39,8 @@ def describe_plan(review: Review) -> dict[str, Any]:
         "classes": list(spec.classes),
         "positive_label": spec.positive_label,
         "threshold": spec.threshold if spec.model_type == "binary" else None,
+        "missing": missing_entry(spec),
+        "categories_shown": review.model_facts.known is not None,
         "result_columns": list(spec.result_format.header),
         "columns": _column_rows(spec),
         "inputs": [asdict(sample) for sample in review.samples],
@@ -94,6 +98,22 @@ def _rows(fault: Fault) -> list[list[str]]:
     return [["error" if fault.fatal else "warning", fault.where, first], *(["", "", line] for line in more)]
 
 
+def _missing_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    """Say what of the inputs is missing, where that is not what the list says."""
+    missing = facts["missing"]
+    words = ", ".join(missing["null_values"]) or "the empty cell alone"
+    lines = [
+        ("missing", f"{missing['missing_values']}; null_values {words}; invalid_values {missing['invalid_values']}")
+    ]
+    for name, kept in missing["words_kept"].items():
+        lines.append(("", f"{name}: {', '.join(kept)} is a value there, since the model knows it"))
+    if PANDAS in missing["null_values"] and missing["missing_text"] and not facts["categories_shown"]:
+        lines.append(("", "the model does not show which texts it knows: the words of the list are missing everywhere"))
+    if missing["xgboost_missing"] is not None:
+        lines.append(("", f"{missing['xgboost_missing']:g} is missing to the model, as it was in training"))
+    return lines
+
+
 def _plan_lines(facts: dict[str, Any]) -> list[str]:
     model = facts["model"]
     shown: list[tuple[str, Any]] = [
@@ -109,6 +129,7 @@ def _plan_lines(facts: dict[str, Any]) -> list[str]:
         ("skipped", _skipped_text(facts["skipped"])),
         ("records", f"about {facts['estimated_records']}"),
         ("splits", f"{facts['split_count']} in {facts['task_count']} tasks"),
+        *_missing_lines(facts),
         ("result columns", ",".join(facts["result_columns"])),
         ("manifest", facts["manifest"]),
     ]

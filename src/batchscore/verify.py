@@ -16,6 +16,7 @@ from batchscore.errors import BatchScoreError, TooManyInvalidRecordsError
 from batchscore.first_look import FIRST_BYTES, empty_cells, look_at
 from batchscore.inputs import find_schema, list_inputs
 from batchscore.lengths import check_lengths
+from batchscore.missing_values import NO_FACTS, ModelFacts, words_listed_but_known
 from batchscore.model_input import ModelRecords
 from batchscore.output_check import check_output
 from batchscore.places import check_places
@@ -81,11 +82,15 @@ class Sample:
 
 @dataclass(frozen=True)
 class Review:
-    """The plan of a job, what samples show, and what is wrong. Without a plan, planning itself failed."""
+    """The plan of a job, what samples show, and what is wrong. Without a plan, planning itself failed.
+
+    ``model_facts`` are what the model tells of the values it knows.
+    """
 
     plan: Plan | None
     samples: list[Sample] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+    model_facts: ModelFacts = NO_FACTS
 
     @property
     def exit_code(self) -> int:
@@ -115,6 +120,7 @@ def review_job(config: JobConfig, folder: Path, full: bool = False) -> Review:
     if plan is None:
         return Review(None, faults=faults)
     _attempt(faults, "output", lambda: check_lengths(plan))
+    faults += _missing_faults(plan, model.predictor.facts)
     looked = look_at(plan.inputs, plan.spec, KEPT_BYTES)
     found = input_faults(plan, looked, lambda: _has_record(plan))
     faults += [_fault("header" if place is not None else "records", error) for place, error in found]
@@ -124,12 +130,19 @@ def review_job(config: JobConfig, folder: Path, full: bool = False) -> Review:
         sample = choose_sample(plan.inputs, looked.findings)
         _attempt(faults, "model", lambda: try_model(model.predictor, plan.spec, sample, looked.heads))
     samples: list[Sample] = []
-    if not any(fault.where == "model" for fault in faults):
+    if not any(fault.where == "model" and fault.fatal for fault in faults):
         samples, scored = _sample_all(plan.inputs, plan.spec, model.predictor, None if full else FIRST_BYTES)
         faults += scored
     if not any(fault.fatal for fault in faults):
         faults += _verdict_faults(plan, samples)
-    return Review(plan, samples, faults)
+    return Review(plan, samples, faults, model.predictor.facts)
+
+
+def _missing_faults(plan: Plan, facts: ModelFacts) -> list[Fault]:
+    """Warn of words that the user calls missing though the model knows them as values."""
+    known = words_listed_but_known(plan.spec.config.missing, facts)
+    text = "column {}: the model knows {} as a value, and null_values calls it missing; leave it out of null_values"
+    return [Fault("model", text.format(name, ", ".join(words)), fatal=False) for name, words in known.items()]
 
 
 def _has_record(plan: Plan) -> bool:
