@@ -9,9 +9,10 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from batchscore import record
+from batchscore.commit import commit_manifest
 from batchscore.commit_checks import Tallies, check_limits, check_scored, checked_parts
 from batchscore.committed import read_sources
 from batchscore.config import JobConfig
@@ -280,22 +281,6 @@ class _Job:
             self.storage.delete(*(item.uri for item in self.storage.list(self.outputs.work)))
         except BatchScoreError as error:
             log.warning("left behind %s, which nothing needs: %s", self.outputs.work, error)
-
-
-def commit_manifest(storage: Storage, uri: str, content: IO[bytes]) -> None:
-    """Write the extended manifest create-only: before it nothing is there, after it everything.
-
-    Our own bytes in place mean that a write which seemed to fail has landed. Raises AlreadyCommittedError if another
-    driver's are there.
-    """
-    try:
-        storage.put_new(uri, content)
-    except ObjectExistsError as error:
-        content.seek(0)
-        if storage.read(uri) != content.read():
-            raise AlreadyCommittedError(
-                f"manifest {uri}: expected none, got that of another run with this id; its result stands"
-            ) from error
 
 
 def _check_same_parameters(plan: Plan, bound: Mapping[str, str], other_inputs: Iterable[StoredObject]) -> None:

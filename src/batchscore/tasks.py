@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import json
-import shutil
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyspark.accumulators import Accumulator, AccumulatorParam
@@ -37,19 +34,15 @@ from batchscore.findings import finding_as_json, finding_from_json
 from batchscore.first_look import Looked, look_at
 from batchscore.flavors import PredictorSettings, predictor_settings
 from batchscore.joining import JoinTask, join_parts
+from batchscore.loaded_models import loaded_predictor
 from batchscore.manifest import PartFile, WrittenFile
-from batchscore.model import ModelVersion
-from batchscore.model_files import unpack_model
 from batchscore.plan import InputFile, JobSpec, Plan, SampledInput, Split, make_splits, pack_tasks
-from batchscore.predictor import Predictor, load_predictor
+from batchscore.predictor import Predictor
 from batchscore.preflight import check_model
-from batchscore.process import hide_warnings
-from batchscore.process_state import QUIET_MLFLOW, forget_code, set_defaults
 from batchscore.receipts import finished_parts, write_receipt
 from batchscore.scoring import score_blocks, split_blocks
 from batchscore.spark_action import run_tasks
 from batchscore.storage import storage_for
-from batchscore.threads import limit_threads
 from batchscore.workload import Workload, make_workload
 
 if TYPE_CHECKING:
@@ -100,49 +93,6 @@ class ScoringBroadcast:
 
 _INPUTS_LOOKED_AT = 256  # by one task: a few seconds of it
 _SPLITS_AT_ONCE = 4  # for each of them a few blocks are held
-
-# A worker outlives a job, and a query may use several models: the ones used last stay.
-_MODELS_HELD = 4
-_loaded: dict[str, tuple[Predictor, ModelVersion, Path]] = {}
-
-
-def loaded_predictor(archive: bytes, model: ModelVersion, settings: PredictorSettings) -> Predictor:
-    """Return the model, unpacked and loaded once per worker process, while it is among the last ones used."""
-    key = f"{model.pinned_uri} {model.digest} {settings}"
-    if key in _loaded:
-        _loaded[key] = _loaded.pop(key)
-    else:
-        limit_threads()
-        hide_warnings()
-        set_defaults(QUIET_MLFLOW)
-        _make_room(model)
-        folder = unpack_model(archive)
-        try:
-            _loaded[key] = load_predictor(folder, model, settings), model, folder
-        except BaseException:
-            _let_go(folder)
-            raise
-        # PySpark collects garbage after each task: 50 ms to walk over libraries and a model that stay anyway.
-        gc.freeze()
-    return _loaded[key][0]
-
-
-def _make_room(model: ModelVersion) -> None:
-    """Let go of models for another: the one used longest ago, and any whose code may have modules of the same names."""
-    for key, (_, held, folder) in list(_loaded.items()):
-        if len(_loaded) >= _MODELS_HELD or (_brings_code(held) and _brings_code(model)):
-            del _loaded[key]
-            _let_go(folder)
-            gc.unfreeze()
-
-
-def _brings_code(model: ModelVersion) -> bool:
-    return any(flavor.get("code") for flavor in model.flavors.values())
-
-
-def _let_go(folder: Path) -> None:
-    forget_code(folder)
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _retryable(error: BatchScoreError) -> bool:

@@ -18,6 +18,7 @@ from batchscore.config import make_config
 from batchscore.errors import ModelError, describe_without_content
 from batchscore.flavors import predictor_settings
 from batchscore.lines import BoolArray
+from batchscore.loaded_models import loaded_predictor
 from batchscore.model import ModelVersion
 from batchscore.model_files import pack_model
 from batchscore.model_input import ModelRecords, with_missing_rules
@@ -27,7 +28,6 @@ from batchscore.predictor import Predictor, WrongOutputError
 from batchscore.process_state import process_kept
 from batchscore.schema import Column, Columns
 from batchscore.session import check_session
-from batchscore.tasks import loaded_predictor
 from batchscore.typed_values import Typed, WrongTypeError, fitted_values
 
 if TYPE_CHECKING:

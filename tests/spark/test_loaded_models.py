@@ -14,7 +14,7 @@ import pytest
 from mlflow.pyfunc.model import PythonModel
 from sklearn.linear_model import LinearRegression
 
-from batchscore import tasks
+from batchscore import loaded_models
 from batchscore.config import make_config
 from batchscore.flavors import predictor_settings
 from batchscore.model import resolve_model
@@ -28,7 +28,7 @@ SETTINGS = predictor_settings(make_config({"model": "models:/m/1", "input": "non
 
 @pytest.fixture(autouse=True)
 def _new_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(tasks, "_loaded", {})
+    monkeypatch.setattr(loaded_models, "_loaded", {})
     monkeypatch.setenv("SPARK_LOCAL_DIRS", str(tmp_path))
     yield
     gc.unfreeze()
@@ -52,13 +52,13 @@ def test_of_many_models_a_worker_holds_the_last_ones_used_and_none_of_the_files_
         version = resolve_model(registry.config(uri), tmp_path / "driver" / str(number))
         packed.append((pack_model(tmp_path / "driver" / str(number)), version))
 
-    first = tasks.loaded_predictor(*packed[0], SETTINGS)
+    first = loaded_models.loaded_predictor(*packed[0], SETTINGS)
     for archive, version in packed[1:4]:
-        tasks.loaded_predictor(archive, version, SETTINGS)
-    assert tasks.loaded_predictor(*packed[0], SETTINGS) is first
-    tasks.loaded_predictor(*packed[4], SETTINGS)
+        loaded_models.loaded_predictor(archive, version, SETTINGS)
+    assert loaded_models.loaded_predictor(*packed[0], SETTINGS) is first
+    loaded_models.loaded_predictor(*packed[4], SETTINGS)
 
-    names = [version.name for _, version, _ in tasks._loaded.values()]
+    names = [version.name for _, version, _ in loaded_models._loaded.values()]
     assert names == ["held-2", "held-3", "held-0", "held-4"]
     assert len(list(tmp_path.glob("batchscore-model-*"))) == 4
 
@@ -80,11 +80,11 @@ def test_models_that_bring_modules_of_one_name_are_each_scored_with_their_own(
             by_driver.append(loaded.predictor.predict(people).tolist())
             packed.append((pack_model(loaded.folder), loaded.version))
     for archive, version in packed:
-        by_worker.append(tasks.loaded_predictor(archive, version, SETTINGS).predict(people).tolist())
+        by_worker.append(loaded_models.loaded_predictor(archive, version, SETTINGS).predict(people).tolist())
 
     assert by_driver == [[10.0, 20.0], [20.0, 40.0]]
     assert by_worker == [[10.0, 20.0], [20.0, 40.0]]
-    for _, _, folder in tasks._loaded.values():
+    for _, _, folder in loaded_models._loaded.values():
         forget_code(folder)
     assert sys.path == path
     assert "of_the_model" not in set(sys.modules) - modules

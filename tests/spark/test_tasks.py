@@ -11,7 +11,7 @@ from typing import IO, Any
 import numpy as np
 import pytest
 
-from batchscore import scoring, tasks
+from batchscore import scoring
 from batchscore.config import S3Settings, make_config
 from batchscore.errors import CommitError
 from batchscore.flavors import predictor_settings
@@ -138,14 +138,14 @@ def test_a_loaded_model_is_kept_and_left_out_of_collections_of_garbage(monkeypat
         loads.append("model")
         return Predictor("regression", (), None, echo)
 
-    monkeypatch.setattr(tasks, "_loaded", {})
-    monkeypatch.setattr(tasks, "load_predictor", load)
+    monkeypatch.setattr(loaded_models, "_loaded", {})
+    monkeypatch.setattr(loaded_models, "load_predictor", load)
     for name in ("unpack_model", "limit_threads", "hide_warnings"):
-        monkeypatch.setattr(tasks, name, lambda *_: None)
+        monkeypatch.setattr(loaded_models, name, lambda *_: None)
     settings = predictor_settings(make_config({"model": "models:/m/1", "input": "s3://b/i", "output": "s3://b"}), None)
     gc.unfreeze()
     try:
-        first, second = (tasks.loaded_predictor(b"", MODEL, settings) for _ in range(2))
+        first, second = (loaded_models.loaded_predictor(b"", MODEL, settings) for _ in range(2))
         assert gc.get_freeze_count() > 10_000
     finally:
         gc.unfreeze()
