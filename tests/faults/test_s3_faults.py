@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from batchscore import s3_storage
+from batchscore import s3_client
 from batchscore.check import check_job
 from batchscore.config import OutputConfig
 from batchscore.errors import (
@@ -105,7 +105,7 @@ def not_waited_out(bench: Bench, stalled_seconds: float) -> Iterator[None]:
 def test_a_commit_that_landed_but_was_never_answered_is_the_job_s_own(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(s3_storage, "_READ_TIMEOUT_SECONDS", 1)
+    monkeypatch.setattr(s3_client, "_READ_TIMEOUT_SECONDS", 1)
     bench.proxy.play("PUT", COMMIT, stall(STALLED_SECONDS), times=1)
 
     with not_waited_out(bench, STALLED_SECONDS):
@@ -116,7 +116,7 @@ def test_a_commit_that_landed_but_was_never_answered_is_the_job_s_own(
 
 
 def test_a_listing_and_a_header_that_stall_are_asked_for_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(s3_storage, "_READ_TIMEOUT_SECONDS", 1)
+    monkeypatch.setattr(s3_client, "_READ_TIMEOUT_SECONDS", 1)
     bench.proxy.play("GET", "list-type=2", stall(STALLED_SECONDS), times=1)
     bench.proxy.play("GET", INPUT, stall(STALLED_SECONDS, sent_bytes=200), times=1)
 
