@@ -91,12 +91,20 @@ def test_an_input_that_is_replaced_before_or_during_a_check_is_found(
     assert {finding.proof for finding in afterwards.findings} == {"inputs"}
 
 
+@pytest.mark.parametrize(("method", "part"), [("GET", "/result/"), ("HEAD", "/in/")])
 @pytest.mark.parametrize("script", [refuse(403, "AccessDenied"), refuse(400, "ExpiredToken")])
 def test_a_check_that_may_not_read_does_not_say_that_the_result_is_wrong(
-    script: Script, loans: Loans, spark: "SparkSession", s3: "S3Client", bucket: str, proxy: Proxy
+    method: str,
+    part: str,
+    script: Script,
+    loans: Loans,
+    spark: "SparkSession",
+    s3: "S3Client",
+    bucket: str,
+    proxy: Proxy,
 ) -> None:
     run_job(loans.config(**settings(loans, s3, bucket, proxy)), spark)
-    proxy.play("HEAD", "/result/", script)
+    proxy.play(method, part, script)
     with pytest.raises(InputError) as raised:
         check_job("bp-1", output_config(bucket, proxy))
     assert raised.value.exit_code == 3
