@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 import pytest
 
 from batchscore import s3_storage
+from batchscore.commit import commit_manifest
 from batchscore.config import S3Settings
 from batchscore.errors import (
     AlreadyCommittedError,
@@ -20,7 +21,6 @@ from batchscore.errors import (
     ObjectMissingError,
     TransientReadError,
 )
-from batchscore.job import commit_manifest
 from batchscore.s3_storage import S3Storage
 from batchscore.storage import StoredObject
 from tests.broken import BreaksAtRead

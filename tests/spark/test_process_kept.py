@@ -19,6 +19,7 @@ from sklearn.linear_model import LogisticRegression
 
 from batchscore import cli
 from batchscore import job as job_module
+from batchscore.commit import commit_manifest
 from batchscore.errors import BatchScoreError
 from batchscore.udf import predict_udf
 from batchscore.verify import review_job
@@ -129,7 +130,7 @@ def test_a_variable_that_the_host_renews_while_a_job_runs_stays_renewed(
     model_uri: str, run: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (run.folder / "in.csv").write_text("age\n20\n60\n")
-    commit = job_module.commit_manifest
+    commit = commit_manifest
 
     def renew(*arguments: Any) -> None:
         monkeypatch.setenv("AWS_SESSION_TOKEN", "renewed")

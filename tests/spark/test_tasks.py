@@ -11,7 +11,7 @@ from typing import IO, Any
 import numpy as np
 import pytest
 
-from batchscore import scoring
+from batchscore import loaded_models, scoring
 from batchscore.config import S3Settings, make_config
 from batchscore.errors import CommitError
 from batchscore.flavors import predictor_settings

@@ -92,7 +92,9 @@ def local_plan(folder: Path, name: str) -> Plan:
     job = FinishedJob(folder, {name: b"id,a,b,y\nC1,1,x,0\n"}, tagged=False)
     version = ModelVersion("models:/m/1", "m", "1", None, "0", {}, {}, INPUTS)
     config = job.config.model_copy(update={"id": "bp-1"})
-    return make_plan(config, LoadedModel(version, folder, PREDICTOR, 0.5))
+    plan = make_plan(config, LoadedModel(version, folder, PREDICTOR, 0.5))
+    check_lengths(plan)
+    return plan
 
 
 @pytest.mark.parametrize(("count", "fits"), [(27, True), (28, False), (80, False)])
