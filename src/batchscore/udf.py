@@ -15,7 +15,7 @@ from pyspark.sql.pandas.functions import pandas_udf
 from pyspark.sql.types import DoubleType, StructField, StructType
 
 from batchscore.config import make_config
-from batchscore.errors import ModelError, describe_without_content
+from batchscore.errors import ConfigError, ModelError, describe_without_content
 from batchscore.flavors import predictor_settings
 from batchscore.lines import BoolArray
 from batchscore.loaded_models import loaded_predictor
@@ -40,9 +40,9 @@ def predict_udf(spark: SparkSession, model_uri: str, **settings: Any) -> UserDef
     """Return a model of the registry as a function of one struct of typed columns, named as the model's inputs.
 
     It gives P(label 1) or the value as a double, or for multiclass a struct of one double for each class. A record
-    gets null if an input that the signature requires is missing, or if a value does not fit its input's type, as
+    gets null if the model refuses it for a value that it lacks, or if a value does not fit its input's type, as
     3,000,000,000 does not fit an ``integer``; see docs/configuration.md. ``settings`` are keys of the configuration
-    that concern the model, such as ``tracking_uri``, ``model_type`` or ``positive_label``. Raises ConfigError or
+    that concern the model, such as ``tracking_uri``, ``model_type`` or ``missing_text``. Raises ConfigError or
     ModelError; a query over a column of a type that cannot fit its input fails with a ModelError in the first batch.
 
     >>> score = predict_udf(spark, "models:/bank-marketing@champion")
@@ -51,6 +51,8 @@ def predict_udf(spark: SparkSession, model_uri: str, **settings: Any) -> UserDef
     >>> spark.sql("SELECT customerId, score(struct(*)) AS score FROM people")
     """
     check_session(spark)
+    if "null_values" in settings:
+        raise ConfigError("key null_values: expected for files alone: in a DataFrame null is missing")
     config = make_config({"model": model_uri, "input": "none", "output": "none", **settings})
     with tempfile.TemporaryDirectory(prefix="batchscore-") as folder:
         model = load_model(config, Path(folder) / "model")

@@ -95,34 +95,57 @@ def test_a_multiclass_model_gives_a_struct_of_its_classes(spark: SparkSession, p
     np.testing.assert_allclose([list(row) for row in _scores(scored)], model.predict_proba(PEOPLE), rtol=1e-12)
 
 
-def test_a_missing_required_value_gives_null_and_a_missing_optional_one_reaches_the_model(
+GAPS = [(0, 30.0, 2, "admin"), (1, None, 2, "admin"), (2, 30.0, None, "admin"), (3, 30.0, 2, None), (4, 30.0, 2, "")]
+
+
+def test_a_missing_value_reaches_the_model_whether_the_signature_requires_it_or_not(
     spark: SparkSession, registry: Registry
 ) -> None:
     model = make_pipeline(ENCODER, LogisticRegression()).fit(PEOPLE, [0, 1, 0, 1, 0, 1])
     score = predict_udf(spark, registry.register(model, signature=SIGNATURE), tracking_uri=registry.uri)
-    rows = [(0, 30.0, 2, "admin"), (1, None, 2, "admin"), (2, 30.0, None, "admin"), (3, 30.0, 2, None)]
-    frame = spark.createDataFrame(rows, "place int, age double, visits long, job string").coalesce(1)
+    frame = spark.createDataFrame(GAPS, "place int, age double, visits long, job string").coalesce(1)
 
     scored = _scores(frame.select("place", score(struct("age", "visits", "job")).alias("score")))
 
-    complete = pd.DataFrame({"age": [30.0, 30.0], "visits": [2.0, np.nan], "job": ["admin", "admin"]})
-    expected = model.predict_proba(complete)[:, 1]
-    assert (scored[1], scored[3]) == (None, None)
-    np.testing.assert_allclose([scored[0], scored[2]], expected, rtol=1e-12)
+    people = pd.DataFrame([row[1:] for row in GAPS], columns=["age", "visits", "job"]).fillna({"job": np.nan})
+    np.testing.assert_allclose(scored, model.predict_proba(people)[:, 1], rtol=1e-12)
 
 
-def test_a_multiclass_model_gives_null_for_a_record_with_a_missing_required_value(
+def test_rejected_missing_values_give_null_and_a_missing_text_is_what_it_is_said_to_be(
     spark: SparkSession, registry: Registry
 ) -> None:
-    model = make_pipeline(ENCODER, LogisticRegression(max_iter=5000)).fit(
-        PEOPLE, ["low", "mid", "high", "mid", "low", "high"]
-    )
-    score = predict_udf(spark, registry.register(model, signature=SIGNATURE), tracking_uri=registry.uri)
-    frame = spark.createDataFrame([(0, None, 2, "admin")], "place int, age double, visits long, job string")
+    model = make_pipeline(ENCODER, LogisticRegression()).fit(PEOPLE, [0, 1, 0, 1, 0, 1])
+    uri = registry.register(model, signature=SIGNATURE)
+    score = predict_udf(spark, uri, tracking_uri=registry.uri, missing_values="reject", missing_text="empty")
+    frame = spark.createDataFrame(GAPS, "place int, age double, visits long, job string").coalesce(1)
 
-    [scored] = _scores(frame.select("place", score(struct("age", "visits", "job")).alias("score")))
+    scored = _scores(frame.select("place", score(struct("age", "visits", "job")).alias("score")))
 
-    assert list(scored) == [None, None, None]
+    assert scored[1] is None
+    people = pd.DataFrame({"age": [30.0] * 4, "visits": [2, np.nan, 2, 2], "job": ["admin", "admin", "", ""]})
+    expected = model.predict_proba(people)[:, 1]
+    np.testing.assert_allclose([scored[0], *scored[2:]], expected, rtol=1e-12)
+
+
+def test_a_model_that_refuses_missing_values_gives_null_for_such_records_alone(
+    spark: SparkSession, registry: Registry
+) -> None:
+    numbers = PEOPLE[["age", "visits"]]
+    model = LogisticRegression(max_iter=5000).fit(numbers, ["low", "mid", "high", "mid", "low", "high"])
+    uri = registry.register(model, signature=columns("age:double", "visits:double"))
+    score = predict_udf(spark, uri, tracking_uri=registry.uri)
+    frame = spark.createDataFrame([row[:3] for row in GAPS], "place int, age double, visits double").coalesce(1)
+
+    scored = [list(row) for row in _scores(frame.select("place", score(struct("age", "visits")).alias("score")))]
+
+    assert (scored[1], scored[2]) == ([None] * 3, [None] * 3)
+    [expected] = model.predict_proba(pd.DataFrame({"age": [30.0], "visits": [2.0]}))
+    np.testing.assert_allclose([scored[0], scored[3], scored[4]], [expected] * 3, rtol=1e-12)
+
+
+def test_words_for_missing_are_of_files_alone(spark: SparkSession) -> None:
+    with pytest.raises(ConfigError, match="key null_values: expected for files alone"):
+        predict_udf(spark, "models:/any/1", null_values=["?"])
 
 
 def test_narrower_types_are_cast_to_the_signature_s(spark: SparkSession, people: Any, registry: Registry) -> None:
