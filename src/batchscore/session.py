@@ -64,7 +64,7 @@ def start_spark(config: JobConfig, job_id: str) -> SparkSession:
     settings = _settings(config, job_id)
     if not is_submitted():
         set_defaults({"PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable})
-        _launch_jvm(settings)
+    check_session_settings(_launch_jvm(settings) | settings)
     spark: SparkSession = SparkSession.builder.config(map={**settings}).getOrCreate()
     spark.sparkContext.setLogLevel(config.spark.get("spark.log.level", "ERROR"))
     return spark
@@ -79,18 +79,20 @@ def _settings(config: JobConfig, job_id: str) -> dict[str, str]:
     return settings
 
 
-def _launch_jvm(settings: Mapping[str, str]) -> None:
-    """Start the JVM, whose environment its workers have, without the variables of any one job.
+def _launch_jvm(settings: Mapping[str, str]) -> dict[str, str]:
+    """Start the JVM, unless it is there, and return what it knows of settings: spark-submit's and spark-defaults.conf.
 
-    The model of a job may be fetched meanwhile.
+    Its workers have its environment, so it is started without the variables of any one job, whose model may be fetched
+    meanwhile.
     """
     from pyspark import SparkConf, SparkContext
 
     # Bound to the loopback unless told otherwise: a laptop's host name often does not resolve.
-    loopback = {"SPARK_LOCAL_IP": _LOOPBACK} if settings["spark.master"].startswith("local") else {}
+    loopback = {"SPARK_LOCAL_IP": _LOOPBACK} if settings.get("spark.master", "").startswith("local") else {}
     with variables_set(loopback):
         conf = SparkConf(loadDefaults=False).setAll(list(settings.items()))
-        SparkContext._ensure_initialized(conf=conf)  # does nothing where there is one
+        SparkContext._ensure_initialized(conf=conf)
+    return dict(SparkConf().getAll())
 
 
 def stop_jvm() -> None:
@@ -147,14 +149,12 @@ class BackgroundSpark:
             return self._given
         assert self._starting is not None
         try:
-            spark = self._starting.result()
+            return self._starting.result()
         except BatchScoreError:
             raise
         except Exception as error:
             reason = describe_without_content(error)
             raise ScoringError(f"Spark: expected it to start, got {reason}; see what it says on stderr") from error
-        check_session(spark)
-        return spark
 
     def __enter__(self) -> BackgroundSpark:
         return self

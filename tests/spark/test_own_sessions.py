@@ -14,8 +14,10 @@ import pytest
 from mlflow.pyfunc.model import PythonModel
 from sklearn.linear_model import LogisticRegression
 
-from tests.processes import without_spark
+from tests.processes import SPARK_HOME, without_spark
 from tests.registry import Registry, columns
+
+REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -165,4 +167,28 @@ def test_a_spark_that_does_not_start_ends_the_job_before_a_record_is_written(
 
     assert done.returncode == 5
     assert "batchscore: ScoringError: Spark: expected it to start, got " in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("master", ["local[2]", "spark://127.0.0.1:9"])
+def test_cores_that_spark_submit_was_told_of_are_refused_before_a_record_is_written(
+    master: str, registry: Registry, model_uri: str, tmp_path: Path
+) -> None:
+    (tmp_path / "in.csv").write_text("age\n20\n60\n")
+    keys = [f"model={model_uri}", f"tracking_uri={registry.uri}", f"input={tmp_path}/in.csv", f"output={tmp_path}/out"]
+    conf = ["--master", master, "--conf", "spark.executor.cores=2", "--conf", "spark.task.cpus=4"]
+    python = {"PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
+
+    done = subprocess.run(
+        [f"{SPARK_HOME}/bin/spark-submit", *conf, "jobs/batch_predict.py", *keys],
+        cwd=REPOSITORY,
+        env=without_spark() | python,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    told = done.stdout + done.stderr  # spark-submit hands on what the driver says as its output
+    assert done.returncode == 2, told[-4000:]
+    assert "batchscore: ConfigError: key spark.task.cpus: expected at most the 2 of spark." in told
     assert not (tmp_path / "out").exists()
