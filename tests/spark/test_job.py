@@ -247,13 +247,16 @@ def _valid_lines() -> dict[int, str]:
     }
 
 
+RULES_OF_01: dict[str, Any] = {"missing_values": "reject", "null_values": [], "invalid_values": "missing"}
+
+
 @pytest.mark.parametrize("split_bytes", [30, 1000])
 def test_an_invalid_record_leaves_a_blank_line_at_its_place_if_asked_to(
     split_bytes: int, model_uri: str, run: Runner, tmp_path: Path
 ) -> None:
     _write_mixed(tmp_path)
 
-    keys: dict[str, Any] = {"split_bytes": split_bytes, "invalid_records": "blank"}
+    keys: dict[str, Any] = {"split_bytes": split_bytes, "invalid_records": "blank", **RULES_OF_01}
     job = run(model_uri, input=f"{tmp_path}/mixed.csv", **keys)
 
     assert job.lines("mixed.csv")[1:] == [_valid_lines().get(place, "") for place in range(10)]
@@ -272,7 +275,7 @@ def test_an_invalid_record_leaves_a_blank_line_at_its_place_if_asked_to(
 def test_an_invalid_record_keeps_its_tag_and_label(model_uri: str, run: Runner, tmp_path: Path) -> None:
     _write_mixed(tmp_path)
 
-    job = run(model_uri, input=f"{tmp_path}/mixed.csv")
+    job = run(model_uri, input=f"{tmp_path}/mixed.csv", **RULES_OF_01)
 
     assert job.manifest["invalid_records"] == "keep_tag"
 
@@ -283,7 +286,7 @@ def test_an_invalid_record_keeps_its_tag_and_label(model_uri: str, run: Runner, 
 def test_each_invalid_record_is_one_row_of_the_rejected_file(model_uri: str, run: Runner, tmp_path: Path) -> None:
     content = _write_mixed(tmp_path)
 
-    job = run(model_uri, input=f"{tmp_path}/mixed.csv")
+    job = run(model_uri, input=f"{tmp_path}/mixed.csv", **RULES_OF_01)
 
     [file] = job.manifest["inputs"][0]["rejected"]
     assert file["uri"] == f"file://{job.output}/batch-prediction/rejected/job-mixed.csv/part-00000.csv.gz"
@@ -317,7 +320,7 @@ def test_rejected_rows_lie_with_the_part_and_its_lines_wherever_the_splits_are(
 def test_redact_leaves_the_record_out_of_the_rejected_file(model_uri: str, run: Runner, tmp_path: Path) -> None:
     _write_mixed(tmp_path)
 
-    job = run(model_uri, input=f"{tmp_path}/mixed.csv", redact=True)
+    job = run(model_uri, input=f"{tmp_path}/mixed.csv", redact=True, **RULES_OF_01)
 
     rows = job.rejected("mixed.csv")
     assert [row["tag"] for row in rows] == ["a3", "a4", "", "", "", "a8"]
@@ -682,7 +685,7 @@ def test_a_model_of_an_array_reads_the_columns_in_their_order(registry: Registry
     good = amazon_lines(model.predict_proba([[0.5, 1.0], [5.0, 9.0]]).T.tolist())
     # Logistic regression takes no missing values: the model's own error, record by record.
     assert job.lines("numbers.csv") == ["0,1,2", good[0], ",,", good[1], ",,"]
-    assert job.manifest["invalid_reasons"] == {"model_error": 2}
+    assert job.manifest["invalid_reasons"] == {"invalid_value": 1, "model_error": 1}
 
 
 def test_an_array_of_integers_takes_neither_fractions_nor_missing_values(

@@ -285,7 +285,8 @@ def test_a_job_of_which_nothing_was_scored_fails_at_any_size(
 ) -> None:
     folder = _write(tmp_path / "in", {"a.csv": EMPTY * records})
 
-    message = _refused(run, adder, TooManyInvalidRecordsError, input=folder, max_invalid_fraction=1)
+    keys: dict[str, Any] = {"max_invalid_fraction": 1, "missing_values": "reject"}
+    message = _refused(run, adder, TooManyInvalidRecordsError, input=folder, **keys)
 
     assert f"expected predictions, got none for any of {records} records" in message
     assert f"a.csv: 0 of {records} records scored (missing_value {records})" in message
@@ -409,18 +410,21 @@ def test_a_model_that_always_raises_is_found_among_many_inputs(
 # ---------------------------------------------------------------- what verify tells besides
 
 
-def test_verify_warns_by_column_with_count_reason_and_remedy(registry: Registry, run: Runner, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("rule", "reason"), [("", "empty"), ("reject", "missing_value")])
+def test_verify_warns_by_column_with_count_reason_and_remedy(
+    rule: str, reason: str, registry: Registry, run: Runner, tmp_path: Path
+) -> None:
     model = HistGradientBoostingRegressor().fit(pd.DataFrame({"x": [0.0, 1.0], "y": [0.0, 1.0]}), [0.0, 1.0])
     uri = registry.register(model, signature=columns("x:double", "y:double?"))
-    records = "".join(f"{number},{'' if number < 86 else 'n/a' if number < 90 else '1'}\n" for number in range(418))
+    records = "".join(f"{number},{'NA' if number < 86 else '?' if number < 90 else '1'}\n" for number in range(418))
     folder = _write(tmp_path / "in", {"a.csv": records + ",5\n" * 7 + "1\n" * 2})
 
-    review = _verified(run, uri, input=folder)
+    review = _verified(run, uri, input=folder, **({"missing_values": rule} if rule else {}))
 
     assert review.exit_code == 0
     told = [(fault.column, fault.count, fault.of, fault.reason) for fault in review.faults]
     assert told == [
-        ("x", 7, 427, "missing_value"),
+        ("x", 7, 427, reason),
         ("y", 4, 427, "invalid_value"),
         ("y", 86, 427, "empty"),
         (None, 2, 427, "column_count"),

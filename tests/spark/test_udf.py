@@ -134,7 +134,7 @@ def test_a_model_that_refuses_missing_values_gives_null_for_such_records_alone(
     model = LogisticRegression(max_iter=5000).fit(numbers, ["low", "mid", "high", "mid", "low", "high"])
     uri = registry.register(model, signature=columns("age:double", "visits:double"))
     score = predict_udf(spark, uri, tracking_uri=registry.uri)
-    frame = spark.createDataFrame([row[:3] for row in GAPS], "place int, age double, visits double").coalesce(1)
+    frame = spark.createDataFrame([row[:3] for row in GAPS], "place int, age double, visits long").coalesce(1)
 
     scored = [list(row) for row in _scores(frame.select("place", score(struct("age", "visits")).alias("score")))]
 
