@@ -61,7 +61,8 @@ def read_ranges(read: Callable[[int, int], bytes], start: int, stop: int, size: 
     The tail nearly always holds the end of the record that straddles ``stop``.
     """
     planned = min(stop + TAIL_BYTES, size)
-    yield from read_ahead(_pieces(read, start, planned, CHUNK_BYTES))
+    pieces = _pieces(read, start, planned, CHUNK_BYTES)
+    yield from read_ahead(pieces) if planned - start > CHUNK_BYTES else pieces  # of one there is nothing ahead
     yield from _pieces(read, planned, size, TAIL_BYTES)
 
 
@@ -102,19 +103,20 @@ def decompressed(chunks: Generator[bytes], compression: str, uri: str) -> Genera
 
     Raises InputError if the input is not of that compression, damaged or cut short.
     """
+    return read_ahead(inflated(chunks, compression, uri))
+
+
+def inflated(chunks: Generator[bytes], compression: str, uri: str) -> Generator[bytes]:
+    """Yield the same as ``decompressed``, each chunk when it is asked for."""
     stream = pa.CompressedInputStream(pa.PythonFile(_ChunkFile(chunks), mode="r"), compression)
-
-    def pieces() -> Iterator[bytes]:
-        try:
-            while piece := stream.read(CHUNK_BYTES):
-                yield piece
-        except (pa.ArrowException, OSError) as error:
-            # pyarrow reports damage as a plain OSError; a reader's own error passes it unchanged.
-            raise _damaged(uri, compression) from error
-        finally:
-            chunks.close()
-
-    return read_ahead(pieces())
+    try:
+        while piece := stream.read(CHUNK_BYTES):
+            yield piece
+    except (pa.ArrowException, OSError) as error:
+        # pyarrow reports damage as a plain OSError; a reader's own error passes it unchanged.
+        raise _damaged(uri, compression) from error
+    finally:
+        chunks.close()
 
 
 def _damaged(uri: str, compression: str) -> InputError:

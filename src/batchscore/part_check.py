@@ -187,7 +187,7 @@ def _with_digest(written: _Written, file: WrittenFile) -> _Written | Finding:
 
 
 def _text(written: _Written) -> Iterator[bytes]:
-    yield from blocks.decompressed(written.chunks(), "gzip", written.uri)
+    yield from blocks.inflated(written.chunks(), "gzip", written.uri)
 
 
 def _parsed_blocks(todo: PartToRead, s3: S3Settings) -> Iterator[ParsedBlock]:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchscore.blocks import (
+    CHUNK_BYTES,
     MAX_RECORD_BYTES,
     TAIL_BYTES,
     Block,
@@ -252,3 +253,19 @@ def test_an_empty_line_at_the_end_of_a_range_that_was_read_ends_no_input() -> No
     for stop, ends in ((3, False), (4, True)):
         (_, line) = ending_here(read_blocks(pieces(b"a\n\n", 3), 0, 0, stop), stop)
         assert line == Block(2, b"\n", ends_input=ends)
+
+
+def test_a_thread_reads_ahead_where_there_is_something_ahead_and_none_does_for_one_chunk() -> None:
+    def readers(size: int) -> list[bool]:
+        threads: list[bool] = []
+
+        def read(start: int, stop: int) -> bytes:
+            threads.append(threading.current_thread() is threading.main_thread())
+            return b"x" * (stop - start)
+
+        assert sum(map(len, read_ranges(read, 0, size, size))) == size
+        return threads
+
+    assert readers(0) == []
+    assert readers(CHUNK_BYTES) == [True]
+    assert readers(CHUNK_BYTES + 1) == [False, False]
