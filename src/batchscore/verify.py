@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from batchscore.commit_checks import describe_verdict, limit_of
 from batchscore.config import JobConfig
-from batchscore.errors import BatchScoreError, TooManyInvalidRecordsError
+from batchscore.errors import BatchScoreError, CommitError, TooManyInvalidRecordsError
 from batchscore.first_look import FIRST_BYTES, empty_cells, look_at
 from batchscore.inputs import find_schema, list_inputs
 from batchscore.lengths import check_lengths
@@ -94,8 +94,12 @@ class Review:
 
     @property
     def exit_code(self) -> int:
-        """0 only if the job would start, and succeed on what was read."""
-        return next((fault.exit_code for fault in self.faults if fault.fatal), 0)
+        """0 only if the job would start, and succeed on what was read; else the code that the job would end with.
+
+        A job reads before it writes: that the output cannot be written comes last.
+        """
+        codes = [fault.exit_code for fault in self.faults if fault.fatal]
+        return next(iter(sorted(codes, key=lambda code: code == CommitError.exit_code)), 0)
 
 
 @process_kept()

@@ -446,7 +446,7 @@ def refuse_stat(proxy: Proxy) -> None:
         (
             None,
             {"input": "s3://no-such-bucket/in/", "output": "s3://no-such-bucket/out"},
-            6,
+            3,  # as run, which reads before it writes
             [("output", "s3://no-such-bucket/out/"), ("input", "s3://no-such-bucket/in/")],
         ),
         (None, {"schema": "s3://no-such-bucket/schema"}, 3, [("input", "s3://no-such-bucket/schema")]),
