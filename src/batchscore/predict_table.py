@@ -52,13 +52,17 @@ def predict_complete(predictor: Predictor, records: ModelRecords) -> FloatArray:
     What the model raises for complete records is raised.
     """
     predicted = _Predicted(predictor, records, len(records))
-    for rows in rows_alike(predicted.absent):
-        if predicted.absent[rows[0]].any():
-            predicted.add_alike(rows)
-        else:
-            predicted.predictions[rows] = predictor.predict(records.take(rows))
-    failed = [failure.row for failure in predicted.failures]
-    predicted.predictions[failed] = np.nan
+    for rows, group in records.groups():
+        answer = _attempt(predictor, group)
+        if not isinstance(answer, Exception):
+            predicted.predictions[rows] = answer
+            continue
+        for alike in rows_alike(predicted.absent[rows]):
+            some = rows[alike]
+            if predicted.absent[some[0]].any():
+                predicted.add_alike(some)
+            else:
+                predicted.predictions[some] = predictor.predict(records.take(some))
     return predicted.predictions
 
 
