@@ -246,8 +246,12 @@ def _merged_settings(text: str, overrides: Sequence[str]) -> tuple[dict[str, Any
 
 def _given(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings that have a value: without one a key, also one of a section, has its default."""
-    given = {key: value for key, value in settings.items() if value is not None}
-    return {key: _given(value) if isinstance(value, dict) else value for key, value in given.items()}
+    # No deeper than sections: what YAML's aliases make can hold itself.
+    return {key: _with_values(item) if isinstance(item, dict) else item for key, item in _with_values(settings).items()}
+
+
+def _with_values(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in settings.items() if value is not None}
 
 
 def _faults_of(error: ValidationError, *section: str) -> list[str]:

@@ -123,6 +123,12 @@ def test_what_is_no_mapping_in_yaml_is_refused(text: str) -> None:
         load_config(text)
 
 
+@pytest.mark.parametrize("line", ["s3: &a {region: *a}", "spark: &a {spark.b: *a}", "banana: &a {b: *a}"])
+def test_a_mapping_that_holds_itself_is_a_fault_of_its_key(line: str) -> None:
+    with pytest.raises(ConfigError, match=f"key {line.partition(':')[0]}"):
+        load_config(f"model: models:/m/1\ninput: a\noutput: b\n{line}")
+
+
 def test_a_key_without_a_value_has_its_default() -> None:
     assert load_config("{model: 'models:/m/1', input: a, output: b, threshold: , encoding: }").encoding == "utf-8"
 
