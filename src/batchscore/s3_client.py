@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from batchscore.config import S3Settings
 from batchscore.s3_credentials import credential_sources, new_session, settings_error
-from batchscore.s3_errors import is_not_implemented, is_of_credentials
+from batchscore.s3_errors import LACKING_STATUSES, is_of_credentials, lacks_something
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -98,8 +98,8 @@ def _aws_settings() -> Iterator[None]:
 def ask(settings: S3Settings, operation: Callable[[S3Client], Answer], *, repeatable: bool = True) -> Answer:
     """Return what an operation of a client gives.
 
-    A store that does not implement something is asked again without the checksums that S3 does not require, unless the
-    operation cannot be repeated, and from then on without them at once.
+    A store that is not AWS's and lacks something is asked again without the checksums that S3 does not require, unless
+    the operation cannot be repeated, and from then on without them at once.
     """
     from botocore.exceptions import ClientError
 
@@ -112,7 +112,7 @@ def ask(settings: S3Settings, operation: Callable[[S3Client], Answer], *, repeat
     except ClientError as error:
         if is_of_credentials(error):  # whoever comes again looks them up anew
             _client.cache_clear()
-        if not is_not_implemented(error):
+        if not lacks_something(error) or is_of_aws(settings):
             raise
         if not repeatable:  # whoever comes again begins without
             _without_checksums.add(store)
@@ -133,7 +133,7 @@ def clients_of_libraries(settings: S3Settings) -> Iterator[None]:
     """Let the S3 clients that a library makes inside, as MLflow does, have the credentials and the manners of ours.
 
     They come from boto3's default session, which is a new one inside: what it signs with is looked up anew, and again
-    if that fails. It sends the requester-pays flag if asked to.
+    if that fails. It sends the requester-pays flag if asked to, and no checksums to a store that knows none.
     """
     import boto3
 
@@ -149,8 +149,17 @@ def clients_of_libraries(settings: S3Settings) -> Iterator[None]:
             params["headers"]["x-amz-request-payer"] = "requester"
 
         session.events.register("before-call.s3", add_payer)
+    # None of our requests may have shown it yet. MLflow reads a whole model by one operation: it is asked again inside.
+    session.events.register("needs-retry.s3", _ask_without_checksum)  # type: ignore[arg-type] # its answer counts
     before, boto3.DEFAULT_SESSION = boto3.DEFAULT_SESSION, session
     try:
         yield
     finally:
         boto3.DEFAULT_SESSION = before
+
+
+def _ask_without_checksum(response: tuple[Any, Any] | None, request_dict: dict[str, Any], **_: Any) -> int | None:
+    """Return the seconds to wait before a read is sent again without asking for its checksum; None for no such read."""
+    if response is None or response[0].status_code not in LACKING_STATUSES:
+        return None
+    return None if request_dict["headers"].pop("x-amz-checksum-mode", None) is None else 0

@@ -23,6 +23,8 @@ _CREDENTIALS = {
 }
 _NO_BULK_DELETE_STATUSES = {400, 405, 501}
 _NOT_IMPLEMENTED = 501
+LACKING_STATUSES = {400, _NOT_IMPLEMENTED}
+"""What stores answer to headers that they do not know."""
 
 
 def _response(error: BaseException | None) -> dict[str, Any]:
@@ -58,9 +60,9 @@ def knows_no_bulk_delete(error: BaseException | None) -> bool:
     return _status(error) in _NO_BULK_DELETE_STATUSES and _code(error) not in _CREDENTIALS
 
 
-def is_not_implemented(error: BaseException | None) -> bool:
-    """Tell whether a store lacks something that a request asks of it."""
-    return _status(error) == _NOT_IMPLEMENTED
+def lacks_something(error: BaseException | None) -> bool:
+    """Tell whether a store may lack something that a request asks of it, such as checksums."""
+    return _status(error) in LACKING_STATUSES and _code(error) not in _CREDENTIALS
 
 
 def is_of_credentials(error: BaseException | None) -> bool:
@@ -125,7 +127,7 @@ def write_errors(uri: str) -> Iterator[None]:
 def _write_hint(error: Exception) -> str:
     if _code(error) in _CREDENTIALS:
         return _credentials_hint()
-    if is_not_implemented(error):
+    if _status(error) == _NOT_IMPLEMENTED:
         return (
             "; the store lacks something that is asked of it: create-only writes (If-None-Match), encryption "
             "(s3.kms_key_id), or checksums (AWS_REQUEST_CHECKSUM_CALCULATION=when_required leaves them out)"

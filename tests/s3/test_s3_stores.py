@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +14,7 @@ from batchscore.check import check_job
 from batchscore.config import OutputConfig, S3Settings
 from batchscore.errors import CommitError, ConfigError, InputError
 from batchscore.job import run_job
+from batchscore.planning import load_model
 from batchscore.s3_storage import S3Storage
 from tests.s3.loans import SCHEMA, Loans, keys_below, put_people
 from tests.s3.proxy import Answer, Proxy, Request, Script, lose_answer, refuse, strip
@@ -116,6 +118,15 @@ def test_whatever_a_store_without_checksums_is_asked_first_is_answered(
     assert simple_store.endpoint in s3_client._without_checksums
 
 
+def test_a_store_that_answers_400_to_checksums_is_asked_without_them(
+    storage: S3Storage, proxy: Proxy, s3: "S3Client", bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3_client, "_without_checksums", set())
+    proxy.play_chosen(lambda request: refuse(400, "InvalidArgument") if no_checksums(request) else None)
+    storage.put_new(f"s3://{bucket}/a", io.BytesIO(b"content"))
+    assert content_of(s3, bucket, "a") == storage.read(f"s3://{bucket}/a") == b"content"
+
+
 def test_a_stream_that_a_store_without_checksums_refuses_can_be_written_the_next_time(
     simple_store: Proxy, storage: S3Storage, s3: "S3Client", bucket: str
 ) -> None:
@@ -136,6 +147,15 @@ def test_a_store_that_lacks_something_else_is_not_taken_for_one_without_checksum
         storage.put_new(f"s3://{bucket}/a", io.BytesIO(b"content"))
     storage.put(f"s3://{bucket}/b", io.BytesIO(b"content"))
     assert "x-amz-checksum-crc32" in proxy.seen("PUT", "/b")[0].headers
+
+
+def test_a_model_is_fetched_from_a_store_without_checksums_whatever_was_asked_before(
+    simple_store: Proxy, loans: Loans, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_S3_ENDPOINT_URL")
+    config = loans.config(**job(loans, bucket, simple_store))
+    assert load_model(config, tmp_path / "model").predictor.model_type == "binary"
+    assert simple_store.seen("GET", "/models") != []
 
 
 # Archived objects
