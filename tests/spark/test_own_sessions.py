@@ -132,12 +132,14 @@ def hungry_uri(registry: Registry) -> str:
     return uri
 
 
-def run_command(registry: Registry, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run_command(
+    registry: Registry, folder: Path, *arguments: str, **variables: str
+) -> subprocess.CompletedProcess[str]:
     (folder / "in.csv").write_text("age\n20\n60\n")
     keys = [f"tracking_uri={registry.uri}", f"input={folder}/in.csv", f"output={folder}/out", "id=job"]
     keys += ["spark.master=local[1,1]", "spark.ui.enabled=false"]
     command = [sys.executable, "-m", "batchscore.cli", "run", *keys, *arguments]
-    return subprocess.run(command, env=without_spark(), capture_output=True, text=True, check=False)
+    return subprocess.run(command, env=without_spark() | variables, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Spark's limit holds on Linux alone")
@@ -191,4 +193,16 @@ def test_cores_that_spark_submit_was_told_of_are_refused_before_a_record_is_writ
     told = done.stdout + done.stderr  # spark-submit hands on what the driver says as its output
     assert done.returncode == 2, told[-4000:]
     assert "batchscore: ConfigError: key spark.task.cpus: expected at most the 2 of spark." in told
+    assert not (tmp_path / "out").exists()
+
+
+def test_settings_of_spark_s_own_file_under_which_no_task_can_run_are_refused_before_a_record_is_written(
+    registry: Registry, model_uri: str, tmp_path: Path
+) -> None:
+    (tmp_path / "spark-defaults.conf").write_text("spark.task.cpus 8\n")
+
+    done = run_command(registry, tmp_path, f"model={model_uri}", SPARK_CONF_DIR=str(tmp_path))
+
+    assert done.returncode == 2
+    assert "key spark.task.cpus: expected at most the 1 of spark.master local[1,1], got 8" in done.stderr
     assert not (tmp_path / "out").exists()
