@@ -102,6 +102,7 @@ def _kept() -> ExitStack:
     """Return what puts the present state back."""
     stack = ExitStack()
     stack.callback(_put_variables_back, _FAMILIES, _variables(_FAMILIES))
+    stack.callback(_forget_lost_folders, sys.path[:])
     stack.callback(_put_default_session_back, getattr(sys.modules.get("boto3"), "DEFAULT_SESSION", None))
     stack.callback(_keep_logging(logging.getLogger("batchscore")))
     stack.enter_context(warnings.catch_warnings())
@@ -116,6 +117,11 @@ def _put_variables_back(beginnings: tuple[str, ...], before: Mapping[str, str]) 
     for name in _variables(beginnings).keys() - before.keys():
         os.environ.pop(name, None)
     os.environ.update(before)
+
+
+def _forget_lost_folders(before: list[str]) -> None:
+    """Take off sys.path what a Spark session put there for its files: whoever makes one anew gives us code."""
+    sys.path[:] = [entry for entry in sys.path if entry in before or Path(entry).exists()]
 
 
 def _put_default_session_back(before: object) -> None:

@@ -60,7 +60,7 @@ first = {
     "spark.executorEnv.OF_JOB": "first", "spark.driver.extraJavaOptions": "-Dof.job=first", "spark.of.job": "first",
 }
 second = {"spark.master": "local[1]", "spark.ui.enabled": "false"}
-before = dict(os.environ)
+before, path_before = dict(os.environ), sys.path[:]
 s3 = {"endpoint": "http://127.0.0.1:9", "region": "first", "expected_bucket_owner": "111122223333"}
 told["first"] = run_job(config("first", spark=first, s3=s3))["Status"]
 with process_kept(), BackgroundSpark(config("x", spark=first), None) as background:
@@ -71,6 +71,7 @@ with ThreadPoolExecutor(2) as pool:
     jobs = pool.map(run_job, [config("a", spark=second), config("b", spark=second)])
     told["threads"] = [done["Status"] for done in jobs]
 told["changed"] = sorted(set(os.environ.items()) ^ set(before.items()))
+told["path"] = [entry for entry in sys.path if entry not in path_before]
 
 from pyspark.sql import SparkSession
 os.environ["PYSPARK_PYTHON"] = sys.executable
@@ -110,7 +111,7 @@ def test_nothing_of_a_session_that_a_job_started_reaches_the_next_and_the_host_s
     assert told["of first"]["worker"] == ["OF_JOB"]
     assert told["of second"] == {"settings": [], "properties": [], "worker": [], "region": None}
     assert told["threads"] == ["COMPLETED", "COMPLETED"]
-    assert told["changed"] == []
+    assert (told["changed"], told["path"]) == ([], [])
     assert told["host"] == "COMPLETED"
     assert told["host kept"] == [3, True, True]
 
