@@ -111,8 +111,12 @@ class DistinctValues:
 def _codes_and_values(column: pd.Series[Any]) -> tuple[CodeArray, npt.NDArray[Any]]:
     """Return the distinct values that occur in a column, and for each row the place of its own."""
     if not isinstance(column.dtype, pd.CategoricalDtype):
-        codes, values = pd.factorize(column.to_numpy(), use_na_sentinel=False)
-        return codes, np.asarray(values)
+        given = column.to_numpy()
+        codes, values = pd.factorize(given, use_na_sentinel=False)
+        distinct = np.asarray(values)
+        for code in np.flatnonzero(pd.isna(distinct)):  # pandas makes NaN of None, which an encoder may tell apart
+            distinct[code] = given[np.argmax(codes == code)]
+        return codes, distinct
     known = np.array([np.nan, *column.cat.categories], dtype=object)
     codes = column.cat.codes.to_numpy().astype(np.intp) + 1
     # A slice keeps the categories of the whole block: what does not occur must not be encoded, it could be refused.

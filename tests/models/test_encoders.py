@@ -154,6 +154,16 @@ class OwnEncoder(OneHotEncoder):  # type: ignore[misc] # sklearn has no types
     """Somebody's subclass, which may depend on its neighbours."""
 
 
+@pytest.mark.parametrize("missing", [None, np.nan])
+def test_none_and_nan_stay_what_they_are(missing: Any) -> None:
+    frame = pd.DataFrame({"job": ["nurse", missing, "cook", missing]}, dtype=object)
+    steps = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["job"]))
+    untouched = make_pipeline(steps, LogisticRegression()).fit(frame, [0, 1, 0, 1])
+    model = copy.deepcopy(untouched)
+    assert encode_distinct_values(model) == {"job"}
+    np.testing.assert_array_equal(model.predict_proba(frame), untouched.predict_proba(frame))
+
+
 @pytest.mark.parametrize(
     "model",
     [
