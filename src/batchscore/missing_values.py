@@ -64,8 +64,7 @@ class MissingSettings:
         """The texts that mean missing."""
         if not self.of_file:
             return frozenset()
-        own = _EMPTY.union(self.null_values) - {PANDAS}
-        return own | PANDAS_WORDS if PANDAS in self.null_values else own
+        return _EMPTY | self.own_words | (PANDAS_WORDS if PANDAS in self.null_values else frozenset())
 
     @property
     def numbers(self) -> frozenset[float]:
@@ -76,8 +75,14 @@ class MissingSettings:
 
     @property
     def own_words(self) -> frozenset[str]:
-        """Those that the user lists: they are missing whatever the model knows."""
-        return frozenset(self.null_values) - {PANDAS}
+        """Those that the user lists: they are missing whatever the model knows.
+
+        A whole number is listed as pandas spells it too, with and without a fraction: what a text column holds is
+        compared as text.
+        """
+        listed = frozenset(self.null_values) - {PANDAS}
+        whole = [int(number) for number in self.numbers if number.is_integer()]
+        return listed.union(map(str, whole), (f"{number}.0" for number in whole))
 
 
 @dataclass(frozen=True)

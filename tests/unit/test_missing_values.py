@@ -139,6 +139,15 @@ def test_numbers_mean_missing_by_value_where_all_columns_are_plain_numbers() -> 
     assert [record.reason for record in parse("1,-999\n1,2\n", required).invalid] == ["missing_value"]
 
 
+@pytest.mark.parametrize("listed", ["-999", "-999.0", "-9.99e2"])
+@pytest.mark.parametrize("cell", ["-999", "-999.0", "-999.00", "999"])
+def test_a_number_of_the_list_means_missing_in_text_as_pandas_spells_it(listed: str, cell: str) -> None:
+    expected = pd.read_csv(io.StringIO(f"s,x\n{cell},1\n"), dtype={"s": str}, na_values=[listed])["s"].isna().tolist()
+    columns = columns_of(MissingSettings(null_values=("pandas", listed)))
+    [[value]] = [column.to_pylist() for column in parse(f"1,1,1,1,{cell},1\n", columns).inputs.select(["s"]).columns]
+    assert [value is None] == expected
+
+
 @pytest.mark.parametrize("marker", ["?", "-", r"\N", "n.a.", "inf", "1e999"])
 def test_another_marker_in_a_number_is_an_invalid_value_in_optional_columns_too(marker: str) -> None:
     for required in (True, False):
