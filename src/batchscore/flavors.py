@@ -119,12 +119,13 @@ def load_native(flavor: str, folder: Path, model: ModelVersion) -> RawModel:
 
 def _facts(loaded: Any, flavor: str, model: ModelVersion) -> ModelFacts:
     """Return what a model tells of its texts, as it was loaded."""
+    inputs = model.signature if isinstance(model.signature, tuple) else ()
+    names = [column.name for column in inputs]
     if flavor == "sklearn":
-        return estimator_facts(loaded)
-    if flavor == "catboost" or not isinstance(model.signature, tuple):
+        return estimator_facts(loaded, names)
+    if flavor == "catboost" or not inputs:
         return ModelFacts(known=None)
-    names = [column.name for column in model.signature]
-    texts = [column.name for column in model.signature if column.type == "string"]
+    texts = [column.name for column in inputs if column.type == "string"]
     return category_facts(_categories_of(loaded, flavor).by_name(names, texts))
 
 

@@ -13,15 +13,21 @@ from typing import Any
 from batchscore.encoders import chosen_names
 from batchscore.missing_values import ModelFacts
 
-# Where estimators that hold others keep the fitted ones.
-_INNER = ("best_estimator_", "estimator_", "estimators_", "calibrated_classifiers_", "estimator", "regressor_")
+# Where estimators that hold others keep the fitted ones; the last is what encodes the categories of histogram boosting.
+_INNER = (
+    *("best_estimator_", "estimator_", "estimators_", "calibrated_classifiers_", "estimator", "regressor_"),
+    "_preprocessor",
+)
 
 
-def estimator_facts(estimator: Any) -> ModelFacts:
-    """Return the facts of a fitted estimator with scikit-learn's interface."""
+def estimator_facts(estimator: Any, input_names: Sequence[str] = ()) -> ModelFacts:
+    """Return the facts of a fitted estimator with scikit-learn's interface.
+
+    ``input_names`` are the signature's, for one that was trained on columns without names.
+    """
     known: dict[str, set[str]] = defaultdict(set)
     none_columns: set[str] = set()
-    for step, names in _first_steps(estimator, _names(estimator)):
+    for step, names in _first_steps(estimator, _names(estimator) or input_names):
         for name, categories in zip(names, _categories(step, len(names)), strict=False):
             known[name].update(value for value in categories if isinstance(value, str))
             if any(value is None for value in categories):
@@ -47,9 +53,10 @@ def _first_steps(estimator: Any, names: Sequence[str]) -> Iterator[tuple[Any, Se
         first = next((step for _, step in estimator.steps if step is not None and step != "passthrough"), None)
         yield from _first_steps(first, names or _names(first))
     elif hasattr(estimator, "transformers_"):
-        for _, transformer, columns in estimator.transformers_:
+        held = names or _names(estimator)
+        for _, transformer, columns in estimator.transformers_ if held else []:  # places tell nothing without names
             if not isinstance(transformer, str):
-                yield from _first_steps(transformer, chosen_names(columns, names or _names(estimator)))
+                yield from _first_steps(transformer, chosen_names(columns, held))
     elif hasattr(estimator, "transformer_list"):
         for _, transformer in estimator.transformer_list:
             yield from _first_steps(transformer, names)

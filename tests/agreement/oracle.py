@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,12 @@ import pandas as pd
 from mlflow.models import ModelSignature
 
 from batchscore.config import JobConfig
-from batchscore.plan import Plan
-from batchscore.planning import load_model, make_plan
+from batchscore.plan import Plan, with_headers
+from batchscore.planning import LoadedModel, make_plan
 from batchscore.scoring import score_split
 
 FloatArray = npt.NDArray[np.float64]
+Types = Mapping[str, str]
 _NUMPY: dict[str, Any] = {
     "double": "float64",
     "float": "float32",
@@ -30,7 +33,7 @@ _NUMPY: dict[str, Any] = {
 _MISSING: dict[str, Any] = {"boolean": object, "float": "float32"}
 
 
-def read_as_pandas(text: str, types: Mapping[str, str], **options: Any) -> pd.DataFrame:
+def read_as_pandas(text: str, types: Types, **options: Any) -> pd.DataFrame:
     """Return a file as pandas reads it: text columns as text, numbers to the last bit."""
     options |= {"float_precision": "round_trip", "skip_blank_lines": False}
     options["dtype"] = {name: str for name, kind in types.items() if kind == "string"}
@@ -44,31 +47,41 @@ def types_of(signature: ModelSignature) -> dict[str, str]:
 
 
 def predict_by_pattern(
-    frame: pd.DataFrame, types: Mapping[str, str], predict: Callable[[pd.DataFrame], Any]
+    frame: pd.DataFrame, types: Types, predict: Callable[[pd.DataFrame], Any], missing_text: Any = np.nan
 ) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
-    """Return the library's predictions, records that lack the same columns together, and where it raises.
+    """Return the library's predictions, records that lack the same columns together, and for which it raises.
 
-    Columns are of the signature's types; a missing whole number is float64 NaN, a missing boolean an object.
+    Columns are of the signature's types; a missing whole number is float64 NaN, a missing boolean an object. Where the
+    library raises, each of those records is predicted alone. Predictions are of shape (records, classes), or
+    (records, 1).
     """
     inputs = frame[list(types)]
-    answers = np.full(len(frame), np.nan)
-    raised = np.zeros(len(frame), bool)
+    answers: list[Any] = [None] * len(frame)
     patterns = inputs.isna().to_numpy()
     for pattern in np.unique(patterns, axis=0):
         rows = np.flatnonzero((patterns == pattern).all(axis=1))
-        group = _typed(inputs.iloc[rows], types, dict(zip(types, pattern.tolist(), strict=True)))
-        try:
-            answers[rows] = predict(group)
-        except Exception:
-            raised[rows] = True
-    return answers, raised
+        group = _typed(inputs.iloc[rows], types, dict(zip(types, pattern.tolist(), strict=True)), missing_text)
+        for row, answer in zip(rows.tolist(), _answers(group, predict), strict=True):
+            answers[row] = answer
+    raised = np.array([answer is None for answer in answers], bool)
+    width = max((len(answer) for answer in answers if answer is not None), default=1)
+    return np.array([[np.nan] * width if answer is None else answer for answer in answers]), raised
 
 
-def _typed(group: pd.DataFrame, types: Mapping[str, str], missing: Mapping[str, bool]) -> pd.DataFrame:
+def _answers(group: pd.DataFrame, predict: Callable[[pd.DataFrame], Any]) -> list[Any]:
+    try:
+        return list(np.asarray(predict(group), np.float64).reshape(len(group), -1))
+    except Exception:
+        if len(group) == 1:
+            return [None]
+        return [answer for row in range(len(group)) for answer in _answers(group.iloc[row : row + 1], predict)]
+
+
+def _typed(group: pd.DataFrame, types: Types, missing: Mapping[str, bool], missing_text: Any) -> pd.DataFrame:
     columns: dict[str, Any] = {}
     for name, kind in types.items():
         if kind == "string":
-            columns[name] = group[name].astype(object)
+            columns[name] = group[name].astype(object).where(group[name].notna(), missing_text)
         elif missing[name]:
             columns[name] = group[name].astype(_MISSING.get(kind, "float64"))
         else:
@@ -76,19 +89,47 @@ def _typed(group: pd.DataFrame, types: Mapping[str, str], missing: Mapping[str, 
     return pd.DataFrame(columns).reset_index(drop=True)
 
 
-def score_file(config: JobConfig, folder: Path) -> tuple[FloatArray, list[str]]:
-    """Score the one file of a configuration as a job does, without Spark; return scores and the reasons for none."""
-    plan = make_plan(config, model := load_model(config, folder / "model"))
-    scores: list[float] = []
-    reasons: list[str] = []
+@dataclass(frozen=True)
+class Scored:
+    """What a job made of a file, record by record: tags, predictions, and why there is none, empty where there is."""
+
+    tags: list[str]
+    predictions: FloatArray
+    reasons: list[str]
+
+
+def score_file(config: JobConfig, model: LoadedModel) -> Scored:
+    """Score the one file of a configuration as a job does, without Spark."""
+    plan = make_plan(config, model)
+    [source] = plan.inputs
+    path = Path(source.source.uri.removeprefix("file://"))
+    with path.open(newline="", encoding="utf-8") as file:
+        header = tuple(next(csv.reader(file, delimiter=config.delimiter)))
+    inputs = with_headers(plan.inputs, {source.source.uri: header})
+    scored = Scored([], np.empty((0, max(len(plan.spec.classes) if _is_multiclass(plan) else 1, 1))), [])
     for split in plan.splits:
-        part = score_split(split, plan.inputs[split.input_index], plan.spec, model.predictor)
-        scores += _scores(plan, Path(part.file.uri.removeprefix("file://")))
-        reasons += [reason for reason, number in part.invalid_reasons.items() for _ in range(number)]
-    return np.array(scores), reasons
+        part = score_split(split, inputs[0], plan.spec, model.predictor)
+        reasons = {}
+        if part.rejected is not None:
+            reasons = {int(row["line"]): row["reason"] for row in _rows(part.rejected.uri)}
+        scored = _with_rows(scored, plan, _rows(part.file.uri), reasons)
+    return scored
 
 
-def _scores(plan: Plan, path: Path) -> list[float]:
-    _, *lines = gzip.decompress(path.read_bytes()).decode().split("\n")[:-1]
-    place = plan.spec.result_format.header.index("score")
-    return [float(cell) if (cell := (line.split(",") + [""] * place)[place].strip('"')) else np.nan for line in lines]
+def _is_multiclass(plan: Plan) -> bool:
+    return plan.spec.model_type == "multiclass"
+
+
+def _with_rows(scored: Scored, plan: Plan, rows: list[dict[str, str]], reasons: Mapping[int, str]) -> Scored:
+    names = plan.spec.classes if _is_multiclass(plan) else ("score",)
+    numbers = np.array([[float(row[name] or "nan") for name in names] for row in rows]).reshape(len(rows), len(names))
+    return Scored(
+        scored.tags + [row.get("tag", "") for row in rows],
+        np.concatenate([scored.predictions, numbers]),
+        scored.reasons + [reasons.get(place + 1, "") for place in range(len(rows))],
+    )
+
+
+def _rows(uri: str) -> list[dict[str, str]]:
+    text = gzip.decompress(Path(uri.removeprefix("file://")).read_bytes()).decode()
+    return list(csv.DictReader(io.StringIO(text, newline="")))
