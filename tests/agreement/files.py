@@ -64,12 +64,21 @@ class Spelt:
         return "\n".join([self.header, *kept]) + "\n"
 
 
-def spell(frame: pd.DataFrame, seed: int, spellings: Sequence[str] = PANDAS_SPELLINGS, faulty: float = 0.05) -> Spelt:
-    """Write a table with an id, columns in any order, values in any spelling, and among them lines with faults."""
+def spell(
+    frame: pd.DataFrame,
+    seed: int,
+    spellings: Sequence[str] = PANDAS_SPELLINGS,
+    faulty: float = 0.05,
+    added: Sequence[str] = ("id", "unread"),
+) -> Spelt:
+    """Write a table, its columns in any order, values in any spelling, and among them lines with faults.
+
+    ``added`` are columns beside those of the table: an id, which is the tag, and one that nobody reads.
+    """
     rng = np.random.default_rng(seed)
-    names = [str(name) for name in rng.permutation([*frame.columns, "id", "unread"])]
+    names = [str(name) for name in rng.permutation([*frame.columns, *added])]
     lines, tags, faults = [], [], []
-    numeric = [name for name in frame.columns if name not in ("s", "t") and frame[name].dtype != object]
+    numeric = [name for name in frame.columns if frame[name].dtype != object]
     for place, record in enumerate(frame.to_dict("records")):
         tag = f"r{place:05d}"
         cells = {name: _spelt(value, rng, spellings) for name, value in record.items()}

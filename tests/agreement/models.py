@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -47,7 +47,7 @@ class Trained:
     """A fitted model, its flavour, the columns it takes, and the library's own answer to a frame of them."""
 
     model: Any
-    columns: str
+    columns: Sequence[str]
     flavor: str = "sklearn"
     answer: Callable[[pd.DataFrame], Any] | None = None
     keys: dict[str, Any] = field(default_factory=dict)

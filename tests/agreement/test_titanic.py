@@ -1,10 +1,12 @@
-"""Files with gaps, spelt in every way that pandas knows, and models trained and logged as notebooks do."""
+"""Look-alikes of the Titanic files, and models trained, logged and registered as notebooks do."""
 
+import csv
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,10 +21,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 from xgboost import XGBClassifier
 
-from tests.agreement.oracle import predict_by_pattern, read_as_pandas, score_file, types_of
+from batchscore.planning import load_model
+from tests.agreement.files import Spelt, spell
+from tests.agreement.judge import check
+from tests.agreement.models import Trained
+from tests.agreement.oracle import read_as_pandas, score_file, types_of
 from tests.registry import Registry
 
-NUMBERS = ["Pclass", "Age", "SibSp", "Fare"]
+NUMBERS = ["PassengerId", "Pclass", "Age", "SibSp", "Fare"]
 TEXTS = ["Sex", "Cabin", "Embarked"]
 WORDS = ["", "NA", "NaN", "None", "null", "#N/A", "<NA>"]
 
@@ -52,33 +58,8 @@ def survived(people: pd.DataFrame) -> Any:
     return ((people["Sex"] == "female") ^ (people["Fare"] % 7 < 1)).astype(int)
 
 
-def as_csv(people: pd.DataFrame, words: list[str], seed: int = 0) -> str:
-    """Write each missing cell as one of the words, every other one quoted."""
-    rng = np.random.default_rng(seed)
-    lines = [",".join(people.columns)]
-    for row in people.itertuples(index=False):
-        cells = []
-        for value in row:
-            text = str(rng.choice(words)) if pd.isna(value) else str(value)
-            quoted = "," in text or '"' in text or rng.random() < 0.2
-            cells.append('"' + text.replace('"', '""') + '"' if quoted and text else text)
-        lines.append(",".join(cells))
-    return "\n".join(lines) + "\n"
-
-
-TRAIN = read_as_pandas(as_csv(passengers(300, seed=1), [""]), dict.fromkeys(TEXTS, "string"))
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A fitted model, the flavour by which it is logged, and what it answers: P(1)."""
-
-    flavor: str
-    model: Any
-    columns: list[str]
-
-    def predict(self, frame: pd.DataFrame) -> Any:
-        return self.model.predict_proba(frame)[:, 1]
+PEOPLE = spell(passengers(300, seed=1), 1, [""], faulty=0, added=())
+TRAIN = read_as_pandas(PEOPLE.text, dict.fromkeys(TEXTS, "string"))
 
 
 def _pipeline() -> Trained:
@@ -87,7 +68,7 @@ def _pipeline() -> Trained:
         (make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore")), TEXTS),
     )
     model = make_pipeline(steps, LogisticRegression(max_iter=2000))
-    return Trained("sklearn", model.fit(TRAIN[NUMBERS + TEXTS], survived(TRAIN)), NUMBERS + TEXTS)
+    return Trained(model.fit(TRAIN[NUMBERS + TEXTS], survived(TRAIN)), NUMBERS + TEXTS)
 
 
 def _encoders_of_missing() -> Trained:
@@ -96,34 +77,29 @@ def _encoders_of_missing() -> Trained:
         (SimpleImputer(add_indicator=True), NUMBERS), (OrdinalEncoder(**unknown), TEXTS), remainder="drop"
     )
     model = make_pipeline(steps, SimpleImputer(), LogisticRegression(max_iter=5000))
-    return Trained("sklearn", model.fit(TRAIN[NUMBERS + TEXTS], survived(TRAIN)), NUMBERS + TEXTS)
+    return Trained(model.fit(TRAIN[NUMBERS + TEXTS], survived(TRAIN)), NUMBERS + TEXTS)
 
 
 def _refusing() -> Trained:
     complete = TRAIN[TRAIN["Age"].notna()]
-    return Trained("sklearn", LogisticRegression(max_iter=2000).fit(complete[NUMBERS], survived(complete)), NUMBERS)
+    return Trained(LogisticRegression(max_iter=2000).fit(complete[NUMBERS], survived(complete)), NUMBERS)
 
 
 def _lightgbm() -> Trained:
     frame = TRAIN[NUMBERS + TEXTS].astype(dict.fromkeys(TEXTS, "category"))
     model = LGBMClassifier(n_estimators=20, min_child_samples=5, verbose=-1).fit(frame, survived(TRAIN))
-    return _Categorical("lightgbm", model, NUMBERS + TEXTS)
-
-
-class _Categorical(Trained):
-    def predict(self, frame: pd.DataFrame) -> Any:
-        known = {name: pd.CategoricalDtype(sorted(TRAIN[name].dropna().unique())) for name in TEXTS}
-        return self.model.predict_proba(frame.astype(known))[:, 1]
+    known = {name: pd.CategoricalDtype(sorted(TRAIN[name].dropna().unique())) for name in TEXTS}
+    return Trained(model, NUMBERS + TEXTS, "lightgbm", lambda frame: model.predict_proba(frame.astype(known))[:, 1])
 
 
 def _xgboost() -> Trained:
     model = XGBClassifier(n_estimators=20, max_depth=3).fit(TRAIN[NUMBERS], survived(TRAIN))
-    return Trained("xgboost", model, NUMBERS)
+    return Trained(model, NUMBERS, "xgboost", tolerance=1e-5)
 
 
 def _catboost() -> Trained:
     model = CatBoostClassifier(iterations=20, depth=3, verbose=False, allow_writing_files=False)
-    return Trained("catboost", model.fit(TRAIN[NUMBERS], survived(TRAIN)), NUMBERS)
+    return Trained(model.fit(TRAIN[NUMBERS], survived(TRAIN)), NUMBERS, "catboost")
 
 
 MODELS: dict[str, Callable[[], Trained]] = {
@@ -145,25 +121,51 @@ def _signature(kind: str, inputs: pd.DataFrame) -> ModelSignature:
     return ModelSignature(Schema([ColSpec(spec.type, spec.name, required=False) for spec in specs]))
 
 
-@pytest.mark.filterwarnings("ignore")
+@pytest.mark.filterwarnings("ignore")  # hints for those who train in earnest
 @pytest.mark.parametrize("signature", ["of five rows", "of all rows", "optional"])
 @pytest.mark.parametrize("name", MODELS)
-def test_predictions_are_the_library_s_on_pandas_reading(
+def test_each_passenger_gets_what_the_library_answers_to_pandas_reading(
     name: str, signature: str, registry: Registry, tmp_path: Path
 ) -> None:
+    """The id is the tag, and where the model was trained with it a model input too."""
     trained = MODELS[name]()
     logged = _signature(signature, TRAIN[trained.columns])
     uri = registry.register(trained.model, trained.flavor, signature=logged)
-    text = as_csv(passengers(250, seed=2), WORDS)
-    (tmp_path / "people.csv").write_text(text)
-
+    file = spell(passengers(250, seed=2), 2, WORDS, added=())
+    file = replace(file, tags=[_tag(line, file) for line in file.lines])
+    (tmp_path / "people.csv").write_text(file.text)
     for split_bytes in (1_000_000, 1_500):
         places = {"input": str(tmp_path / "people.csv"), "output": str(tmp_path / f"out-{split_bytes}")}
-        config = registry.config(uri, precision="full", split_bytes=split_bytes, **places)
-        scores, reasons = score_file(config, tmp_path / f"files-{split_bytes}")
+        config = registry.config(uri, precision="full", split_bytes=split_bytes, row_id="PassengerId", **places)
+        scored = score_file(config, load_model(config, tmp_path / f"files-{split_bytes}"))
+        assert check(scored, file, trained, types_of(logged), {}) > 150
 
-        types = types_of(logged)
-        expected, raised = predict_by_pattern(read_as_pandas(text, types), types, trained.predict)
-        np.testing.assert_allclose(scores, expected, rtol=1e-9 if trained.flavor == "sklearn" else 1e-6)
-        assert reasons == ["model_error"] * int(raised.sum())
-    assert np.isfinite(expected).sum() > 150
+
+def _tag(line: str, file: Spelt) -> str:
+    cells = next(csv.reader([line]), [])
+    names = file.header.split(",")
+    return cells[names.index("PassengerId")] if len(cells) == len(names) else ""
+
+
+@pytest.mark.filterwarnings("ignore")  # hints for those who train in earnest
+def test_a_model_that_autolog_logged_answers_alike(registry: Registry, tmp_path: Path) -> None:
+    mlflow.set_tracking_uri(registry.uri)
+    mlflow.sklearn.autolog(serialization_format="cloudpickle", silent=True)
+    try:
+        with mlflow.start_run() as run:
+            trained = _pipeline()
+    finally:
+        mlflow.sklearn.autolog(disable=True)
+    [logged] = mlflow.search_logged_models(
+        experiment_ids=[run.info.experiment_id],
+        filter_string=f"source_run_id='{run.info.run_id}'",
+        output_format="list",
+    )
+    file = spell(passengers(250, seed=2), 2, WORDS, added=())
+    file = replace(file, tags=[_tag(line, file) for line in file.lines])
+    (tmp_path / "people.csv").write_text(file.text)
+    places = {"input": str(tmp_path / "people.csv"), "output": str(tmp_path / "out")}
+    config = registry.config(f"models:/{logged.model_id}", precision="full", row_id="PassengerId", **places)
+    model = load_model(config, tmp_path / "files")
+    signature = mlflow.models.get_model_info(logged.model_uri).signature
+    assert check(score_file(config, model), file, trained, types_of(signature), {}) > 200
