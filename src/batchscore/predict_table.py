@@ -101,7 +101,7 @@ class _Predicted:
         if absent.any():
             error = self._refusal(absent)
             if error:
-                self._add_failures(np.asarray(rows), [Failure(row, "model_error") for row in range(len(rows))])
+                self.failures += [Failure(row, "model_error") for row in rows.tolist()]
                 if len(self.failures) > self.max_failures:
                     raise too_many_failures(len(self.failures), self.max_failures, error) from error
                 return

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -131,9 +131,8 @@ def _checked(predict: Callable[[ModelInput], Any], width: int) -> Callable[[Mode
     return checked
 
 
-@dataclass(frozen=True)
-class Failure:
-    """A record for which the model has no valid prediction."""
+class Failure(NamedTuple):
+    """A record for which the model has no valid prediction; there may be millions."""
 
     row: int
     reason: str

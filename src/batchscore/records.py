@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -41,16 +41,19 @@ Fault = tuple[int, Stage, str, str | None]
 """A record's line, and the stage, the reason and the attribute for which it gets no prediction."""
 
 
-@dataclass(frozen=True)
-class InvalidRecord:
-    """A record that gets no prediction; ``line`` counts from 0 within its block."""
+class InvalidRecord(NamedTuple):
+    """A record that gets no prediction; ``line`` counts from 0 within its block. There may be millions."""
 
     line: int
     offset: int
     stage: Stage
     reason: str
     attribute: str | None
-    raw: bytes = field(repr=False)
+    raw: bytes
+
+    def __repr__(self) -> str:
+        """Show nothing of the content."""
+        return f"InvalidRecord(line={self.line}, offset={self.offset}, reason={self.reason!r})"
 
 
 @dataclass(frozen=True)
@@ -171,10 +174,11 @@ def _texts_at(
 
 
 def _invalid_records(data: bytes, offset: int, starts: IntArray, faults: Sequence[Fault]) -> list[InvalidRecord]:
-    lines = np.array([line for line, *_ in faults], np.int64)
-    bounds = zip(starts[lines].tolist(), starts[lines + 1].tolist(), strict=True)
+    lines = np.fromiter((fault[0] for fault in faults), np.int64, len(faults))
+    first, after = starts[lines], starts[lines + 1]
+    bounds = zip(first.tolist(), np.minimum(after, first + _KEPT).tolist(), strict=True)
     return [
-        InvalidRecord(line, offset + start, stage, reason, attribute, _kept(data[start : min(end, start + _KEPT)]))
+        InvalidRecord(line, offset + start, stage, reason, attribute, _kept(data[start:end]))
         for (line, stage, reason, attribute), (start, end) in zip(faults, bounds, strict=True)
     ]
 
