@@ -31,6 +31,7 @@ from batchscore.missing_values import NO_FACTS, ModelFacts
 from batchscore.model import ModelVersion
 from batchscore.model_facts import category_facts, estimator_facts
 from batchscore.model_threads import set_one_thread
+from batchscore.typed_values import INTEGER_TYPES
 
 # flavor -> (module, key of the version in MLmodel)
 _LIBRARIES = {
@@ -126,7 +127,8 @@ def _facts(loaded: Any, flavor: str, model: ModelVersion) -> ModelFacts:
     if flavor == "catboost" or not inputs:
         return ModelFacts(known=None)
     texts = [column.name for column in inputs if column.type == "string"]
-    return category_facts(_categories_of(loaded, flavor).by_name(names, texts))
+    integers = [column.name for column in inputs if column.type in INTEGER_TYPES]
+    return category_facts(_categories_of(loaded, flavor).by_name(names, texts), integers)
 
 
 def _unpickled(folder: Path, model: ModelVersion) -> Any:

@@ -92,12 +92,14 @@ class ModelFacts:
     ``known`` are the values that an encoder or booster which reads the column directly knows, by column; None where the
     model does not show them. ``none_columns`` are those whose missing values it knows as None.
     ``integers_refuse_missing`` is for models that MLflow calls: it refuses a missing value in a required column of
-    whole numbers.
+    whole numbers. ``numbers`` are the columns that the model makes floats of itself: whether whole numbers come as
+    integers is nothing to it.
     """
 
     known: Mapping[str, frozenset[str]] | None = field(default_factory=dict)
     none_columns: frozenset[str] = frozenset()
     integers_refuse_missing: bool = False
+    numbers: frozenset[str] = frozenset()
 
 
 NO_FACTS = ModelFacts()
@@ -124,7 +126,7 @@ def missing_rule(settings: MissingSettings, facts: ModelFacts, kind: InputKind) 
         is_refused=not is_text and (not kind.holds_missing or _is_refused(rejects, facts, kind)),
         text=_missing_text(settings, facts, kind),
         invalid_is_missing=settings.invalid_values == "missing" and not kind.required,
-        changes_type=not rejects or kind.required,
+        changes_type=kind.required if rejects else kind.name not in facts.numbers,
     )
 
 

@@ -37,10 +37,10 @@ def estimator_facts(estimator: Any, input_names: Sequence[str] = ()) -> ModelFac
     return ModelFacts({name: frozenset(values) for name, values in known.items()}, frozenset(none_columns))
 
 
-def category_facts(categories: Mapping[str, Iterable[Any]]) -> ModelFacts:
-    """Return the facts of a booster that knows categories by column."""
+def category_facts(categories: Mapping[str, Iterable[Any]], whole_numbers: Iterable[str]) -> ModelFacts:
+    """Return the facts of a booster that knows categories by column, of its columns of whole numbers too."""
     texts = {name: frozenset(v for v in values if isinstance(v, str)) for name, values in categories.items()}
-    return ModelFacts(texts)
+    return ModelFacts(texts, numbers=frozenset(whole_numbers) - frozenset(categories))
 
 
 def _names(estimator: Any) -> list[str]:
