@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -82,11 +82,11 @@ def _held_categories(booster: Any) -> dict[int, list[Any]]:
 def _as_category(values: pd.Series[Any], trained: Sequence[Any]) -> pd.Series[Any]:
     """Give the categories of training; a text stands for the number of which it is the text."""
     if values.isna().all():  # no categories of their own, which XGBoost would refuse
-        return pd.Series(pd.Categorical.from_codes(np.full(len(values), -1), list(trained)), values.index)
+        return pd.Series(pd.Categorical.from_codes([-1] * len(values), pd.Index(trained)), values.index)
     if values.dtype == object and not all(isinstance(category, str) for category in trained):
         values = values.map({str(category): category for category in trained})
     if values.dtype.kind == "f" and all(type(category) is int for category in trained):
         codes, found = pd.factorize(values)  # whole numbers that came as floats, which XGBoost would refuse
         if (np.floor(found) == found).all():
-            return pd.Series(pd.Categorical.from_codes(codes, found.astype(np.int64)), values.index)
+            return pd.Series(pd.Categorical.from_codes(cast("Any", codes), found.astype(np.int64)), values.index)
     return values.astype("category")

@@ -126,7 +126,7 @@ def missing_rule(settings: MissingSettings, facts: ModelFacts, kind: InputKind) 
         is_refused=not is_text and (not kind.holds_missing or _is_refused(rejects, facts, kind)),
         text=_missing_text(settings, facts, kind),
         invalid_is_missing=settings.invalid_values == "missing" and not kind.required,
-        changes_type=kind.required if rejects else kind.name not in facts.numbers,
+        changes_type=kind.required if rejects else kind.type == "boolean" or kind.name not in facts.numbers,
     )
 
 

@@ -27,6 +27,7 @@ def estimator_facts(estimator: Any, input_names: Sequence[str] = ()) -> ModelFac
     """
     known: dict[str, set[str]] = defaultdict(set)
     none_columns: set[str] = set()
+    floats, others = set[str](), set[str]()
     for step, names in _first_steps(estimator, _names(estimator) or input_names):
         for name, categories in zip(names, _categories(step, len(names)), strict=False):
             known[name].update(value for value in categories if isinstance(value, str))
@@ -34,7 +35,9 @@ def estimator_facts(estimator: Any, input_names: Sequence[str] = ()) -> ModelFac
                 none_columns.add(name)
         if getattr(step, "missing_values", 0) is None:
             none_columns.update(names)
-    return ModelFacts({name: frozenset(values) for name, values in known.items()}, frozenset(none_columns))
+        (floats if _makes_floats(step) else others).update(names)
+    texts = {name: frozenset(values) for name, values in known.items()}
+    return ModelFacts(texts, frozenset(none_columns), numbers=frozenset(floats - others))
 
 
 def category_facts(categories: Mapping[str, Iterable[Any]], whole_numbers: Iterable[str]) -> ModelFacts:
@@ -55,7 +58,7 @@ def _first_steps(estimator: Any, names: Sequence[str]) -> Iterator[tuple[Any, Se
     elif hasattr(estimator, "transformers_"):
         held = names or _names(estimator)
         for _, transformer, columns in estimator.transformers_ if held else []:  # places tell nothing without names
-            if not isinstance(transformer, str):
+            if not (isinstance(transformer, str) and transformer == "drop"):
                 yield from _first_steps(transformer, chosen_names(columns, held))
     elif hasattr(estimator, "transformer_list"):
         for _, transformer in estimator.transformer_list:
@@ -64,6 +67,15 @@ def _first_steps(estimator: Any, names: Sequence[str]) -> Iterator[tuple[Any, Se
         yield estimator, names
         for inner in _inner_estimators(estimator):
             yield from _first_steps(inner, names or _names(inner))
+
+
+def _makes_floats(step: Any) -> bool:
+    """Tell of a step that it computes with float64, in whatever type numbers come: of few, all others may tell."""
+    if type(step).__module__.partition(".")[0] != "sklearn":
+        return False
+    if type(step).__name__ == "SimpleImputer":
+        return step.strategy in {"mean", "median"}
+    return type(step).__name__ in {"StandardScaler", "LogisticRegression", "LinearRegression"}
 
 
 def _inner_estimators(estimator: Any) -> Iterator[Any]:

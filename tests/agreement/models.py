@@ -38,7 +38,7 @@ from tests.registry import NAME_OF_MODEL
 COMPLETE = table(300, seed=1)
 GAPS = table(300, seed=1, missing=0.15)
 _FLOATS = GAPS.astype({"b": float})
-_NONES = GAPS.astype(object).where(GAPS.notna(), None)
+_NONES = GAPS.astype(object).replace({np.nan: None})
 UNKNOWN = {"handle_unknown": "use_encoded_value", "unknown_value": -1}
 
 
@@ -202,7 +202,7 @@ def _catboost_regression() -> Trained:
     return Trained(model.fit(GAPS[list("dl")], GAPS["f"].fillna(0)), "dl", "catboost")
 
 
-class Fingerprints(mlflow.pyfunc.PythonModel):
+class Fingerprints(mlflow.pyfunc.PythonModel):  # type: ignore[misc,name-defined] # mlflow has no types
     """Answers a number for each record that tells any other value or type of it."""
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> Any:  # noqa: ARG002
@@ -268,7 +268,7 @@ def trained(name: str) -> Trained:
         return MODELS[name]()
 
 
-def signature_of(kind: str, columns: str) -> ModelSignature | None:
+def signature_of(kind: str, columns: Sequence[str]) -> ModelSignature | None:
     """Return a signature as notebooks infer it: of five rows, of all, or of optional columns."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -44,7 +44,7 @@ def _encoded(encoder: Any) -> Any:
 
 def _boosted(model: Any, flavor: str) -> Trained:
     model.fit(HOUSES.astype({"basement": BASEMENTS}), PRICES)
-    columns = list(HOUSES)
+    columns = [*map(str, HOUSES)]
     return Trained(
         model, columns, flavor, lambda frame: model.predict(frame.astype({"basement": BASEMENTS})), tolerance=1e-5
     )
@@ -52,7 +52,7 @@ def _boosted(model: Any, flavor: str) -> Trained:
 
 def _models() -> dict[str, Trained]:
     hist = HistGradientBoostingRegressor(max_iter=20, min_samples_leaf=5, categorical_features=["basement"])
-    columns = list(HOUSES)
+    columns = [*map(str, HOUSES)]
     return {
         "one-hot": Trained(_encoded(OneHotEncoder(handle_unknown="ignore")), columns),
         "ordinal": Trained(_encoded(OrdinalEncoder(**UNKNOWN)), columns),
@@ -125,7 +125,7 @@ def test_a_column_transformer_that_was_trained_on_an_array_is_loaded_and_knows_i
         (OneHotEncoder(handle_unknown="ignore"), [0]), (SimpleImputer(), [1]), sparse_threshold=0
     )
     model = make_pipeline(steps, LinearRegression()).fit(HOUSES.to_numpy(), PRICES)
-    columns = list(HOUSES)
+    columns = [*map(str, HOUSES)]
     text = _houses(["NA", "Gd", "None", "TA", "", "n/a"] * 3)
     assert agree(text, Trained(model, columns), infer_signature(HOUSES.head()), tmp_path, READ_AS) == 18
 
@@ -149,7 +149,7 @@ def test_a_file_of_markers_agrees_with_pandas_na_values(tmp_path: Path) -> None:
         (OrdinalEncoder(**UNKNOWN), ["s", "b"]), (SimpleImputer(), ["c", "x"]), sparse_threshold=0
     )
     model = make_pipeline(steps, SimpleImputer(), LinearRegression()).fit(training, range(16))
-    columns = list(training)
+    columns = [*map(str, training)]
     signature = infer_signature(training.assign(b=True, c=1).head(1))
     keys = {"null_values": ["pandas", "-999", "?"]}
     assert agree(text, Trained(model, columns), signature, tmp_path, options, **keys) == 16

@@ -2,7 +2,7 @@
 
 import json
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], tup
     return of
 
 
-def schema_of(columns: str) -> str:
+def schema_of(columns: Sequence[str]) -> str:
     kinds = {"s": "CATEGORICAL", "t": "CATEGORICAL", "b": "BINARY"}
     names = [("id", "CATEGORICAL"), *((name, kinds.get(name, "NUMERIC")) for name in columns)]
     attributes = [{"attributeName": name, "attributeType": kind} for name, kind in names]

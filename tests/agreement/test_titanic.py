@@ -87,7 +87,7 @@ def _refusing() -> Trained:
 
 def _lightgbm() -> Trained:
     frame = TRAIN[NUMBERS + TEXTS].astype(dict.fromkeys(TEXTS, "category"))
-    model = LGBMClassifier(n_estimators=20, min_child_samples=5, verbose=-1).fit(frame, survived(TRAIN))
+    model: Any = LGBMClassifier(n_estimators=20, min_child_samples=5, verbose=-1).fit(frame, survived(TRAIN))
     known = {name: pd.CategoricalDtype(sorted(TRAIN[name].dropna().unique())) for name in TEXTS}
     return Trained(model, NUMBERS + TEXTS, "lightgbm", lambda frame: model.predict_proba(frame.astype(known))[:, 1])
 

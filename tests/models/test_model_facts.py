@@ -118,3 +118,14 @@ def test_the_number_that_meant_missing_for_xgboost_is_that_of_the_logged_model_o
         expected = model.set_params(missing=np.nan)
     frame = pd.DataFrame({"a": [1.0, -999.0, np.nan, 4.0]})
     np.testing.assert_allclose(loaded.predictor.predict(frame), expected.predict_proba(frame)[:, 1], rtol=1e-6)
+
+
+def test_whole_numbers_may_come_as_floats_where_only_steps_that_compute_with_floats_read_them() -> None:
+    frame = pd.DataFrame({"a": [1, 2, 3, 4], "b": [1, 2, 1, 2], "c": [3, 4, 5, 6]})
+    steps = make_column_transformer(
+        (SimpleImputer(), ["a", "b"]), (OneHotEncoder(handle_unknown="ignore"), ["b"]), remainder="passthrough"
+    )
+    model = make_pipeline(steps, LogisticRegression()).fit(frame, [0, 1, 0, 1])
+    assert estimator_facts(model).numbers == {"a"}
+    counted = make_pipeline(SimpleImputer(strategy="most_frequent"), LogisticRegression()).fit(frame, [0, 1, 0, 1])
+    assert estimator_facts(counted).numbers == frozenset()

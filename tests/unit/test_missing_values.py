@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -144,7 +145,9 @@ def test_numbers_mean_missing_by_value_where_all_columns_are_plain_numbers() -> 
 def test_a_number_of_the_list_means_missing_in_text_as_pandas_spells_it(listed: str, cell: str) -> None:
     expected = pd.read_csv(io.StringIO(f"s,x\n{cell},1\n"), dtype={"s": str}, na_values=[listed])["s"].isna().tolist()
     columns = columns_of(MissingSettings(null_values=("pandas", listed)))
-    [[value]] = [column.to_pylist() for column in parse(f"1,1,1,1,{cell},1\n", columns).inputs.select(["s"]).columns]
+    inputs = parse(f"1,1,1,1,{cell},1\n", columns).inputs
+    assert isinstance(inputs, pa.Table)
+    [value] = inputs.column("s").to_pylist()
     assert [value is None] == expected
 
 
