@@ -102,7 +102,7 @@ def submit(
 
 def check_completed(process: subprocess.Popen[str], demo: Path, batch_id: str) -> None:
     output, errors = process.communicate()
-    assert process.returncode == 0, errors[-6000:]
+    assert process.returncode == 0, (output + errors)[-6000:]
     summary = json.loads(output.splitlines()[-1])
     assert (summary["Status"], summary["TotalRecordCount"]) == ("COMPLETED", 3000)
     for name in ("customers-1.csv", "customers-2.csv"):

@@ -172,7 +172,7 @@ def test_every_result_is_that_of_the_model_called_directly_whatever_the_splits(
     case = cases[name]
     expected, _ = case.expected()
 
-    job = run(case.uri, input=str(case.file), split_bytes=split_bytes)
+    job = run(case.uri, input=str(case.file), split_bytes=split_bytes, missing_text="empty")
 
     assert job.lines(case.file.name) == expected
     size = case.file.stat().st_size
@@ -195,7 +195,8 @@ def test_full_precision_reads_back_to_the_model_s_own_numbers(name: str, cases: 
     expected, predictions = case.expected()
     first = len(expected[1].split(",")) - predictions.shape[1]
 
-    job = run(case.uri, input=str(case.file), precision="full", split_bytes=case.file.stat().st_size // 2)
+    keys: dict[str, Any] = {"precision": "full", "split_bytes": case.file.stat().st_size // 2, "missing_text": "empty"}
+    job = run(case.uri, input=str(case.file), **keys)
 
     written = full_numbers(job.lines(case.file.name)[1:], *range(first, first + predictions.shape[1]))
     np.testing.assert_allclose(written, predictions, rtol=1e-12, atol=0)
