@@ -23,16 +23,18 @@ from typing import Any
 
 import psutil
 
-from batchscore.answers import answered_parts, as_line
-from batchscore.commit_checks import checked_parts
-from batchscore.config import make_config
-from batchscore.manifest import PartFile, WrittenFile, classic_manifest, count, extended_manifest
-from batchscore.model import ModelVersion
-from batchscore.plan import JobSpec, Plan, Split, make_inputs, make_splits, pack_tasks
+from batchscore.commit.checks import checked_parts
+from batchscore.commit.manifest import classic_manifest, extended_manifest
+from batchscore.config.job_config import make_config
+from batchscore.input.columns import Column, Columns
+from batchscore.input.files import Split, make_splits
+from batchscore.model.version import ModelVersion
+from batchscore.output.parts import PartFile, WrittenFile, count
+from batchscore.plan import JobSpec, Plan, make_inputs, pack_tasks
 from batchscore.process import written_down
-from batchscore.schema import Column, Columns
-from batchscore.storage import StoredObject
-from batchscore.workload import make_workload
+from batchscore.spark.task_answers import answered_parts, as_line
+from batchscore.spark.workload import make_workload
+from batchscore.storage.base import StoredObject
 from bench.cases import MODELS
 from bench.data import DATA_SETS, make_data
 from bench.object_server import running_object_server

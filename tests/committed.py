@@ -10,17 +10,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from batchscore import record
-from batchscore.categories import ModelInput
-from batchscore.config import JobConfig, OutputConfig
-from batchscore.joining import join_parts, plan_joins
-from batchscore.manifest import PartFile, classic_manifest, count, extended_manifest
-from batchscore.model import ModelVersion
-from batchscore.plan import JobSpec, Plan, make_inputs, make_splits, naming_root, parameters_of, with_headers
-from batchscore.predictor import FloatArray, Predictor
-from batchscore.schema import Column, Columns
-from batchscore.scoring import score_split
-from batchscore.storage import StoredObject, storage_for
+from batchscore.commit import job_record
+from batchscore.commit.concatenation import join_parts, plan_joins
+from batchscore.commit.manifest import classic_manifest, extended_manifest
+from batchscore.config.job_config import JobConfig, OutputConfig
+from batchscore.input.columns import Column, Columns
+from batchscore.input.files import make_splits, with_headers
+from batchscore.model.categories import ModelInput
+from batchscore.model.predictor import FloatArray, Predictor
+from batchscore.model.version import ModelVersion
+from batchscore.output.parts import PartFile, count
+from batchscore.plan import JobSpec, Plan, make_inputs, naming_root, parameters_of
+from batchscore.scoring.score_split import score_split
+from batchscore.storage.base import StoredObject
+from batchscore.storage.factory import storage_for
 
 INPUTS = (Column("a", "double", required=True), Column("b", "string"))
 FAILS = 13.0  # the model raises where a is this
@@ -83,7 +86,7 @@ class FinishedJob:
         content = extended_manifest(self.plan, self.parts, count(self.parts), joined, {}, "1")
         storage.put_new(outputs.extended_manifest, BytesIO(b"".join(content)))
         storage.put(outputs.manifest, BytesIO(b"".join(classic_manifest(self.plan))))
-        done = record.completed(record.pending(self.plan.spec, 1), count(self.parts), outputs.log, 2)
+        done = job_record.completed(job_record.pending(self.plan.spec, 1), count(self.parts), outputs.log, 2)
         storage.put(outputs.record, BytesIO(done.to_json()))
         return self
 

@@ -4,12 +4,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from batchscore.blocks import Block
-from batchscore.lines import TextFormat
-from batchscore.missing_values import NO_FACTS, MissingSettings
-from batchscore.model_input import with_missing_rules
-from batchscore.records import ParsedBlock, parse_blocks
-from batchscore.schema import Binding, Columns
+from batchscore.config.missing_values import NO_FACTS, MissingSettings
+from batchscore.input.blocks import Block
+from batchscore.input.columns import Binding, Columns
+from batchscore.input.csv_lines import TextFormat
+from batchscore.input.parsed_block import ParsedBlock, parse_blocks
+from batchscore.model.frames import with_missing_rules
 
 V01 = MissingSettings("reject", (), "auto", "missing")
 """The rules of missing values that version 0.1 had."""

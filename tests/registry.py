@@ -14,7 +14,7 @@ import mlflow
 from mlflow.models import ModelSignature
 from mlflow.types.schema import ColSpec, Schema
 
-from batchscore.config import JobConfig
+from batchscore.config.job_config import JobConfig
 
 NAME_OF_MODEL = {"sklearn": "sk_model", "lightgbm": "lgb_model", "xgboost": "xgb_model", "catboost": "cb_model"}
 

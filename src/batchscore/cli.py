@@ -13,14 +13,22 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from batchscore import __version__, locations
-from batchscore.config import JobConfig, OutputConfig, check_id, load_config, load_output_config, s3_settings
+from batchscore import __version__
+from batchscore.commit.job_record import STATUSES, BatchPrediction
+from batchscore.config import uris
+from batchscore.config.job_config import (
+    JobConfig,
+    OutputConfig,
+    check_id,
+    load_config,
+    load_output_config,
+    s3_settings,
+)
+from batchscore.environment import process_kept
 from batchscore.errors import BatchScoreError, ConfigError, InputError, TransientReadError, describe_without_content
-from batchscore.outputs import EXTENDED_MANIFEST_END, RECORD_END, Outputs
+from batchscore.output.paths import EXTENDED_MANIFEST_END, RECORD_END, Outputs
 from batchscore.process import LOG_FORMAT, hide_warnings, signals_as_errors, temporary_folder
-from batchscore.process_state import process_kept
-from batchscore.record import STATUSES, BatchPrediction
-from batchscore.storage import storage_for
+from batchscore.storage.factory import storage_for
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     overrides = [*getattr(options, "overrides", []), *rest]
     unknown = [argument for argument in overrides if argument.startswith("-")]
     if unknown:
-        parser.error(f"unrecognized arguments: {locations.without_credentials(' '.join(unknown))}")
+        parser.error(f"unrecognized arguments: {uris.without_credentials(' '.join(unknown))}")
     options.overrides = overrides
     with process_kept(), _names_that_are_no_text():
         _log_to_stderr()
@@ -124,7 +132,7 @@ def _config_text(options: argparse.Namespace) -> str:
         return ""
     settings = s3_settings(options.overrides)
     try:
-        uri = locations.canonical_uri(path)
+        uri = uris.canonical_uri(path)
     except ValueError as error:  # a URI that is refused is not repeated
         raise ConfigError(f"configuration: {error}") from error
     try:
@@ -139,7 +147,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.dry_run:
         return _verify(options)
     config = load_config(_config_text(options), options.overrides)
-    from batchscore.job import run_job
+    from batchscore.commands.run import run_job
 
     print(json.dumps(run_job(config)), flush=True)
     return 0
@@ -147,8 +155,8 @@ def _run(options: argparse.Namespace) -> int:
 
 def _verify(options: argparse.Namespace) -> int:
     config: JobConfig = load_config(_config_text(options), options.overrides)
-    from batchscore.review_text import describe_plan, render_review
-    from batchscore.verify import review_job
+    from batchscore.commands.review_text import describe_plan, render_review
+    from batchscore.commands.verify import review_job
 
     with signals_as_errors(), temporary_folder() as folder:
         review = review_job(config, folder, options.full)
@@ -192,7 +200,7 @@ def _list(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps([record.to_dict() for record in chosen]))
         return 0
-    from batchscore.review_text import table
+    from batchscore.commands.review_text import table
 
     titles = [
         "BatchPredictionId",
@@ -217,8 +225,8 @@ def _sample(text: str) -> float:
 
 def _check(options: argparse.Namespace) -> int:
     config = load_output_config(_config_text(options), options.overrides)
-    from batchscore.check import check_job
-    from batchscore.review_text import describe_check, render_check
+    from batchscore.commands.check import check_job
+    from batchscore.commands.review_text import describe_check, render_check
 
     report = check_job(check_id(options.id), config, options.sample)
     print(json.dumps(describe_check(report)) if options.json else render_check(report), flush=True)
@@ -228,8 +236,8 @@ def _check(options: argparse.Namespace) -> int:
 
 def _clean(options: argparse.Namespace) -> int:
     config = load_output_config(_config_text(options), options.overrides)
-    from batchscore.clean import find_leftovers, parse_age, remove_leftovers
-    from batchscore.review_text import describe_leftovers, render_leftovers
+    from batchscore.commands.clean import find_leftovers, parse_age, remove_leftovers
+    from batchscore.commands.review_text import describe_leftovers, render_leftovers
 
     leftovers = find_leftovers(config, parse_age(options.older_than), time.time())
     removed = remove_leftovers(config, leftovers) if options.yes else None

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from array import array
-from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import accumulate, pairwise, takewhile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from batchscore import __version__
-from batchscore.blocks import compression_of
-from batchscore.config import JobConfig, ModelType
+from batchscore.config.job_config import JobConfig, ModelType
 from batchscore.errors import ConfigError
-from batchscore.lines import TextFormat
-from batchscore.model import ModelVersion
-from batchscore.outputs import Outputs, encode_name
-from batchscore.predictions import ResultFormat
-from batchscore.schema import Columns
-from batchscore.storage import StoredObject
+from batchscore.input.blocks import compression_of
+from batchscore.input.columns import Columns
+from batchscore.input.csv_lines import TextFormat
+from batchscore.input.files import InputFile, Split, Splits, split_count
+from batchscore.model.version import ModelVersion
+from batchscore.output.paths import Outputs, encode_name
+from batchscore.output.result_text import ResultFormat
+from batchscore.storage.base import StoredObject
 
 # What opening an object costs, in bytes that could have been scored meanwhile: packs many small files into a task.
 OPEN_COST_BYTES = 256 * 1024
@@ -33,63 +32,6 @@ _NOT_PARAMETERS = {
     *("model", "threshold"),  # the version resolved and the threshold in force stand for them
     "mode",  # the inputs chosen stand for it
 }
-
-
-@dataclass(frozen=True, slots=True)
-class InputFile:
-    """An input as it was planned.
-
-    ``name`` is its place below the result folder. ``header`` is its header record where the driver has read it, which
-    it does for inputs of several splits.
-    """
-
-    source: StoredObject
-    name: str
-    compression: str | None
-    split_count: int
-    header: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Split:
-    """A byte range of an input: the records whose first byte lies in [start, stop)."""
-
-    index: int
-    input_index: int
-    number: int
-    start: int
-    stop: int
-
-
-@dataclass(frozen=True)
-class Splits:
-    """All splits of a job in order, made when they are asked for: 16 bytes for each input, none for a split.
-
-    ``firsts`` are the indices of the inputs' first splits, and at the end the number of splits.
-    """
-
-    split_bytes: int
-    sizes_in_bytes: array[int]
-    firsts: array[int]
-
-    def __len__(self) -> int:
-        return self.firsts[-1]
-
-    def __getitem__(self, index: int) -> Split:
-        if not 0 <= index < len(self):
-            raise IndexError(f"split {index}: expected one of {len(self)}")
-        input_index = bisect_right(self.firsts, index) - 1
-        return self._split(index, input_index, self.firsts[input_index], self.firsts[input_index + 1])
-
-    def __iter__(self) -> Iterator[Split]:
-        for input_index, (first, after) in enumerate(pairwise(self.firsts)):
-            for index in range(first, after):
-                yield self._split(index, input_index, first, after)
-
-    def _split(self, index: int, input_index: int, first: int, after: int) -> Split:
-        start = (index - first) * self.split_bytes
-        stop = self.sizes_in_bytes[input_index] if index == after - 1 else start + self.split_bytes
-        return Split(index, input_index, index - first, start, stop)
 
 
 @dataclass(frozen=True)
@@ -190,13 +132,6 @@ def check_inputs(sources: Sequence[StoredObject]) -> None:
         raise ConfigError(f"key input: expected each file once, got twice: {', '.join(twice[:5])}")
 
 
-def split_count(source: StoredObject, split_bytes: int) -> int:
-    """Return how many splits an input gives; a compressed one gives one."""
-    if compression_of(source.uri):
-        return 1
-    return max(1, -(-source.size_in_bytes // split_bytes))
-
-
 def make_inputs(sources: Sequence[StoredObject], root: str, split_bytes: int) -> tuple[InputFile, ...]:
     """Return the inputs with their names below the result folder."""
     return tuple(
@@ -208,20 +143,6 @@ def make_inputs(sources: Sequence[StoredObject], root: str, split_bytes: int) ->
         )
         for source in sources
     )
-
-
-def with_headers(inputs: Sequence[InputFile], headers: Mapping[str, tuple[str, ...]]) -> tuple[InputFile, ...]:
-    """Return the inputs with the header records that are known by URI."""
-    return tuple(
-        replace(item, header=headers[item.source.uri]) if item.source.uri in headers else item for item in inputs
-    )
-
-
-def make_splits(inputs: Sequence[InputFile], split_bytes: int) -> Splits:
-    """Cut the inputs into byte ranges; the cuts depend on the inputs and ``split_bytes`` alone."""
-    sizes = array("q", [item.source.size_in_bytes for item in inputs])
-    firsts = array("q", accumulate((item.split_count for item in inputs), initial=0))
-    return Splits(split_bytes, sizes, firsts)
 
 
 def pack_tasks(splits: Iterable[Split], task_bytes: int) -> Iterator[list[Split]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,21 +14,21 @@ import pyarrow as pa
 from pyspark.sql.pandas.functions import pandas_udf
 from pyspark.sql.types import DoubleType, StructField, StructType
 
-from batchscore.config import make_config
+from batchscore.config.job_config import make_config
+from batchscore.environment import process_kept
 from batchscore.errors import ConfigError, ModelError, describe_without_content
-from batchscore.flavors import predictor_settings
-from batchscore.lines import BoolArray
-from batchscore.loaded_models import loaded_predictor
-from batchscore.model import ModelVersion
-from batchscore.model_files import pack_model
-from batchscore.model_input import ModelRecords, with_missing_rules
-from batchscore.planning import load_model
-from batchscore.predict_table import predict_complete
-from batchscore.predictor import Predictor, WrongOutputError
-from batchscore.process_state import process_kept
-from batchscore.schema import Column, Columns
-from batchscore.session import check_session
-from batchscore.typed_values import Typed, WrongTypeError, fitted_values
+from batchscore.input.columns import Column, Columns
+from batchscore.input.csv_lines import BoolArray
+from batchscore.input.typed_values import Typed, WrongTypeError, fitted_values
+from batchscore.model.archive import pack_model
+from batchscore.model.flavors import predictor_settings
+from batchscore.model.frames import ModelRecords, with_missing_rules
+from batchscore.model.missing_patterns import predict_complete
+from batchscore.model.predictor import Predictor, WrongOutputError
+from batchscore.model.version import ModelVersion
+from batchscore.preflight.planner import load_model
+from batchscore.spark.loaded_models import loaded_predictor
+from batchscore.spark.session import check_session
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -70,12 +70,18 @@ def predict_udf(spark: SparkSession, model_uri: str, **settings: Any) -> UserDef
         for frame in frames:
             yield _predict_safely(frame, columns, version, loaded)
 
+    return _as_pandas_udf(predict, predictor)
+
+
+def _as_pandas_udf(
+    predict: Callable[[Iterator[pd.DataFrame]], Iterator[Any]], predictor: Predictor
+) -> UserDefinedFunction:
+    """Return an iterator pandas UDF of a struct, which means the same on PySpark 3.5 to 4.3, typed by annotations."""
+    kind: Any = DoubleType()
+    answer: Any = pd.Series
     if predictor.model_type == "multiclass":
-        kind: Any = StructType([StructField(name, DoubleType()) for name in predictor.classes])
-        predict.__annotations__ = {"frames": Iterator[pd.DataFrame], "return": Iterator[pd.DataFrame]}
-    else:
-        kind = DoubleType()
-        predict.__annotations__ = {"frames": Iterator[pd.DataFrame], "return": Iterator[pd.Series]}
+        kind, answer = StructType([StructField(name, DoubleType()) for name in predictor.classes]), pd.DataFrame
+    predict.__annotations__ = {"frames": Iterator[pd.DataFrame], "return": Iterator[answer]}
     udf: UserDefinedFunction = pandas_udf(predict, kind)  # type: ignore[call-overload] # typed by annotations
     return udf
 

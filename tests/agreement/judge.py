@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from mlflow.models import ModelSignature
 
-from batchscore.config import JobConfig
-from batchscore.planning import LoadedModel
+from batchscore.config.job_config import JobConfig
+from batchscore.preflight.planner import LoadedModel
 from tests.agreement.files import Spelt
 from tests.agreement.models import Trained, load
 from tests.agreement.oracle import Scored, Types, predict_by_pattern, read_as_pandas, score_file, types_of

@@ -27,11 +27,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, TargetEncoder
 from xgboost import XGBClassifier, XGBRegressor
 
-from batchscore.flavors import PredictorSettings
-from batchscore.model import ModelVersion
-from batchscore.model_signature import signature_facts
-from batchscore.planning import LoadedModel
-from batchscore.predictor import load_predictor
+from batchscore.model.flavors import PredictorSettings
+from batchscore.model.predictor import load_predictor
+from batchscore.model.signature import signature_facts
+from batchscore.model.version import ModelVersion
+from batchscore.preflight.planner import LoadedModel
 from tests.agreement.files import table, target
 from tests.registry import NAME_OF_MODEL
 

@@ -15,10 +15,11 @@ import numpy.typing as npt
 import pandas as pd
 from mlflow.models import ModelSignature
 
-from batchscore.config import JobConfig
-from batchscore.plan import Plan, with_headers
-from batchscore.planning import LoadedModel, make_plan
-from batchscore.scoring import score_split
+from batchscore.config.job_config import JobConfig
+from batchscore.input.files import with_headers
+from batchscore.plan import Plan
+from batchscore.preflight.planner import LoadedModel, make_plan
+from batchscore.scoring.score_split import score_split
 
 FloatArray = npt.NDArray[np.float64]
 Types = Mapping[str, str]

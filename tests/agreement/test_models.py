@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from batchscore.planning import LoadedModel
+from batchscore.preflight.planner import LoadedModel
 from tests.agreement.files import spell, table
 from tests.agreement.judge import check, score
 from tests.agreement.models import MODELS, load, signature_of, trained

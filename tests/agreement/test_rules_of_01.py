@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from batchscore.config import JobConfig
-from batchscore.model import ModelVersion
-from batchscore.plan import with_headers
-from batchscore.planning import LoadedModel, make_plan
-from batchscore.predictor import Predictor
-from batchscore.schema import Column
-from batchscore.scoring import score_split
+from batchscore.config.job_config import JobConfig
+from batchscore.input.columns import Column
+from batchscore.input.files import with_headers
+from batchscore.model.predictor import Predictor
+from batchscore.model.version import ModelVersion
+from batchscore.preflight.planner import LoadedModel, make_plan
+from batchscore.scoring.score_split import score_split
 
 GOLDEN = Path(__file__).parent / "golden_01"
 KEYS = {"missing_values": "reject", "null_values": [], "invalid_values": "missing"}

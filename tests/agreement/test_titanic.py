@@ -21,7 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 from xgboost import XGBClassifier
 
-from batchscore.planning import load_model
+from batchscore.preflight.planner import load_model
 from tests.agreement.files import Spelt, spell
 from tests.agreement.judge import check
 from tests.agreement.models import Trained

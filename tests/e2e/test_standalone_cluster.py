@@ -14,8 +14,8 @@ import pytest
 from tests.e2e.demo import REPOSITORY, clean_environment, expected_lines, result_lines, settings
 from tests.processes import SPARK_HOME, START_SECONDS, free_port, spark_cluster, wait_for_port
 
-from batchscore.check import check_job
-from batchscore.config import OutputConfig
+from batchscore.commands.check import check_job
+from batchscore.config.job_config import OutputConfig
 
 ARCHIVE = REPOSITORY / "dist" / "environment.tar.gz"
 STOP_SECONDS = 10

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import cloudpickle
 import yaml
 
-from batchscore.check import check_job
-from batchscore.config import JobConfig, OutputConfig
+from batchscore.commands.check import check_job
+from batchscore.commands.run import run_job
+from batchscore.config.job_config import JobConfig, OutputConfig
 from batchscore.errors import AlreadyCommittedError, BatchScoreError
-from batchscore.job import run_job
 from tests.faults import models
 from tests.faults.models import OrderlyClassifier
 from tests.processes import running_cli

@@ -29,8 +29,8 @@ _OUTCOMES = "outcomes"
 @pytest.fixture(scope="package")
 def spark(aws_variables: dict[str, str]) -> "Iterator[SparkSession]":
     """Two executors, each a JVM with one core; on one host, where Spark gives no slow task a twin."""
-    from batchscore.config import JobConfig
-    from batchscore.session import start_spark
+    from batchscore.config.job_config import JobConfig
+    from batchscore.spark.session import start_spark
 
     settings = {
         "spark.master": "local-cluster[2,1,1024]",

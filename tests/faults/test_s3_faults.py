@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from batchscore import s3_client
-from batchscore.check import check_job
-from batchscore.config import OutputConfig
+from batchscore.commands.check import check_job
+from batchscore.config.job_config import OutputConfig
 from batchscore.errors import (
     BatchScoreError,
     CommitError,
@@ -20,6 +19,7 @@ from batchscore.errors import (
     ObjectChangedError,
     ObjectMissingError,
 )
+from batchscore.storage import s3_client
 from tests.faults.bench import SOAK_SEEDS, Bench, in_soak
 from tests.s3.loans import make_people, put_people
 from tests.s3.proxy import (

@@ -84,8 +84,8 @@ class Alone(PathFinder):
 
 
 def _score(folder: Path, version: Any, frame: Any) -> Any:
-    from batchscore.flavors import PredictorSettings
-    from batchscore.predictor import load_predictor, predict_records
+    from batchscore.model.flavors import PredictorSettings
+    from batchscore.model.predictor import load_predictor, predict_records
 
     predictor = load_predictor(folder, version, PredictorSettings())
     predictions, failures = predict_records(predictor, frame, 0)

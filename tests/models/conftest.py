@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from batchscore.planning import LoadedModel, load_model
+from batchscore.preflight.planner import LoadedModel, load_model
 from tests.registry import Registry
 
 Load = Callable[..., LoadedModel]

@@ -10,9 +10,9 @@ from mlflow.pyfunc.model import PythonModel
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 
+from batchscore.commands.verify import review_job
 from batchscore.errors import ModelError
-from batchscore.planning import LoadedModel, load_model, make_plan
-from batchscore.verify import review_job
+from batchscore.preflight.planner import LoadedModel, load_model, make_plan
 from tests.models.conftest import Load
 from tests.registry import Registry, columns
 

@@ -19,9 +19,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from batchscore.encoders import encode_distinct_values
-from batchscore.model_input import to_model_input
-from batchscore.schema import Column
+from batchscore.input.columns import Column
+from batchscore.model.encoders import encode_distinct_values
+from batchscore.model.frames import to_model_input
 
 COLUMNS = (
     Column("job", "string"),

@@ -23,7 +23,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 
 from batchscore.errors import ModelError
-from batchscore.planning import LoadedModel
+from batchscore.preflight.planner import LoadedModel
 from tests.models.conftest import Load
 from tests.registry import Registry, columns
 

@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 from xgboost import XGBClassifier
 
-from batchscore.model_facts import estimator_facts
+from batchscore.model.facts import estimator_facts
 from tests.models.conftest import Load
 from tests.registry import Registry, columns
 

@@ -43,10 +43,10 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from batchscore.flavors import PredictorSettings
-from batchscore.model import ModelVersion
-from batchscore.model_threads import set_one_thread
-from batchscore.threads import WORKER_VARIABLES
+from batchscore.model.flavors import PredictorSettings
+from batchscore.model.threads import set_one_thread
+from batchscore.model.version import ModelVersion
+from batchscore.spark.worker_environment import WORKER_VARIABLES
 from tests.registry import NAME_OF_MODEL
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # hints for those who train in earnest

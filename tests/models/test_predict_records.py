@@ -12,11 +12,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from batchscore.categories import ModelInput
-from batchscore.config import ModelType
+from batchscore.config.job_config import ModelType
 from batchscore.errors import ModelError, TooManyInvalidRecordsError, describe_without_content
-from batchscore.model import ModelVersion
-from batchscore.predictor import Failure, Predictor, load_predictor, predict_records, raised_on_all
+from batchscore.model.categories import ModelInput
+from batchscore.model.predictor import Failure, Predictor, load_predictor, predict_records, raised_on_all
+from batchscore.model.version import ModelVersion
 from tests.models.conftest import Load
 from tests.registry import Registry, columns
 
@@ -32,8 +32,8 @@ def _predictor(
     classes: tuple[str, ...] = (),
 ) -> Predictor:
     """Load a function as if a library had given it."""
-    from batchscore import predictor
-    from batchscore.flavors import PredictorSettings, RawModel
+    from batchscore.model import predictor
+    from batchscore.model.flavors import PredictorSettings, RawModel
 
     monkeypatch.setattr(predictor, "load_native", lambda *_: RawModel(model_type, classes, function))
     monkeypatch.setattr(predictor, "check_version", lambda *_: None)

@@ -11,12 +11,12 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 
-from batchscore.categories import ModelInput
 from batchscore.errors import TooManyInvalidRecordsError
-from batchscore.model_input import ModelRecords
-from batchscore.predict_table import predict_complete, predict_table
-from batchscore.predictor import Failure, FloatArray, Predictor
-from batchscore.schema import Column
+from batchscore.input.columns import Column
+from batchscore.model.categories import ModelInput
+from batchscore.model.frames import ModelRecords
+from batchscore.model.missing_patterns import predict_complete, predict_table
+from batchscore.model.predictor import Failure, FloatArray, Predictor
 
 COLUMNS = (Column("a", "double"), Column("n", "long"), Column("t", "string"))
 MANY = 100_000

@@ -17,7 +17,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from batchscore.errors import CommitError, ConfigError, ModelError
-from batchscore.model_files import digest_of_files, pack_model, unpack_model
+from batchscore.model.archive import digest_of_files, pack_model, unpack_model
 from tests.broken import full_disk
 from tests.models.conftest import Load
 from tests.registry import Registry, columns

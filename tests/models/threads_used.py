@@ -14,8 +14,8 @@ from typing import Any
 
 import psutil
 
-from batchscore.predictor import load_predictor
-from batchscore.threads import limit_threads
+from batchscore.model.predictor import load_predictor
+from batchscore.spark.worker_environment import limit_threads
 
 
 def measure(predict: Any, frame: Any) -> dict[str, Any]:

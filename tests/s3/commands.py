@@ -13,9 +13,10 @@ from pathlib import Path
 
 import boto3
 
-from batchscore import cli, job
-from batchscore.config import make_config
-from batchscore.session import BackgroundSpark
+from batchscore import cli
+from batchscore.commands import run as run_module
+from batchscore.config.job_config import make_config
+from batchscore.spark.session import BackgroundSpark
 
 
 def run(path: Path) -> None:
@@ -24,7 +25,7 @@ def run(path: Path) -> None:
     config = make_config({"model": "models:/none/1", "input": "none", "output": "none", "spark": given["spark"]})
     with BackgroundSpark(config, None) as background:
         background.start()
-        job.run_job = functools.partial(job.run_job, spark=background.session())
+        run_module.run_job = functools.partial(run_module.run_job, spark=background.session())
         codes = {}
         for name, arguments in given["commands"].items():
             print(f"== {name}", flush=True)

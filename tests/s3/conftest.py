@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from batchscore.config import S3Settings
-from batchscore.s3_storage import S3Storage
+from batchscore.config.job_config import S3Settings
+from batchscore.storage.s3 import S3Storage
 from tests.s3.proxy import Proxy
 from tests.s3.server import aws_variables as aws_variables
 from tests.s3.server import bucket as bucket
@@ -32,8 +32,8 @@ def storage(proxy: Proxy, aws_variables: dict[str, str]) -> S3Storage:  # noqa: 
 @pytest.fixture(scope="package")
 def spark(aws_variables: dict[str, str]) -> "Iterator[SparkSession]":
     """Spark with two tasks at a time, whose workers are users of the server."""
-    from batchscore.config import JobConfig
-    from batchscore.session import start_spark
+    from batchscore.config.job_config import JobConfig
+    from batchscore.spark.session import start_spark
 
     settings = {"spark.master": "local[2]", "spark.ui.enabled": "false"}
     config = JobConfig.model_validate({"model": "models:/none/1", "input": "none", "output": "none", "spark": settings})

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
-from batchscore.config import JobConfig
+from batchscore.config.job_config import JobConfig
 from tests.registry import Registry, columns
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from bench.object_server import running_object_server
 
-from batchscore.config import S3Settings
+from batchscore.config.job_config import S3Settings
 from batchscore.errors import ObjectExistsError, ObjectMissingError
-from batchscore.s3_storage import S3Storage
+from batchscore.storage.s3 import S3Storage
 
 
 @pytest.fixture

@@ -17,14 +17,14 @@ import pytest
 import yaml
 
 import batchscore
-from batchscore import s3_storage
-from batchscore.clean import find_leftovers, remove_leftovers
 from batchscore.cli import main
-from batchscore.config import S3Settings, load_config, load_output_config
+from batchscore.commands.clean import find_leftovers, remove_leftovers
+from batchscore.commands.run import run_job
+from batchscore.config.job_config import S3Settings, load_config, load_output_config
 from batchscore.errors import BatchScoreError
-from batchscore.job import run_job
-from batchscore.s3_client import client_for
-from batchscore.s3_storage import S3Storage
+from batchscore.storage import s3 as s3_module
+from batchscore.storage.s3 import S3Storage
+from batchscore.storage.s3_client import client_for
 from tests.s3.loans import SCHEMA, keys_below, put_people, register_loans
 from tests.s3.proxy import Answer, Forward, Proxy, Request, refuse, running_proxy
 from tests.s3.test_s3_storage import MIB, stream
@@ -138,8 +138,8 @@ def life(
     with running_proxy(server) as proxy, pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_S3_ENDPOINT_URL", proxy.endpoint)
         patch.delenv("MLFLOW_S3_EXPECTED_BUCKET_OWNER", raising=False)
-        patch.setattr(s3_storage, "_SINGLE_PUT_BYTES", 5 * MIB)
-        patch.setattr(s3_storage, "_UPLOAD_PART_BYTES", 5 * MIB)
+        patch.setattr(s3_module, "_SINGLE_PUT_BYTES", 5 * MIB)
+        patch.setattr(s3_module, "_UPLOAD_PART_BYTES", 5 * MIB)
         found = Life(proxy.requests)
 
         def note_removed(forward: Forward) -> Answer:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from batchscore.check import check_job
-from batchscore.clean import find_leftovers, remove_leftovers
-from batchscore.config import OutputConfig
+from batchscore.commands.check import check_job
+from batchscore.commands.clean import find_leftovers, remove_leftovers
+from batchscore.commands.run import run_job
+from batchscore.config.job_config import OutputConfig
 from batchscore.errors import CommitError, InputError, ScoringError
-from batchscore.job import run_job
-from batchscore.s3_storage import S3Storage
+from batchscore.storage.s3 import S3Storage
 from tests.s3.loans import SCHEMA, Loans, json_of, keys_below, put_people
 from tests.s3.proxy import Proxy, Script, after, refuse
 from tests.s3.server import LISTING_PAGE_OBJECTS

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from batchscore import check as check_module
-from batchscore.check import CheckReport, check_job
+from batchscore.commands import check as check_module
+from batchscore.commands.check import check_job
+from batchscore.commands.check_report import CheckReport
 from tests.committed import FinishedJob
 from tests.s3.proxy import Answer, Forward, Proxy
 

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 
-from batchscore import s3_credentials
-from batchscore.config import S3Settings
+from batchscore.config.job_config import S3Settings
 from batchscore.errors import ConfigError, CredentialsError, InputError
-from batchscore.s3_client import begin_run, clients_of_libraries
-from batchscore.s3_storage import S3Storage
+from batchscore.storage import s3_credentials
+from batchscore.storage.s3 import S3Storage
+from batchscore.storage.s3_client import begin_run, clients_of_libraries
 from tests.s3.proxy import Proxy, refuse
 
 if TYPE_CHECKING:
@@ -341,7 +341,7 @@ def test_a_run_does_not_use_what_the_run_before_has_looked_up(
 def test_a_worker_that_outlives_a_job_does_not_use_its_credentials(
     spark: "SparkSession", proxy: Proxy, uri: str, tmp_path: Path
 ) -> None:
-    from batchscore.spark_action import run_tasks
+    from batchscore.spark.action import run_tasks
 
     endpoint, config = proxy.endpoint, process_that_prints(tmp_path / "printed")
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from batchscore.check import check_job
-from batchscore.config import OutputConfig
+from batchscore.commands.check import check_job
+from batchscore.commands.run import run_job
+from batchscore.config.job_config import OutputConfig
 from batchscore.errors import (
     AlreadyCommittedError,
     BatchScoreError,
@@ -20,7 +21,6 @@ from batchscore.errors import (
     ConfigError,
     ObjectChangedError,
 )
-from batchscore.job import run_job
 from tests.processes import running_cli
 from tests.s3.loans import SCHEMA, Loans, content_of, joined_text, json_of, keys_below, make_people, put_people
 from tests.s3.proxy import Proxy, after, cut_body, lose_answer, refuse

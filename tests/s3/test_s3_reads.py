@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from batchscore.errors import InputError, ObjectChangedError, TransientReadError
-from batchscore.s3_storage import S3Storage
+from batchscore.storage.s3 import S3Storage
 from tests.s3.proxy import Answer, Forward, Proxy, Script, cut_body, strip
 
 if TYPE_CHECKING:

@@ -8,9 +8,8 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 import pytest
 
-from batchscore import s3_storage
-from batchscore.commit import commit_manifest
-from batchscore.config import S3Settings
+from batchscore.commit.create_only import commit_manifest
+from batchscore.config.job_config import S3Settings
 from batchscore.errors import (
     AlreadyCommittedError,
     CommitError,
@@ -21,8 +20,9 @@ from batchscore.errors import (
     ObjectMissingError,
     TransientReadError,
 )
-from batchscore.s3_storage import S3Storage
-from batchscore.storage import StoredObject
+from batchscore.storage import s3 as s3_module
+from batchscore.storage.base import StoredObject
+from batchscore.storage.s3 import S3Storage
 from tests.broken import BreaksAtRead
 from tests.s3.proxy import Answer, Forward, Proxy, cut_body, land_and_drop, lose_answer, refuse
 from tests.s3.server import LISTING_PAGE_OBJECTS
@@ -67,8 +67,8 @@ def content_of(s3: "S3Client", bucket: str, key: str) -> bytes:
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Multipart uploads from 5 MiB, the smallest part that S3 takes."""
-    monkeypatch.setattr(s3_storage, "_SINGLE_PUT_BYTES", 5 * MIB)
-    monkeypatch.setattr(s3_storage, "_UPLOAD_PART_BYTES", 5 * MIB)
+    monkeypatch.setattr(s3_module, "_SINGLE_PUT_BYTES", 5 * MIB)
+    monkeypatch.setattr(s3_module, "_UPLOAD_PART_BYTES", 5 * MIB)
 
 
 # Listing, stat
@@ -291,7 +291,7 @@ def test_a_stream_that_breaks_leaves_nothing_and_keeps_its_error(
 def test_many_objects_are_removed_by_few_requests(
     storage: S3Storage, proxy: Proxy, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(s3_storage, "_DELETE_COUNT", 3)
+    monkeypatch.setattr(s3_module, "_DELETE_COUNT", 3)
     uris = [f"s3://{bucket}/work/{number}" for number in range(7)]
     for uri in [*uris, f"s3://{bucket}/kept"]:
         storage.put(uri, io.BytesIO(b""))

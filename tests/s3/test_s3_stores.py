@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from batchscore import s3_client, s3_storage
-from batchscore.check import check_job
-from batchscore.config import OutputConfig, S3Settings
+from batchscore.commands.check import check_job
+from batchscore.commands.run import run_job
+from batchscore.config.job_config import OutputConfig, S3Settings
 from batchscore.errors import CommitError, ConfigError, InputError
-from batchscore.job import run_job
-from batchscore.planning import load_model
-from batchscore.s3_storage import S3Storage
+from batchscore.preflight.planner import load_model
+from batchscore.storage import s3 as s3_module
+from batchscore.storage import s3_client
+from batchscore.storage.s3 import S3Storage
 from tests.s3.loans import SCHEMA, Loans, keys_below, put_people
 from tests.s3.proxy import Answer, Proxy, Request, Script, lose_answer, refuse, strip
 from tests.s3.test_s3_storage import MIB, content_of, stream
@@ -78,8 +79,8 @@ def no_checksums(request: Request) -> Script | None:
 @pytest.fixture
 def simple_store(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> Proxy:
     monkeypatch.setattr(s3_client, "_without_checksums", set())
-    monkeypatch.setattr(s3_storage, "_SINGLE_PUT_BYTES", 5 * MIB)
-    monkeypatch.setattr(s3_storage, "_UPLOAD_PART_BYTES", 5 * MIB)
+    monkeypatch.setattr(s3_module, "_SINGLE_PUT_BYTES", 5 * MIB)
+    monkeypatch.setattr(s3_module, "_UPLOAD_PART_BYTES", 5 * MIB)
     proxy.play_chosen(no_checksums)
     return proxy
 

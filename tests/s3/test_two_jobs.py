@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from batchscore.config import JobConfig
-from batchscore.verify import review_job
+from batchscore.commands.verify import review_job
+from batchscore.config.job_config import JobConfig
 from tests.s3.loans import Loans, put_people
 from tests.s3.proxy import Proxy, running_proxy
 

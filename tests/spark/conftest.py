@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from batchscore.config import JobConfig
-from batchscore.job import run_job
-from batchscore.session import start_spark
+from batchscore.commands.run import run_job
+from batchscore.config.job_config import JobConfig
+from batchscore.spark.session import start_spark
 from tests.spark.results import Job
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
-from batchscore.config import load_config
-from batchscore.job import run_job
+from batchscore.commands.run import run_job
+from batchscore.config.job_config import load_config
 from tests.registry import Registry, columns
 from tests.spark.conftest import Runner
 from tests.spark.results import write_schema
@@ -143,7 +143,7 @@ def test_a_job_writes_the_golden_bytes(name: str, run: Runner, registry: Registr
 
 def test_the_demo_writes_the_golden_bytes(run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    program = [sys.executable, ROOT / "jobs" / "register_demo_model.py", "--records", "2000"]
+    program = [sys.executable, str(ROOT / "jobs" / "register_demo_model.py"), "--records", "2000"]
     alone = {name: value for name, value in os.environ.items() if "MLFLOW" not in name}
     subprocess.run(program, env=alone, check=True)
 

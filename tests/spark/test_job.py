@@ -24,8 +24,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from batchscore import job as job_module
-from batchscore import preflight, tasks
+from batchscore.commands import run as job_module
 from batchscore.errors import (
     CommitError,
     ConfigError,
@@ -34,6 +33,8 @@ from batchscore.errors import (
     ModelError,
     TooManyInvalidRecordsError,
 )
+from batchscore.preflight import trial
+from batchscore.spark import tasks
 from tests.registry import Registry, columns
 from tests.spark.conftest import Runner
 from tests.spark.results import Job, amazon_lines, gunzip_lines, local_path, write_schema
@@ -122,7 +123,7 @@ def test_how_many_splits_a_task_and_how_many_tasks_at_once_changes_no_byte(
     keys: dict[str, Any] = {"input": f"{tmp_path}/people.csv", "split_bytes": 300, "schema": f"{tmp_path}/.schema"}
     side_by_side = run(model_uri, "side-by-side", **keys)
     # One task for all splits, one after the other: as on one core.
-    monkeypatch.setattr("batchscore.tasks.pack_tasks", lambda splits, _: [list(splits)])
+    monkeypatch.setattr("batchscore.spark.tasks.pack_tasks", lambda splits, _: [list(splits)])
 
     one_by_one = run(model_uri, "one-by-one", **keys)
 
@@ -395,7 +396,7 @@ def test_too_large_a_fraction_of_invalid_records_fails_the_job(model_uri: str, r
 def _few_or_many(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """The driver looks at few inputs by itself, at many through Spark."""
     if request.param == "many inputs":
-        monkeypatch.setattr(preflight, "_FEW_INPUTS", 0)
+        monkeypatch.setattr(trial, "_FEW_INPUTS", 0)
 
 
 @pytest.mark.usefixtures("_few_or_many")

@@ -14,13 +14,13 @@ import pytest
 from mlflow.pyfunc.model import PythonModel
 from sklearn.linear_model import LinearRegression
 
-from batchscore import loaded_models
-from batchscore.config import make_config
-from batchscore.flavors import predictor_settings
-from batchscore.model import resolve_model
-from batchscore.model_files import pack_model
-from batchscore.planning import load_model
-from batchscore.process_state import forget_code, process_kept
+from batchscore.config.job_config import make_config
+from batchscore.environment import forget_code, process_kept
+from batchscore.model.archive import pack_model
+from batchscore.model.flavors import predictor_settings
+from batchscore.model.registry import resolve_model
+from batchscore.preflight.planner import load_model
+from batchscore.spark import loaded_models
 from tests.registry import Registry, columns
 
 SETTINGS = predictor_settings(make_config({"model": "models:/m/1", "input": "none", "output": "none"}), None)

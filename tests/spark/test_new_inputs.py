@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression
 
-from batchscore import job as job_module
-from batchscore.check import check_job
-from batchscore.config import OutputConfig
+from batchscore.commands import run as job_module
+from batchscore.commands.check import check_job
+from batchscore.commit.manifest import extended_manifest
+from batchscore.config.job_config import OutputConfig
 from batchscore.errors import CommitError, IdempotentParameterMismatchError, InputsScoredError
-from batchscore.manifest import extended_manifest
-from batchscore.session import BackgroundSpark
+from batchscore.spark.session import BackgroundSpark
 from tests.registry import Registry, columns
 from tests.spark.conftest import Runner
 from tests.spark.results import Job, amazon_lines

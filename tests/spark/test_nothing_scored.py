@@ -21,8 +21,9 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import LinearRegression
 
+from batchscore.commands.review import Review
+from batchscore.commands.verify import review_job
 from batchscore.errors import BatchScoreError, InputError, ModelError, TooManyInvalidRecordsError
-from batchscore.verify import Review, review_job
 from tests.registry import Registry, columns
 
 if TYPE_CHECKING:

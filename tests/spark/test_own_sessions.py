@@ -31,10 +31,10 @@ import json, os, sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from batchscore.config import make_config
-from batchscore.job import run_job
-from batchscore.process_state import process_kept
-from batchscore.session import BackgroundSpark
+from batchscore.config.job_config import make_config
+from batchscore.commands.run import run_job
+from batchscore.environment import process_kept
+from batchscore.spark.session import BackgroundSpark
 
 model, tracking_uri, folder, path = sys.argv[1:]
 told = {}

@@ -9,11 +9,11 @@ import pytest
 from mlflow.models import infer_signature
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
-from batchscore.check import check_job
-from batchscore.config import OutputConfig
+from batchscore.commands.check import check_job
+from batchscore.commands.review_text import describe_plan
+from batchscore.commands.verify import review_job
+from batchscore.config.job_config import OutputConfig
 from batchscore.errors import ConfigError, InputError
-from batchscore.review_text import describe_plan
-from batchscore.verify import review_job
 from tests.registry import Registry, columns
 from tests.spark.conftest import Runner
 from tests.spark.results import Job, local_path

@@ -18,11 +18,11 @@ from mlflow.tracking._tracking_service import utils as tracking_utils
 from sklearn.linear_model import LogisticRegression
 
 from batchscore import cli
-from batchscore import job as job_module
-from batchscore.commit import commit_manifest
+from batchscore.commands import run as job_module
+from batchscore.commands.verify import review_job
+from batchscore.commit.create_only import commit_manifest
 from batchscore.errors import BatchScoreError
 from batchscore.udf import predict_udf
-from batchscore.verify import review_job
 from tests.registry import Registry, columns
 from tests.spark.conftest import Runner
 

@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression
 
-from batchscore.check import check_job
-from batchscore.config import OutputConfig
+from batchscore.commands.check import check_job
+from batchscore.config.job_config import OutputConfig
 from tests.processes import running_cli
 from tests.registry import Registry, columns
 from tests.spark.conftest import Runner

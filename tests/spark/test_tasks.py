@@ -11,17 +11,20 @@ from typing import IO, Any
 import numpy as np
 import pytest
 
-from batchscore import loaded_models, scoring
-from batchscore.config import S3Settings, make_config
+from batchscore.config.job_config import S3Settings, make_config
 from batchscore.errors import CommitError
-from batchscore.flavors import predictor_settings
-from batchscore.local_storage import LocalStorage
-from batchscore.model import ModelVersion
-from batchscore.plan import InputFile, JobSpec, Split, make_inputs, make_splits
-from batchscore.predictor import Predictor
-from batchscore.schema import Column, Columns
-from batchscore.storage import StoredObject, storage_for
-from batchscore.tasks import score_splits
+from batchscore.input.columns import Column, Columns
+from batchscore.input.files import InputFile, Split, make_splits
+from batchscore.model.flavors import predictor_settings
+from batchscore.model.predictor import Predictor
+from batchscore.model.version import ModelVersion
+from batchscore.plan import JobSpec, make_inputs
+from batchscore.scoring import score_split
+from batchscore.spark import loaded_models
+from batchscore.spark.tasks import score_splits
+from batchscore.storage.base import StoredObject
+from batchscore.storage.factory import storage_for
+from batchscore.storage.local import LocalStorage
 
 MODEL = ModelVersion("models:/m/1", "m", "1", None, "d" * 64, {}, {}, None)
 Work = list[tuple[Split, InputFile]]
@@ -59,7 +62,7 @@ def test_parts_come_in_order_whatever_is_in_hand(files: tuple[Work, JobSpec]) ->
     parts = list(score_splits(work, spec, Predictor("regression", (), None, echo)))
     assert [part.split_index for part in parts] == list(range(10))
     contents = [Path(part.file.uri.removeprefix("file://")).read_bytes() for part in parts]
-    singly = [scoring.score_split(*item, spec, Predictor("regression", (), None, echo)) for item in work]
+    singly = [score_split.score_split(*item, spec, Predictor("regression", (), None, echo)) for item in work]
     assert [part.file.sha256 for part in parts] == [part.file.sha256 for part in singly]
     assert len(set(contents)) == 10
 

@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from batchscore.answers import answered_parts, as_line, error_answer, raise_answered, read_file, read_part
 from batchscore.errors import BatchScoreError, InputError, ModelError, ScoringError
-from batchscore.manifest import PartFile, WrittenFile
+from batchscore.output.parts import PartFile, WrittenFile
+from batchscore.spark.task_answers import answered_parts, as_line, error_answer, raise_answered, read_file, read_part
 
 FILE = WrittenFile('s3://b/out/ü"\n1.gz', 10, "sha", "etag")
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchscore.artifact_places import is_below_one, place_of
-from batchscore.config import load_config
+from batchscore.config.artifact_prefixes import is_below_one, place_of
+from batchscore.config.job_config import load_config
 from batchscore.errors import ConfigError
 
 

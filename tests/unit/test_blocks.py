@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchscore.blocks import (
+from batchscore.errors import InputError, ObjectChangedError
+from batchscore.input.blocks import (
     CHUNK_BYTES,
     MAX_RECORD_BYTES,
     TAIL_BYTES,
@@ -24,7 +25,6 @@ from batchscore.blocks import (
     read_blocks,
     read_ranges,
 )
-from batchscore.errors import InputError, ObjectChangedError
 
 
 def pieces(content: bytes, size: int) -> Generator[bytes]:

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from tests.committed import FinishedJob
 
-from batchscore.check import PROOFS, CheckReport, check_job
 from batchscore.cli import main
+from batchscore.commands.check import check_job
+from batchscore.commands.check_report import PROOFS, CheckReport
 from batchscore.errors import CheckFailedError, InputError
 
 HEADER = b"id,a,b,y\n"

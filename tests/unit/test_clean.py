@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from tests.committed import FinishedJob
 
-from batchscore.clean import find_leftovers, parse_age, remove_leftovers
 from batchscore.cli import main
-from batchscore.config import OutputConfig
+from batchscore.commands.clean import find_leftovers, parse_age, remove_leftovers
+from batchscore.commit.job_record import BatchPrediction
+from batchscore.config.job_config import OutputConfig
 from batchscore.errors import ConfigError, TransientReadError
-from batchscore.local_storage import LocalStorage
-from batchscore.record import BatchPrediction
+from batchscore.storage.local import LocalStorage
 
 DAY = 24 * 3600.0
 NOW = time.time()

@@ -6,9 +6,9 @@ import pytest
 from tests.unit.test_config import WITH_CREDENTIALS
 
 from batchscore.cli import main
+from batchscore.commit.job_record import BatchPrediction
 from batchscore.errors import TransientReadError
-from batchscore.local_storage import LocalStorage
-from batchscore.record import BatchPrediction
+from batchscore.storage.local import LocalStorage
 
 
 def write_record(output: Path, batch_id: str, status: str, input_uri: str = "s3://b/in/") -> None:

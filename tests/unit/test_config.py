@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from batchscore.config import JobConfig, load_config, load_output_config, parse_overrides
+from batchscore.config.job_config import JobConfig, load_config, load_output_config, parse_overrides
 from batchscore.errors import ConfigError
 
 MINIMAL = "{model: 'models:/m/1', input: s3://b/in/, output: s3://b/out}"

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchscore import delimiters
-from batchscore.delimiters import Delimiters
+from batchscore.input import delimiters
+from batchscore.input.delimiters import Delimiters
 
 
 @pytest.mark.parametrize("listed", [0, 10**9])  # by counting, by the list

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from batchscore.config import JobConfig
-from batchscore.exclusion import exclude_advice
-from batchscore.inputs import list_inputs
+from batchscore.config.exclusion import exclude_advice
+from batchscore.config.job_config import JobConfig
+from batchscore.preflight.discovery import list_inputs
 
 
 def config_of(folder: Path, **keys: object) -> JobConfig:

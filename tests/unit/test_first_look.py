@@ -10,15 +10,16 @@ import pyarrow as pa
 import pytest
 from tests.unit.test_plan import make_plan
 
-from batchscore.findings import Finding, find_misfits, finding_as_json, finding_from_json
-from batchscore.first_look import FIRST_BYTES, Looked, complete_records, look_at
-from batchscore.local_storage import LocalStorage
-from batchscore.missing_values import NO_FACTS, MissingSettings
-from batchscore.model_input import with_missing_rules
-from batchscore.plan import InputFile, JobSpec, make_inputs
-from batchscore.predictor import Predictor
-from batchscore.preflight import choose_sample, evenly, read_sample
-from batchscore.schema import Column, Columns
+from batchscore.config.missing_values import NO_FACTS, MissingSettings
+from batchscore.input.columns import Column, Columns
+from batchscore.input.files import InputFile
+from batchscore.input.findings import Finding, find_misfits, finding_as_json, finding_from_json
+from batchscore.model.frames import with_missing_rules
+from batchscore.model.predictor import Predictor
+from batchscore.plan import JobSpec, make_inputs
+from batchscore.preflight.first_look import FIRST_BYTES, Looked, complete_records, look_at
+from batchscore.preflight.trial import choose_sample, evenly, read_sample
+from batchscore.storage.local import LocalStorage
 
 COLUMNS = Columns((Column("x", "double", required=True), Column("t", "string")), None, None, None, has_header=True)
 SPEC = replace(make_plan().spec, columns=COLUMNS)

@@ -26,30 +26,24 @@ from tests.committed import FinishedJob
 from tests.parsed import parse_block, rows
 from tests.unit.test_plan import make_part, make_plan
 
-from batchscore import blocks
-from batchscore.blocks import Block, check_content, decompressed, read_blocks
-from batchscore.check import check_job
-from batchscore.clean import find_leftovers
-from batchscore.committed import classic_findings, read_file_uris, read_manifest, read_sources
-from batchscore.config import JobConfig, OutputConfig, load_config, load_output_config, parse_overrides
+from batchscore.commands.check import check_job
+from batchscore.commands.clean import find_leftovers
+from batchscore.commit.job_record import BatchPrediction, check_same_parameters, pending
+from batchscore.commit.manifest import committed_counts, committed_parameters, extended_manifest
+from batchscore.commit.manifest_reader import classic_findings, read_file_uris, read_manifest, read_sources
+from batchscore.commit.receipts import finished_parts, write_receipt
+from batchscore.config.job_config import JobConfig, OutputConfig, load_config, load_output_config, parse_overrides
 from batchscore.errors import ConfigError, InputError, ModelError
-from batchscore.lines import MalformedRecordError, TextFormat, decode_header, split_record
-from batchscore.local_storage import LocalStorage
-from batchscore.manifest import (
-    PartFile,
-    WrittenFile,
-    committed_counts,
-    committed_parameters,
-    count,
-    extended_manifest,
-)
-from batchscore.model_files import unpack_model
-from batchscore.new_inputs import choose_inputs
-from batchscore.receipts import finished_parts, write_receipt
-from batchscore.record import BatchPrediction, check_same_parameters, pending
-from batchscore.rejected import RejectedFileError, rejected_rows
-from batchscore.schema import Column, Columns, ColumnType, Schema, bind, parse_schema, resolve_columns
-from batchscore.scoring import REJECTED_HEADER
+from batchscore.input import blocks
+from batchscore.input.blocks import Block, check_content, decompressed, read_blocks
+from batchscore.input.columns import Column, Columns, ColumnType, bind, resolve_columns
+from batchscore.input.csv_lines import MalformedRecordError, TextFormat, decode_header, split_record
+from batchscore.input.schema_file import Schema, parse_schema
+from batchscore.model.archive import unpack_model
+from batchscore.output.parts import PartFile, WrittenFile, count
+from batchscore.output.rejected_files import REJECTED_HEADER, RejectedFileError, rejected_rows
+from batchscore.preflight.new_inputs import choose_inputs
+from batchscore.storage.local import LocalStorage
 
 MIB = 1024 * 1024
 Found = TypeVar("Found")

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from tests.broken import full_disk
 
-from batchscore import gzip_part
 from batchscore.errors import CommitError
-from batchscore.gzip_part import GzipPart
-from batchscore.local_storage import LocalStorage
+from batchscore.output import gzip_part
+from batchscore.output.gzip_part import GzipPart
+from batchscore.storage.local import LocalStorage
 
 
 # What is small stays in gzip's own buffer, then in the file's, until the part is finished.

@@ -8,15 +8,16 @@ import pytest
 from tests.committed import INPUTS, PREDICTOR, FinishedJob
 from tests.unit.test_plan import make_plan as s3_plan
 
-from batchscore.config import JobConfig
+from batchscore.config.job_config import JobConfig
 from batchscore.errors import ConfigError
-from batchscore.inputs import find_schema
-from batchscore.lengths import check_lengths, is_too_long
-from batchscore.model import ModelVersion
-from batchscore.places import check_places
-from batchscore.plan import InputFile, Plan, make_inputs, make_splits
-from batchscore.planning import LoadedModel, make_plan
-from batchscore.storage import StoredObject
+from batchscore.input.files import InputFile, make_splits
+from batchscore.model.version import ModelVersion
+from batchscore.plan import Plan, make_inputs
+from batchscore.preflight.discovery import find_schema
+from batchscore.preflight.lengths import check_lengths, is_too_long
+from batchscore.preflight.places import check_places
+from batchscore.preflight.planner import LoadedModel, make_plan
+from batchscore.storage.base import StoredObject
 
 # Below s3://b/out/batch-prediction/, of an input named x: rejected/bp-1-x/part-00000.csv.gz
 FIXED_BYTES = len("out/batch-prediction/rejected/bp-1-") + len("/part-00000.csv.gz")

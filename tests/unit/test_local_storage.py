@@ -22,8 +22,8 @@ from batchscore.errors import (
     ObjectMissingError,
     TransientReadError,
 )
-from batchscore.local_storage import LocalStorage
-from batchscore.storage import StoredObject, read_if_present
+from batchscore.storage.base import StoredObject, read_if_present
+from batchscore.storage.local import LocalStorage
 
 STORAGE = LocalStorage()
 

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 from tests.unit.test_plan import make_part, make_plan
 
+from batchscore.commit.manifest import classic_manifest, extended_manifest
 from batchscore.errors import CommitError
-from batchscore.manifest import PartFile, WrittenFile, classic_manifest, count, extended_manifest
-from batchscore.plan import Plan, make_inputs, make_splits
+from batchscore.input.files import make_splits
+from batchscore.output.parts import PartFile, WrittenFile, count
+from batchscore.plan import Plan, make_inputs
 from batchscore.process import written_down
-from batchscore.storage import StoredObject
+from batchscore.storage.base import StoredObject
 
 SIZES = [("a b.csv", 250), ('q"ü.csv', 99), ("many.csv", 100 * 1000), ("empty.csv", 0)]
 REJECTED = WrittenFile("s3://b/out/rejected/ü", 1, "s", "e")

@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.parsed import parse_block
 
-from batchscore.blocks import Block
-from batchscore.lines import TextFormat
-from batchscore.missing_values import NO_FACTS, PANDAS_WORDS, MissingSettings, ModelFacts
-from batchscore.model_input import ModelRecords, rows_alike, with_missing_rules
-from batchscore.records import ParsedBlock
-from batchscore.schema import Column, Columns, ColumnType, bind
+from batchscore.config.missing_values import NO_FACTS, PANDAS_WORDS, MissingSettings, ModelFacts
+from batchscore.input.blocks import Block
+from batchscore.input.columns import Column, Columns, ColumnType, bind
+from batchscore.input.csv_lines import TextFormat
+from batchscore.input.parsed_block import ParsedBlock
+from batchscore.model.frames import ModelRecords, rows_alike, with_missing_rules
 
 NAMES = ("d", "l", "i", "b", "s", "f")
 KINDS: tuple[ColumnType, ...] = ("double", "long", "integer", "boolean", "string", "float")

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from tests.committed import FinishedJob
 
-from batchscore.config import JobConfig
+from batchscore.config.job_config import JobConfig
 from batchscore.errors import IdempotentParameterMismatchError, InputError, InputsScoredError
-from batchscore.local_storage import LocalStorage
-from batchscore.new_inputs import bind_inputs, check_still_new, choose_inputs
-from batchscore.storage import StoredObject
+from batchscore.preflight.new_inputs import bind_inputs, check_still_new, choose_inputs
+from batchscore.storage.base import StoredObject
+from batchscore.storage.local import LocalStorage
 
 FILE = b"id,a,b,y\nC1,1,x,0\n"
 

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.parsed import parse_block
 
-from batchscore import delimiters, number_lines, records
-from batchscore.blocks import Block
-from batchscore.lines import TextFormat, line_starts
-from batchscore.model_input import to_model_input
-from batchscore.number_lines import NumberLines, read_number_lines
-from batchscore.records import ParsedBlock
-from batchscore.schema import Column, Columns, ColumnType, bind
+from batchscore.input import delimiters, numeric_lines, parsed_block
+from batchscore.input.blocks import Block
+from batchscore.input.columns import Column, Columns, ColumnType, bind
+from batchscore.input.csv_lines import TextFormat, line_starts
+from batchscore.input.numeric_lines import NumberLines, read_number_lines
+from batchscore.input.parsed_block import ParsedBlock
+from batchscore.model.frames import to_model_input
 
 COLUMNS = Columns(
     (Column("y", "double", required=True), Column("x", "double")),
@@ -117,7 +117,7 @@ def test_records_reach_the_model_row_by_row_whichever_reader_read_them(kind: Col
 def test_pieces_of_a_block_are_put_together(monkeypatch: pytest.MonkeyPatch) -> None:
     data = b"".join(b"%d,t%d,,%d.5,l\n" % (number, number, number) for number in range(1000))
     whole = read(data)
-    monkeypatch.setattr(number_lines, "_PIECE_BYTES", 100)
+    monkeypatch.setattr(numeric_lines, "_PIECE_BYTES", 100)
     pieces = read(data)
     assert whole is not None
     assert pieces is not None
@@ -164,5 +164,5 @@ def test_numbers_are_read_to_the_bit_as_the_reader_of_values_reads_them(
         patch.setattr(delimiters, "_LISTED", listed)
         binding = bind(COLUMNS, None, "x")
         together = outcome(parse_block(Block(0, data), binding, COLUMNS, TextFormat()))
-        patch.setattr(records, "read_number_lines", lambda *_: None)
+        patch.setattr(parsed_block, "read_number_lines", lambda *_: None)
         assert together == outcome(parse_block(Block(0, data), binding, COLUMNS, TextFormat()))

@@ -12,15 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.test_plan import make_part, make_plan
 
-from batchscore.config import JobConfig, S3Settings, check_id
+from batchscore.commit.concatenation import plan_joins
+from batchscore.commit.manifest import classic_manifest
+from batchscore.config.job_config import JobConfig, S3Settings, check_id
 from batchscore.errors import BatchScoreError, ConfigError
-from batchscore.joining import plan_joins
-from batchscore.manifest import classic_manifest
-from batchscore.outputs import Layout, Outputs, encode_name
-from batchscore.plan import JobSpec, Plan, make_inputs, make_splits, naming_root
-from batchscore.schema import parse_schema, resolve_columns
-from batchscore.storage import StoredObject, storage_for
-from batchscore.stored_json import is_text
+from batchscore.input.columns import resolve_columns
+from batchscore.input.files import make_splits
+from batchscore.input.schema_file import parse_schema
+from batchscore.output.paths import Layout, Outputs, encode_name
+from batchscore.plan import JobSpec, Plan, make_inputs, naming_root
+from batchscore.storage.base import StoredObject
+from batchscore.storage.factory import storage_for
+from batchscore.storage.stored_json import is_text
 
 # What a listing can give: any text, names of local files that are no text included, and whatever climbs or escapes.
 HOSTILE = st.sampled_from(

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from batchscore.cli import main
-from batchscore.config import JobConfig
+from batchscore.config.job_config import JobConfig
 from batchscore.errors import ConfigError
-from batchscore.places import check_places
+from batchscore.preflight.places import check_places
 
 
 def check(input_uris: Any, output: str, exclude: Any = ()) -> None:

@@ -9,38 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchscore.commit_checks import Tallies, check_limits, check_scored, checked_parts
-from batchscore.config import JobConfig
-from batchscore.errors import (
-    ConfigError,
-    IdempotentParameterMismatchError,
-    InputError,
-    ScoringError,
-    TooManyInvalidRecordsError,
-)
-from batchscore.manifest import (
-    Counts,
-    PartFile,
-    WrittenFile,
-    classic_manifest,
-    committed_counts,
-    committed_parameters,
-    count,
-    extended_manifest,
-)
-from batchscore.model import ModelVersion
-from batchscore.outputs import Outputs, encode_name, new_id
-from batchscore.plan import (
-    JobSpec,
-    Plan,
-    check_inputs,
-    make_inputs,
-    make_splits,
-    naming_root,
-    pack_tasks,
-    parameters_of,
-)
-from batchscore.record import (
+from batchscore.commit.checks import Tallies, check_limits, check_scored, checked_parts
+from batchscore.commit.job_record import (
     BatchPrediction,
     check_same_parameters,
     completed,
@@ -48,8 +18,22 @@ from batchscore.record import (
     in_progress,
     pending,
 )
-from batchscore.schema import Column, Columns
-from batchscore.storage import StoredObject
+from batchscore.commit.manifest import classic_manifest, committed_counts, committed_parameters, extended_manifest
+from batchscore.config.job_config import JobConfig
+from batchscore.errors import (
+    ConfigError,
+    IdempotentParameterMismatchError,
+    InputError,
+    ScoringError,
+    TooManyInvalidRecordsError,
+)
+from batchscore.input.columns import Column, Columns
+from batchscore.input.files import make_splits
+from batchscore.model.version import ModelVersion
+from batchscore.output.parts import Counts, PartFile, WrittenFile, count
+from batchscore.output.paths import Outputs, encode_name, new_id
+from batchscore.plan import JobSpec, Plan, check_inputs, make_inputs, naming_root, pack_tasks, parameters_of
+from batchscore.storage.base import StoredObject
 
 MODEL = ModelVersion("models:/m@best", "m", "3", "m-1", "abc", {}, {}, (Column("a", "double"),))
 SOURCES = [StoredObject("s3://b/in/data1.csv", 250, "e1"), StoredObject("s3://b/in/sub/data 2.csv.gz", 90, "e2")]

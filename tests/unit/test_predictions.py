@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from batchscore.predictions import (
+from batchscore.output.result_text import (
     FloatArray,
     ResultFormat,
     csv_lines,

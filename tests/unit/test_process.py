@@ -51,7 +51,8 @@ def test_sigterm_is_an_error_and_a_second_one_does_not_cut_the_tidying_up_short(
 def test_verify_that_is_told_to_stop_leaves_no_temporary_folder(tmp_path: Path) -> None:
     program = (
         "import sys, time\n"
-        "from batchscore import cli, verify\n"
+        "from batchscore import cli\n"
+        "from batchscore.commands import verify\n"
         "def wait(config, folder, full):\n"
         "    print(oct(folder.stat().st_mode & 0o777), flush=True)\n"
         "    time.sleep(60)\n"

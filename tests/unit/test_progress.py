@@ -6,9 +6,9 @@ from typing import Any, cast
 
 import pytest
 
+from batchscore.commands.progress import progress_report
 from batchscore.plan import Plan
-from batchscore.progress import progress_report
-from batchscore.tasks import Progress
+from batchscore.spark.tasks import Progress
 
 PLAN = cast("Plan", SimpleNamespace(size_in_bytes=1000, splits=range(10), spec=SimpleNamespace(id="bp-1")))
 

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from tests.unit.test_plan import make_part, make_plan
 
-from batchscore.config import JobConfig
+from batchscore.commit.receipts import check_present, finished_parts, write_receipt
+from batchscore.config.job_config import JobConfig
 from batchscore.errors import ScoringError
-from batchscore.local_storage import LocalStorage
-from batchscore.manifest import PartFile, WrittenFile
-from batchscore.plan import InputFile, JobSpec, Split
-from batchscore.receipts import check_present, finished_parts, write_receipt
+from batchscore.input.files import InputFile, Split
+from batchscore.output.parts import PartFile, WrittenFile
+from batchscore.plan import JobSpec
+from batchscore.storage.local import LocalStorage
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def test_a_receipt_of_other_parameters_is_none(task: Task) -> None:
 def test_a_job_that_goes_on_asks_for_all_of_its_files_some_at_a_time(
     task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("batchscore.receipts._ASKED_TOGETHER", 2)
+    monkeypatch.setattr("batchscore.commit.receipts._ASKED_TOGETHER", 2)
     files = [part.file for part in task.found() if part is not None]
     check_present(task.storage, iter(files))
     task.storage.delete(files[1].uri, files[3].uri)

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.parsed import as_in_01, parse_block, rows
 
-from batchscore.blocks import MAX_RECORD_BYTES, Block
-from batchscore.lines import MalformedRecordError, TextFormat, split_record
-from batchscore.model_input import ModelRecords, fitting_array, to_model_input
-from batchscore.records import ParsedBlock, parse_blocks
-from batchscore.schema import Column, Columns, ColumnType, bind
+from batchscore.input.blocks import MAX_RECORD_BYTES, Block
+from batchscore.input.columns import Column, Columns, ColumnType, bind
+from batchscore.input.csv_lines import MalformedRecordError, TextFormat, split_record
+from batchscore.input.parsed_block import ParsedBlock, parse_blocks
+from batchscore.model.frames import ModelRecords, fitting_array, to_model_input
 
 NEW_COLUMNS = Columns(
     (

@@ -4,8 +4,9 @@ from typing import Any
 import pytest
 
 from batchscore.errors import ConfigError, InputError, ModelError
-from batchscore.roles import Roles
-from batchscore.schema import Binding, Column, Schema, bind, extra_columns, parse_schema, resolve_columns
+from batchscore.input.columns import Binding, Column, bind, extra_columns, resolve_columns
+from batchscore.input.roles import Roles
+from batchscore.input.schema_file import Schema, parse_schema
 
 SCHEMA: dict[str, Any] = {
     "version": "1.0",

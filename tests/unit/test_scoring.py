@@ -18,18 +18,20 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.parsed import as_in_01
 
-from batchscore.blocks import MAX_RECORD_BYTES
-from batchscore.categories import ModelInput
-from batchscore.config import JobConfig
+from batchscore.commit.concatenation import join_parts, plan_joins
+from batchscore.config.job_config import JobConfig
 from batchscore.errors import InputError, ModelError, TooManyInvalidRecordsError
-from batchscore.joining import join_parts, plan_joins
-from batchscore.manifest import PartFile
-from batchscore.model import ModelVersion
-from batchscore.plan import JobSpec, Plan, make_inputs, make_splits, with_headers
-from batchscore.predictor import FloatArray, Predictor, WrongOutputError
-from batchscore.schema import Column, Columns
-from batchscore.scoring import score_split
-from batchscore.storage import StoredObject, storage_for
+from batchscore.input.blocks import MAX_RECORD_BYTES
+from batchscore.input.columns import Column, Columns
+from batchscore.input.files import make_splits, with_headers
+from batchscore.model.categories import ModelInput
+from batchscore.model.predictor import FloatArray, Predictor, WrongOutputError
+from batchscore.model.version import ModelVersion
+from batchscore.output.parts import PartFile
+from batchscore.plan import JobSpec, Plan, make_inputs
+from batchscore.scoring.score_split import score_split
+from batchscore.storage.base import StoredObject
+from batchscore.storage.factory import storage_for
 
 INPUTS = (Column("a", "double", required=True), Column("b", "string"), Column("c", "long"))
 NAMES = ("id", "a", "b", "c")

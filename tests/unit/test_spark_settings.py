@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from batchscore.cli import main
-from batchscore.config import load_config, make_config
+from batchscore.commands.run import run_job
+from batchscore.commands.verify import review_job
+from batchscore.config.job_config import load_config, make_config
 from batchscore.errors import ConfigError
-from batchscore.job import run_job
-from batchscore.session import check_session
-from batchscore.spark_settings import check_session_settings, check_settings
+from batchscore.spark.session import check_session
+from batchscore.spark.settings import check_session_settings, check_settings
 from batchscore.udf import predict_udf
-from batchscore.verify import review_job
 
 
 @pytest.fixture(autouse=True)

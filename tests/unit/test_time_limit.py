@@ -6,7 +6,7 @@ import time
 import pytest
 
 from batchscore.errors import BatchTimeoutError
-from batchscore.time_limit import time_limit
+from batchscore.scoring.time_limit import time_limit
 
 
 def test_a_call_that_hangs_is_left_and_the_error_tells_the_limit() -> None:
@@ -44,7 +44,7 @@ def test_an_error_of_the_call_passes() -> None:
 
 HANGING = """
 import ctypes
-from batchscore import time_limit
+from batchscore.scoring import time_limit
 time_limit.GRACE_SECONDS = 0.1
 def hang(secret):
     with time_limit.time_limit(0.1):

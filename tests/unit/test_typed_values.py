@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.parsed import parse_block, rows
 
-from batchscore.blocks import Block
-from batchscore.lines import TextFormat
-from batchscore.schema import Column, Columns, ColumnType, bind
-from batchscore.typed_values import WrongTypeError, fitted_values
+from batchscore.input.blocks import Block
+from batchscore.input.columns import Column, Columns, ColumnType, bind
+from batchscore.input.csv_lines import TextFormat
+from batchscore.input.typed_values import WrongTypeError, fitted_values
 
 BAD = "bad"
 

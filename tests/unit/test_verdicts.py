@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchscore.verdicts import Limit, Tally, judge
+from batchscore.commit.verdicts import Limit, Tally, judge
 
 DEFAULT = Limit(0.5, is_set=False)
 OFF = Limit(1.0, is_set=True)

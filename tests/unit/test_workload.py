@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 from tests.unit.test_plan import make_plan
 
-from batchscore.first_look import look_at
-from batchscore.local_storage import LocalStorage
-from batchscore.plan import InputFile, Split, make_inputs, make_splits, pack_tasks, with_headers
-from batchscore.schema import Column, Columns
-from batchscore.storage import StoredObject
-from batchscore.workload import make_workload
+from batchscore.input.columns import Column, Columns
+from batchscore.input.files import InputFile, Split, make_splits, with_headers
+from batchscore.plan import make_inputs, pack_tasks
+from batchscore.preflight.first_look import look_at
+from batchscore.spark.workload import make_workload
+from batchscore.storage.base import StoredObject
+from batchscore.storage.local import LocalStorage
 
 HEADER = tuple(f"column {number}" for number in range(500))
 

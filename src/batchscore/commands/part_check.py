@@ -1,0 +1,214 @@
+"""One part of a finished job, read again with its input and its rejected files."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import chain
+
+from batchscore.commands.pairing import PairFormat, Tally, pair
+from batchscore.commit.manifest_reader import CommittedInput, CommittedJob, CommittedPart, Finding
+from batchscore.config.job_config import S3Settings
+from batchscore.config.uris import base_name
+from batchscore.errors import InputError, ObjectChangedError, ObjectMissingError, TransientReadError
+from batchscore.input import blocks
+from batchscore.input.blocks import compression_of
+from batchscore.input.columns import bind
+from batchscore.input.csv_lines import TextFormat
+from batchscore.input.files import InputFile
+from batchscore.input.parsed_block import ParsedBlock, parse_blocks
+from batchscore.input.reader import input_blocks, take_header
+from batchscore.output.parts import WrittenFile
+from batchscore.output.rejected_files import REJECTED_HEADER, RejectedFileError, rejected_rows
+from batchscore.preflight.discovery import read_header
+from batchscore.storage.base import StoredObject
+from batchscore.storage.factory import storage_for
+
+_ETAG = re.compile(r"[\w-]+", re.ASCII)  # what can stand in a request; a manifest can hold anything
+
+
+@dataclass(frozen=True)
+class PartToRead:
+    """A part, and what of its input and of the job is needed to read it again."""
+
+    job: CommittedJob
+    item: CommittedInput
+    number: int
+    rejected: tuple[WrittenFile, ...]
+
+    @property
+    def part(self) -> CommittedPart:
+        """What the manifest tells of it."""
+        return self.item.parts[self.number]
+
+    @property
+    def files(self) -> tuple[WrittenFile, ...]:
+        """What was written for it."""
+        return (self.part, *self.rejected)
+
+    @property
+    def size_in_bytes(self) -> int:
+        """How much is read for it, compressed or not."""
+        start, stop = self.part.byte_range
+        return stop - start + sum(file.file_size_in_bytes for file in self.files)
+
+    @property
+    def source(self) -> InputFile:
+        """Its input, as a job reads it."""
+        return InputFile(self.item.source, "", compression_of(self.item.uri), len(self.item.parts))
+
+
+def parts_to_read(job: CommittedJob, item: CommittedInput) -> Iterator[PartToRead]:
+    """Yield the parts of an input with their rejected files: in the Amazon layout the part has those of all splits."""
+    by_name = {base_name(file.uri): file for file in item.rejected}
+    for number, part in enumerate(item.parts):
+        own = by_name.get(base_name(part.uri))
+        rejected = item.rejected if job.layout == "amazon" else (own,) if own else ()
+        yield PartToRead(job, item, number, rejected)
+
+
+def check_part(todo: PartToRead, s3: S3Settings) -> tuple[Tally | None, list[Finding]]:
+    """Hold a part and its rejected files against its input; raises TransientReadError.
+
+    Without a tally where a file is not as the manifest tells: then nothing of the part was compared.
+    """
+    part = todo.part
+    opened = [_open(file, s3) for file in todo.files]
+    altered = [file for file in opened if isinstance(file, Finding)]
+    written = [file for file in opened if isinstance(file, _Written)]
+    if altered:
+        return None, altered
+    rejected = chain.from_iterable(rejected_rows(_text(file), REJECTED_HEADER) for file in written[1:])
+    try:
+        tally = pair(_parsed_blocks(todo, s3), rejected, _text(written[0]), _pair_format(todo))
+    except TransientReadError:
+        raise
+    except InputError as error:
+        return Tally(), [Finding("records", part.uri, str(error))]
+    except RejectedFileError as error:
+        return Tally(), [Finding("invalid records", part.uri, str(error))]
+    return tally, _count_findings(part, tally)
+
+
+def look_at_file(file: WrittenFile, s3: S3Settings) -> StoredObject | Finding:
+    """Return a written file as it is stored, or what is wrong with it as far as that shows without reading it."""
+    try:
+        stored = storage_for(file.uri, s3).stat(file.uri)
+    except ObjectMissingError:
+        return Finding("files", file.uri, "expected a file, got none")
+    if stored.size_in_bytes != file.file_size_in_bytes:
+        return Finding("files", file.uri, f"expected {file.file_size_in_bytes} bytes, got {stored.size_in_bytes}")
+    return stored
+
+
+def _pair_format(todo: PartToRead) -> PairFormat:
+    job, form = todo.job, todo.job.input_format
+    return PairFormat(
+        header=job.columns,
+        has_tag=form.row_id is not None,
+        has_label=form.target is not None,
+        keep_tag=job.invalid_records == "keep_tag",
+        quotes_lone_cell=form.quotes_lone_cell,
+        escape_formulas=job.escape_formulas,
+        numeric_tag=form.row_id in form.numeric,
+        numeric_label=form.target in form.numeric,
+        number=todo.number if job.layout == "parts" else None,
+    )
+
+
+def _count_findings(part: CommittedPart, tally: Tally) -> list[Finding]:
+    told, found = (part.record_count, part.invalid_record_count), (tally.record_count, tally.invalid_record_count)
+    if told == found:
+        return []
+    what = "expected {} records, {} of them invalid, as the input and the rejected file have, got {} and {}"
+    return [Finding("records", part.uri, what.format(*found, *told))]
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A part or rejected file that is as the manifest tells, to be read from its start as often as it is asked for."""
+
+    uri: str
+    chunks: Callable[[], Generator[bytes]]
+
+
+def _open(file: WrittenFile, s3: S3Settings) -> _Written | Finding:
+    """Read a small file once, whole, and a large one range by range; return what is wrong if its digest differs."""
+    try:
+        stored = _as_told(file, s3) or look_at_file(file, s3)
+        if isinstance(stored, Finding):
+            return stored
+        found = stored if isinstance(stored, _Written) else _pinned(stored, s3)
+        return _with_digest(found, file)
+    except (ObjectMissingError, ObjectChangedError) as error:
+        return Finding("files", file.uri, str(error))
+
+
+def _as_told(file: WrittenFile, s3: S3Settings) -> _Written | None:
+    """Read a small file by the one request that its ETag allows; None where it has another by now, as a copy has.
+
+    A size that the manifest tells wrong looks like a broken answer: then the file is looked at, and read by what it is.
+    Its size is not asked for: the digest that it is held to is that of the whole file.
+    """
+    size = file.file_size_in_bytes
+    if not 0 < size <= blocks.CHUNK_BYTES or not _ETAG.fullmatch(file.etag):
+        return None
+    with suppress(ObjectMissingError, ObjectChangedError, TransientReadError):
+        content = storage_for(file.uri, s3).read_range(StoredObject(file.uri, size, file.etag), 0, size)
+        if len(content) == size:
+            return _held(file.uri, content)
+    return None
+
+
+def _pinned(stored: StoredObject, s3: S3Settings) -> _Written:
+    storage, size = storage_for(stored.uri, s3), stored.size_in_bytes
+
+    def read(start: int, stop: int) -> bytes:
+        return storage.read_range(stored, start, stop)
+
+    if size <= blocks.CHUNK_BYTES:
+        return _held(stored.uri, read(0, size))
+    return _Written(stored.uri, lambda: blocks.read_ranges(read, 0, size, size))
+
+
+def _held(uri: str, content: bytes) -> _Written:
+    return _Written(uri, lambda: (chunk for chunk in [content]))
+
+
+def _with_digest(written: _Written, file: WrittenFile) -> _Written | Finding:
+    digest = hashlib.sha256()
+    for chunk in written.chunks():
+        digest.update(chunk)
+    if digest.hexdigest() == file.sha256:
+        return written
+    return Finding("files", file.uri, f"expected sha256 {file.sha256}, got {digest.hexdigest()}")
+
+
+def _text(written: _Written) -> Iterator[bytes]:
+    yield from blocks.inflated(written.chunks(), "gzip", written.uri)
+
+
+def _parsed_blocks(todo: PartToRead, s3: S3Settings) -> Iterator[ParsedBlock]:
+    """Yield the records of a part's input; their tags are those of the rowId, else the first column's texts."""
+    source, (start, stop) = todo.source, todo.part.byte_range
+    columns, text = todo.job.input_format.columns, todo.job.input_format.text
+    header = _header(source, s3, text) if columns.has_header and start else None
+    for block in input_blocks(source, s3, start, None if source.compression else stop):
+        content = block
+        if block.offset == 0:
+            header, content = take_header(block, source, text, columns.has_header)
+        binding = bind(columns, header, source.source.uri)
+        if binding.row_id_position is None:  # one column has to be read for the lines to be parsed
+            binding = replace(binding, row_id_position=0)
+        if content.data:
+            yield from parse_blocks(content, binding, columns, text)
+
+
+@lru_cache(maxsize=64)
+def _header(source: InputFile, s3: S3Settings, text: TextFormat) -> list[str] | None:
+    """Return an input's header, read once for all of its parts."""
+    return read_header(source, s3, text, has_header=True)

@@ -1,0 +1,71 @@
+"""What the checks before a job found: its plan, what samples show, and what is wrong (pure)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from batchscore.config.missing_values import NO_FACTS, ModelFacts
+from batchscore.errors import CommitError
+from batchscore.plan import Plan
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong. ``fatal`` ones would keep the job from starting or finishing; others are warnings.
+
+    A warning counts records: ``count`` of the ``of`` records read have ``reason``, in ``column`` if it is of one.
+    """
+
+    where: str
+    what: str
+    fatal: bool
+    exit_code: int = 0
+    column: str | None = None
+    count: int | None = None
+    of: int | None = None
+    reason: str | None = None
+    remedy: str | None = None
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a sample of one input shows; counts are of the sample.
+
+    ``missing_values`` are the records that are invalid for want of a value, by column; ``empty_values`` the empty cells
+    that the model is given.
+
+    ``estimated_records`` are those of the whole input; None where the sample cannot tell: of a compressed input that
+    was not read whole.
+    """
+
+    uri: str
+    size_in_bytes: int
+    record_count: int
+    estimated_records: int | None
+    invalid_reasons: dict[str, int]
+    invalid_values: dict[str, int]
+    missing_values: dict[str, int]
+    empty_values: dict[str, int]
+    extra_columns: list[str]
+
+
+@dataclass(frozen=True)
+class Review:
+    """The plan of a job, what samples show, and what is wrong. Without a plan, planning itself failed.
+
+    ``model_facts`` are what the model tells of the values it knows.
+    """
+
+    plan: Plan | None
+    samples: list[Sample] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    model_facts: ModelFacts = NO_FACTS
+
+    @property
+    def exit_code(self) -> int:
+        """0 only if the job would start, and succeed on what was read; else the code that the job would end with.
+
+        A job reads before it writes: that the output cannot be written comes last.
+        """
+        codes = [fault.exit_code for fault in self.faults if fault.fatal]
+        return next(iter(sorted(codes, key=lambda code: code == CommitError.exit_code)), 0)

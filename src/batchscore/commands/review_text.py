@@ -1,0 +1,234 @@
+"""A review in words: for people, and as JSON for machines (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from batchscore.commands.check_report import PROOFS, CheckReport
+from batchscore.commands.review import Fault, Review
+from batchscore.commit.provenance import missing_entry
+from batchscore.config.missing_values import PANDAS
+from batchscore.plan import JobSpec, pack_tasks
+from batchscore.storage.base import StoredObject
+
+_FINDINGS_SHOWN = 50
+_SKIPPED_SHOWN = 20
+
+
+def describe_plan(review: Review) -> dict[str, Any]:
+    """Return the plan and what was found, for machines."""
+    plan = review.plan
+    answer: dict[str, Any] = {
+        "ready": review.exit_code == 0,
+        "faults": [asdict(fault) for fault in review.faults],
+    }
+    if plan is None:
+        return answer
+    spec = plan.spec
+    return answer | {
+        "id": spec.id,
+        "model": {
+            "asked": spec.model.asked_uri,
+            "pinned": spec.model.pinned_uri,
+            "sha256": spec.model.digest,
+        },
+        "model_type": spec.model_type,
+        "classes": list(spec.classes),
+        "positive_label": spec.positive_label,
+        "threshold": spec.threshold if spec.model_type == "binary" else None,
+        "missing": missing_entry(spec),
+        "categories_shown": review.model_facts.known is not None,
+        "result_columns": list(spec.result_format.header),
+        "columns": _column_rows(spec),
+        "inputs": [asdict(sample) for sample in review.samples],
+        "input_count": len(plan.inputs),
+        "size_in_bytes": plan.size_in_bytes,
+        "skipped": [{"uri": uri, "reason": reason} for uri, reason in plan.skipped],
+        "estimated_records": sum(sample.estimated_records or sample.record_count for sample in review.samples),
+        "split_count": len(plan.splits),
+        "task_count": sum(1 for _ in pack_tasks(plan.splits, spec.config.split_bytes)),
+        "manifest": spec.outputs.manifest,
+        "extended_manifest": spec.outputs.extended_manifest,
+        "results": {item.source.uri: spec.outputs.result(item.name) for item in plan.inputs},
+    }
+
+
+def _column_rows(spec: JobSpec) -> list[dict[str, Any]]:
+    origin = "signature" if spec.model.signature is not None else "schema"
+    place = "header" if spec.columns.has_header and not spec.columns.by_position else "position"
+    rows = [
+        {
+            "name": column.name,
+            "type": column.type,
+            "required": column.required,
+            "from": origin,
+            "found_by": place,
+        }
+        for column in spec.columns.inputs
+    ]
+    place = "header" if spec.columns.has_header else "position"
+    for name, role, key in (
+        (spec.columns.row_id, "rowId", spec.config.row_id),
+        (spec.columns.target, "target", spec.config.target),
+    ):
+        if name:
+            told_by = "configuration" if key else "schema"
+            rows.append({"name": name, "type": role, "required": role == "rowId", "from": told_by, "found_by": place})
+    return rows
+
+
+def render_review(review: Review) -> str:
+    """Return the plan and what was found, for people."""
+    facts = describe_plan(review)
+    lines: list[str] = []
+    if review.plan is not None:
+        lines += _plan_lines(facts)
+    fatal = [fault for fault in review.faults if fault.fatal]
+    if review.faults:
+        lines += ["", *table(["", "where", "what is wrong"], [row for fault in review.faults for row in _rows(fault)])]
+    lines += ["", "not ready" if fatal else "ready"]
+    return "\n".join(lines)
+
+
+def _rows(fault: Fault) -> list[list[str]]:
+    first, *more = fault.what.split("\n")
+    return [["error" if fault.fatal else "warning", fault.where, first], *(["", "", line] for line in more)]
+
+
+def _missing_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    """Say what of the inputs is missing, where that is not what the list says."""
+    missing = facts["missing"]
+    words = ", ".join(missing["null_values"]) or "the empty cell alone"
+    lines = [
+        ("missing", f"{missing['missing_values']}; null_values {words}; invalid_values {missing['invalid_values']}")
+    ]
+    for name, kept in missing["words_kept"].items():
+        lines.append(("", f"{name}: {', '.join(kept)} is a value there, since the model knows it"))
+    if PANDAS in missing["null_values"] and missing["missing_text"] and not facts["categories_shown"]:
+        lines.append(("", "the model does not show which texts it knows: the words of the list are missing everywhere"))
+    if missing["xgboost_missing"] is not None:
+        lines.append(("", f"{missing['xgboost_missing']:g} is missing to the model, as it was in training"))
+    return lines
+
+
+def _plan_lines(facts: dict[str, Any]) -> list[str]:
+    model = facts["model"]
+    shown: list[tuple[str, Any]] = [
+        ("id", facts["id"]),
+        ("model", f"{model['asked']} = {model['pinned']}"),
+        ("model files", f"sha256 {model['sha256'][:16]}..."),
+        ("type", facts["model_type"] + (f" ({', '.join(facts['classes'])})" if facts["classes"] else "")),
+    ]
+    if facts["threshold"] is not None:
+        shown.append(("threshold", f"{facts['threshold']} for label {facts['positive_label']}"))
+    shown += [
+        ("inputs", f"{facts['input_count']} files, {facts['size_in_bytes']} bytes"),
+        ("skipped", _skipped_text(facts["skipped"])),
+        ("records", f"about {facts['estimated_records']}"),
+        ("splits", f"{facts['split_count']} in {facts['task_count']} tasks"),
+        *_missing_lines(facts),
+        ("result columns", ",".join(facts["result_columns"])),
+        ("manifest", facts["manifest"]),
+    ]
+    lines = [f"{name:<15} {value}" for name, value in shown]
+    rows = [
+        [row["name"], row["type"], "yes" if row["required"] else "no", row["from"], row["found_by"]]
+        for row in facts["columns"]
+    ]
+    lines += ["", *table(["column", "type", "required", "type from", "found by"], rows)]
+    samples = [
+        [
+            item["uri"],
+            item["size_in_bytes"],
+            item["estimated_records"] or f"over {item['record_count']}",
+            ", ".join(item["extra_columns"]) or "none",
+            facts["results"][item["uri"]],
+        ]
+        for item in facts["inputs"]
+    ]
+    return (
+        [*lines, "", *table(["input", "bytes", "records", "columns not read", "result"], samples)] if samples else lines
+    )
+
+
+def _skipped_text(skipped: Sequence[dict[str, str]]) -> str:
+    shown = [f"{item['uri']} ({item['reason']})" for item in skipped[:_SKIPPED_SHOWN]]
+    if len(skipped) > _SKIPPED_SHOWN:
+        shown.append(f"and {len(skipped) - _SKIPPED_SHOWN} more")
+    return "; ".join(shown) or "none"
+
+
+def describe_check(report: CheckReport) -> dict[str, Any]:
+    """Return what a check looked at and found, for machines."""
+    return {
+        "id": report.id,
+        "ok": not report.findings,
+        "manifest": report.manifest,
+        "input_count": report.input_count,
+        "part_count": report.part_count,
+        "record_count": report.record_count,
+        "parts_read": report.parts_read,
+        "records_read": report.records_read,
+        "proofs": {proof: {"tried": report.tried[proof], "failed": report.failed[proof]} for proof in PROOFS},
+        "findings": [asdict(finding) for finding in report.findings],
+    }
+
+
+def render_check(report: CheckReport) -> str:
+    """Return what a check looked at and found, for people."""
+    shown = [
+        ("id", report.id),
+        ("manifest", report.manifest),
+        ("inputs", report.input_count),
+        ("parts", f"{report.part_count}, {report.parts_read} of them read again"),
+        ("records", f"{report.record_count}, {report.records_read} of them read again"),
+    ]
+    lines = [f"{name:<15} {value}" for name, value in shown]
+    rows = [[proof, report.tried[proof], report.failed[proof], meaning] for proof, meaning in PROOFS.items()]
+    lines += ["", *table(["proof", "tried", "failed", "what it says"], rows)]
+    if report.findings:
+        found = [[finding.proof, finding.where, finding.what] for finding in report.findings[:_FINDINGS_SHOWN]]
+        lines += ["", *table(["proof", "where", "what is wrong"], found)]
+    if len(report.findings) > _FINDINGS_SHOWN:
+        lines.append(f"and {len(report.findings) - _FINDINGS_SHOWN} more; --json has all")
+    return "\n".join([*lines, "", "wrong" if report.findings else "proven"])
+
+
+def describe_leftovers(objects: Sequence[StoredObject], removed: Sequence[StoredObject] | None) -> dict[str, Any]:
+    """Return what jobs have left behind, and what of it was removed, None if that was not asked for, for machines."""
+    return {
+        "object_count": len(objects),
+        "size_in_bytes": sum(item.size_in_bytes for item in objects),
+        "removed_count": len(removed or ()),
+        "objects": [
+            {"uri": item.uri, "size_in_bytes": item.size_in_bytes, "modified": round(item.modified_epoch_seconds)}
+            for item in objects
+        ],
+    }
+
+
+def render_leftovers(objects: Sequence[StoredObject], removed: Sequence[StoredObject] | None) -> str:
+    """Return what jobs have left behind, and what of it was removed, for people."""
+    if not objects:
+        return "nothing to clean"
+    rows = [[item.size_in_bytes, _utc(item.modified_epoch_seconds), item.uri] for item in objects]
+    size = sum(item.size_in_bytes for item in objects)
+    done = "nothing removed; --yes removes them" if removed is None else f"{len(removed)} of them removed"
+    return "\n".join(
+        [*table(["bytes", "last change", "file"], rows), "", f"{len(objects)} files, {size} bytes: {done}"]
+    )
+
+
+def _utc(epoch_seconds: float) -> str:
+    return datetime.fromtimestamp(epoch_seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def table(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
+    """Return the lines of a plain text table."""
+    texts = [[str(cell) for cell in row] for row in [titles, *rows]]
+    widths = [max(len(row[place]) for row in texts) for place in range(len(titles))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in texts]
+    return [lines[0], "  ".join("-" * width for width in widths), *lines[1:]]

@@ -1,0 +1,291 @@
+"""The main flow of a job, top to bottom."""
+
+from __future__ import annotations
+
+import io
+import logging
+import time
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from batchscore.commands.progress import progress_report
+from batchscore.commands.summary import software_versions, summary, telling_extra_columns
+from batchscore.commit import job_record
+from batchscore.commit.checks import Tallies, check_limits, check_scored, checked_parts
+from batchscore.commit.concatenation import plan_joins
+from batchscore.commit.create_only import commit_manifest
+from batchscore.commit.job_record import BatchPrediction
+from batchscore.commit.manifest import (
+    classic_manifest,
+    committed_counts,
+    committed_parameters,
+    extended_manifest,
+    named_files,
+)
+from batchscore.commit.manifest_reader import read_sources
+from batchscore.commit.receipts import check_present
+from batchscore.config.job_config import JobConfig
+from batchscore.environment import process_kept
+from batchscore.errors import (
+    AlreadyCommittedError,
+    BatchScoreError,
+    ObjectExistsError,
+    describe_without_content,
+)
+from batchscore.input.files import InputFile
+from batchscore.model.archive import pack_model
+from batchscore.output.parts import Counts, PartFile, WrittenFile, count
+from batchscore.output.paths import Outputs, new_id
+from batchscore.plan import Plan
+from batchscore.preflight.lengths import check_lengths
+from batchscore.preflight.new_inputs import bind_inputs, check_still_new
+from batchscore.preflight.output_check import check_create_only, put_record
+from batchscore.preflight.places import check_places
+from batchscore.preflight.planner import LoadedModel, load_model, log_plan, make_plan
+from batchscore.preflight.trial import preflight
+from batchscore.process import StopRequested, log_file, signals_as_errors, temporary_folder, written_down
+from batchscore.scoring.stage_clock import StageClock
+from batchscore.spark.session import BackgroundSpark
+from batchscore.storage.base import Storage, StoredObject, is_present, read_if_present
+from batchscore.storage.factory import storage_for
+from batchscore.storage.s3_client import begin_run
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from batchscore.preflight.first_look import Looked
+
+log = logging.getLogger(__name__)
+
+
+def run_job(config: JobConfig, spark: SparkSession | None = None) -> dict[str, Any]:
+    """Run a batch prediction and return its summary: Amazon's record, counts, seconds and rates.
+
+    With the id of a finished job and the same parameters, the finished result is reported again; with that of an
+    unfinished one, the job goes on from the parts it has. ``spark`` is a session to use and leave running; without
+    one the job starts and stops its own. Raises BatchScoreError.
+    """
+    config = config.model_copy(update={"id": config.id or new_id()})
+    begin_run(uuid.uuid4().hex)
+    check_places(config)
+    with process_kept(), signals_as_errors(), log_file() as log_path, temporary_folder() as folder:
+        return _Job(config, folder, log_path, spark).run()
+
+
+class _Job:
+    """One run: what its steps share."""
+
+    def __init__(self, config: JobConfig, folder: Path, log_path: Path, spark: SparkSession | None) -> None:
+        self.config = config
+        self.given_spark = spark
+        self.folder = folder
+        self.log_path = log_path
+        self.storage: Storage = storage_for(config.output, config.s3)
+        self.outputs = Outputs(config.output, str(config.id), config.layout)
+        self.clock = StageClock()
+        self.committed = False
+
+    def run(self) -> dict[str, Any]:
+        with self.clock("total"), BackgroundSpark(self.config, self.given_spark) as spark:
+            finished = self._is_finished()
+            if not finished:
+                spark.check()
+                if self.config.mode == "all":  # among new inputs there may be none to score
+                    spark.start()
+            with self.clock("load_model"):
+                model = load_model(self.config, self.folder / "model")
+            with self.clock("plan"):
+                plan = make_plan(self.config, model)
+            self._check_committed(plan)
+            if not finished:
+                plan = self._preflight(spark, plan, model)
+            prediction, existed = self._create_record(plan, finished or check_create_only(self.config))
+            if self._is_finished():
+                return self._report_again(plan, prediction)
+            try:
+                prediction = self._write_record(job_record.in_progress(prediction, _now()))
+                parts, counts = self._score(spark, plan, model, existed)
+                joined = self._join(spark, plan, parts)
+                if existed:
+                    check_present(self.storage, named_files(plan, parts, joined))
+                with self.clock("commit"):
+                    self._commit(plan, parts, counts, joined)
+            except BaseException as error:
+                if self._yields_to_another(plan) and not isinstance(error, AlreadyCommittedError):
+                    raise AlreadyCommittedError(
+                        f"job {plan.spec.id}: expected to commit, got overtaken by another run; its result stands"
+                    ) from error
+                self._write_failure(prediction, error)
+                raise
+        return self._complete(plan, prediction, counts)
+
+    def _is_finished(self) -> bool:
+        return is_present(self.storage, self.outputs.extended_manifest)
+
+    def _is_known(self) -> bool:
+        return self._is_finished() or is_present(self.storage, self.outputs.record)
+
+    def _check_committed(self, plan: Plan) -> None:
+        """Refuse an id that a committed result of other parameters has, even if its record was removed."""
+        content = read_if_present(self.storage, self.outputs.extended_manifest)
+        if content is not None:
+            committed = committed_parameters(content, self.outputs.extended_manifest)
+            if committed != plan.spec.parameters:
+                scored = set(read_sources(content, self.outputs.extended_manifest))
+                others = scored.symmetric_difference(item.source for item in plan.inputs)
+                _check_same_parameters(plan, committed, others)
+
+    def _preflight(self, spark: BackgroundSpark, plan: Plan, model: LoadedModel) -> Plan:
+        """Look at inputs and model before anything is written, so that no fault shows when most is scored."""
+
+        def look_by_tasks(inputs: Sequence[InputFile]) -> Looked:
+            from batchscore.spark.tasks import look_at_inputs
+
+            return look_at_inputs(self._session(spark), plan.spec, inputs)
+
+        check_lengths(plan)
+        with self.clock("preflight"):
+            plan = preflight(plan, model.predictor, look_by_tasks, self._is_known)
+        if plan.inputs:
+            self._session(spark)  # where it does not start, no record is written
+        log_plan(plan)
+        return plan
+
+    def _session(self, spark: BackgroundSpark) -> SparkSession:
+        with self.clock("start_spark"):
+            return spark.session()
+
+    def _create_record(self, plan: Plan, create_only_known: bool) -> tuple[BatchPrediction, bool]:
+        """Bind the id to this job, or find it bound to the same one before."""
+        new = job_record.pending(plan.spec, _now())
+        if self.config.mode == "new_inputs" and not self._is_known():
+            bind_inputs(self.config, [item.source for item in plan.inputs])
+        try:
+            put_record(self.config, self.outputs.record, new.to_json(), create_only_known)
+        except ObjectExistsError:
+            existing = self._read_record()
+            # Which inputs it began with is not known, but that what was written since is not among them.
+            sources = [item.source for item in plan.inputs]
+            younger = [source for source in sources if int(source.modified_epoch_seconds) > existing.CreatedAt]
+            _check_same_parameters(plan, existing.parameters, younger)
+            return existing, True
+        return new, False
+
+    def _read_record(self) -> BatchPrediction:
+        return BatchPrediction.from_json(self.storage.read(self.outputs.record), self.outputs.record)
+
+    def _report_again(self, plan: Plan, existing: BatchPrediction) -> dict[str, Any]:
+        """Report a finished job; do what a driver that died right after its commit left undone."""
+        log.info("job %s is finished: its result stands", existing.BatchPredictionId)
+        if existing.Status != "COMPLETED":
+            content = self.storage.read(self.outputs.extended_manifest)
+            counts = committed_counts(content, self.outputs.extended_manifest)
+            self._write_classic_manifest(plan)
+            self._remove_work()
+            self._write_log()
+            existing = self._write_record(job_record.completed(existing, counts, self.outputs.log, _now()))
+        return existing.to_dict() | {"manifest": self.outputs.manifest, "reported_again": True}
+
+    def _score(
+        self, spark: BackgroundSpark, plan: Plan, model: LoadedModel, resuming: bool
+    ) -> tuple[Sequence[PartFile], Counts]:
+        if not plan.inputs:
+            return [], count([])
+        from batchscore.spark.tasks import score
+
+        session = self._session(spark)
+        archive = pack_model(model.folder)
+        with self.clock("score"), progress_report(plan) as report:
+            parts = score(session, plan, archive, resuming, report)
+        tallies = Tallies(plan)
+        counts = count(tallies.adding(telling_extra_columns(plan, checked_parts(plan, parts))))
+        if resuming:
+            log.info("%d of %d parts were there already", counts.reused_part_count, len(parts))
+        check_limits(plan.spec, counts)
+        check_scored(plan, parts, counts, tallies)
+        return parts, counts
+
+    def _join(self, spark: BackgroundSpark, plan: Plan, parts: Sequence[PartFile]) -> dict[int, WrittenFile]:
+        joins = plan_joins(plan, parts)
+        if not joins:
+            return {}
+        from batchscore.spark.tasks import join
+
+        with self.clock("join"):
+            return join(spark.session(), plan.spec, joins)
+
+    def _commit(self, plan: Plan, parts: Sequence[PartFile], counts: Counts, joined: Mapping[int, WrittenFile]) -> None:
+        content = extended_manifest(plan, parts, counts, joined, software_versions(plan), uuid.uuid4().hex)
+        with written_down(content, self.folder) as file:
+            check_still_new(self.config, [item.source for item in plan.inputs])
+            commit_manifest(self.storage, self.outputs.extended_manifest, file)
+        self.committed = True
+        self._write_classic_manifest(plan)
+
+    def _write_classic_manifest(self, plan: Plan) -> None:
+        with written_down(classic_manifest(plan), self.folder) as file:
+            self.storage.put(self.outputs.manifest, file)
+
+    def _write_record(self, new: BatchPrediction) -> BatchPrediction:
+        self.storage.put(self.outputs.record, io.BytesIO(new.to_json()))
+        return new
+
+    def _write_log(self) -> None:
+        with self.log_path.open("rb") as content:
+            self.storage.put(self.outputs.log, content)
+
+    def _yields_to_another(self, plan: Plan) -> bool:
+        """Tell whether another run's commit stands; if so, undo what this one has done to its record and work."""
+        try:
+            if self.committed or not self._is_finished():
+                return False
+            self._report_again(plan, self._read_record())
+            self._remove_work()
+        except BatchScoreError as error:
+            log.error("record %s: expected to hold it against the manifest, got: %s", self.outputs.record, error)  # noqa: TRY400
+            return False
+        return True
+
+    def _write_failure(self, prediction: BatchPrediction, error: BaseException) -> None:
+        """Leave a FAILED record and a log; another driver's commit is not touched."""
+        message = str(error) if isinstance(error, BatchScoreError | StopRequested) else describe_without_content(error)
+        log.error("job %s failed: %s", prediction.BatchPredictionId, message)
+        if isinstance(error, AlreadyCommittedError):
+            return
+        try:
+            if not self._is_finished():
+                self._write_log()
+                failed = self._write_record(job_record.failed(prediction, message, self.outputs.log, _now()))
+                if isinstance(error, BatchScoreError):
+                    error.record = failed.to_dict()
+        except BatchScoreError as second:
+            log.error("record %s: expected to write FAILED, got: %s", self.outputs.record, second)  # noqa: TRY400
+
+    def _complete(self, plan: Plan, prediction: BatchPrediction, counts: Counts) -> dict[str, Any]:
+        done = job_record.completed(prediction, counts, self.outputs.log, _now())
+        if not plan.inputs:
+            done = replace(done, Message=f"nothing new: {len(plan.skipped)} files below the inputs, none to score")
+        log.info("job %s completed: %s", plan.spec.id, done.Message)
+        self._write_log()
+        self._write_record(done)
+        self._remove_work()
+        return done.to_dict() | summary(plan, counts, self.clock.seconds, self.outputs)
+
+    def _remove_work(self) -> None:
+        """Remove receipts and joined parts: the commit is known to stand, so nothing needs them."""
+        try:
+            self.storage.delete(*(item.uri for item in self.storage.list(self.outputs.work)))
+        except BatchScoreError as error:
+            log.warning("left behind %s, which nothing needs: %s", self.outputs.work, error)
+
+
+def _check_same_parameters(plan: Plan, bound: Mapping[str, str], other_inputs: Iterable[StoredObject]) -> None:
+    named = sorted({source.uri for source in other_inputs})
+    job_record.check_same_parameters(plan.spec.id, bound, plan.spec.parameters, named)
+
+
+def _now() -> int:
+    return int(time.time())

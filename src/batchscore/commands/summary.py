@@ -1,0 +1,72 @@
+"""What a job tells at its end."""
+
+from __future__ import annotations
+
+import logging
+import platform
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from batchscore.model.flavors import flavor_of
+from batchscore.output.parts import Counts, PartFile
+from batchscore.output.paths import Outputs
+from batchscore.plan import Plan
+
+log = logging.getLogger(__name__)
+
+_LIBRARIES = ("batchscore", "mlflow-skinny", "numpy", "pandas", "pyarrow", "pyspark", "boto3")
+
+
+def summary(plan: Plan, counts: Counts, seconds: Mapping[str, float], outputs: Outputs) -> dict[str, Any]:
+    """Return counts, wall-clock seconds by step, and seconds and records per second by stage within the tasks."""
+    scored = counts.scored_record_count
+    return {
+        "manifest": outputs.manifest,
+        "model_type": plan.spec.model_type,
+        "input_count": len(plan.inputs),
+        "part_count": counts.part_count,
+        "reused_part_count": counts.reused_part_count,
+        "invalid_reasons": counts.invalid_reasons,
+        "invalid_values": counts.invalid_values,
+        "seconds": {step: round(value, 3) for step, value in seconds.items()},
+        "records_per_second": _rate(scored, seconds.get("score", 0.0)),
+        "stages": {
+            stage: {"seconds": round(value, 3), "records_per_second": _rate(scored, value)}
+            for stage, value in counts.seconds.items()
+        },
+    }
+
+
+def _rate(records: int, seconds: float) -> int:
+    return round(records / seconds) if seconds else 0
+
+
+def software_versions(plan: Plan) -> dict[str, str]:
+    """Return the versions of what makes the result."""
+    versions = {"python": platform.python_version()}
+    for name in (*_LIBRARIES, *_model_libraries(plan)):
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    if "pyspark" not in versions:  # a cluster's Spark is no installed package
+        import pyspark
+
+        versions["pyspark"] = pyspark.__version__
+    return versions
+
+
+def _model_libraries(plan: Plan) -> tuple[str, ...]:
+    names = {"sklearn": ("scikit-learn",), "xgboost": ("xgboost", "xgboost-cpu")}
+    flavor = flavor_of(plan.spec.model)
+    return names.get(flavor, (flavor,))
+
+
+def telling_extra_columns(plan: Plan, parts: Iterable[PartFile]) -> Iterator[PartFile]:
+    """Pass parts on, and log the columns of their inputs that the job does not read."""
+    for part in parts:
+        if part.extra_columns:
+            uri = plan.inputs[plan.splits[part.split_index].input_index].source.uri
+            log.info("columns of %s that are not read: %s", uri, ", ".join(part.extra_columns))
+        yield part

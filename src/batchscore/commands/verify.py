@@ -1,0 +1,198 @@
+"""The checks before a job: Amazon ML's *Verify* and *Review* pages."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import TypeVar
+
+from batchscore.commands.review import Fault, Review, Sample
+from batchscore.commit.checks import describe_verdict, limit_of
+from batchscore.commit.verdicts import Tally, judge
+from batchscore.config.job_config import JobConfig
+from batchscore.config.missing_values import ModelFacts, words_listed_but_known
+from batchscore.environment import process_kept
+from batchscore.errors import BatchScoreError, TooManyInvalidRecordsError
+from batchscore.input.columns import bind, extra_columns
+from batchscore.input.files import InputFile
+from batchscore.input.parsed_block import parse_blocks
+from batchscore.input.reader import input_blocks, take_header
+from batchscore.input.sample_warnings import warnings_of
+from batchscore.model.frames import ModelRecords
+from batchscore.model.missing_patterns import predict_table
+from batchscore.model.predictor import Predictor
+from batchscore.plan import JobSpec, Plan
+from batchscore.preflight.discovery import find_schema, list_inputs
+from batchscore.preflight.first_look import FIRST_BYTES, empty_cells, look_at
+from batchscore.preflight.lengths import check_lengths
+from batchscore.preflight.output_check import check_output
+from batchscore.preflight.places import check_places
+from batchscore.preflight.planner import load_model, make_plan
+from batchscore.preflight.trial import KEPT_BYTES, choose_sample, input_faults, try_model
+from batchscore.spark.settings import check_settings
+from batchscore.storage.base import is_present
+from batchscore.storage.factory import storage_for
+from batchscore.storage.s3_client import begin_run
+
+_THREADS = 8
+_MISSING = "missing_value"
+Found = TypeVar("Found")
+
+
+@process_kept()
+def review_job(config: JobConfig, folder: Path, full: bool = False) -> Review:
+    """Check access, model, schema, headers and records of a job without starting it.
+
+    ``full`` reads the inputs whole in place of a sample of each.
+    """
+    begin_run(uuid.uuid4().hex)
+    faults: list[Fault] = []
+    _attempt(faults, "output", lambda: check_places(config))
+    if not faults:
+        warnings = _attempt(faults, "output", lambda: check_output(config)) or ()
+        faults += [Fault("output", text, fatal=False) for text in warnings]
+    _attempt(faults, "spark", lambda: check_settings(config.spark))
+    model = _attempt(faults, "model", lambda: load_model(config, folder / "model"))
+    if model is None:
+        _attempt(faults, "input", lambda: list_inputs(config))
+        _attempt(faults, "schema", lambda: find_schema(config))
+        return Review(None, faults=faults)
+    plan = _attempt(faults, "input", lambda: make_plan(config, model))
+    if plan is None:
+        return Review(None, faults=faults)
+    _attempt(faults, "output", lambda: check_lengths(plan))
+    faults += _missing_faults(plan, model.predictor.facts)
+    looked = look_at(plan.inputs, plan.spec, KEPT_BYTES)
+    found = input_faults(plan, looked, lambda: _has_record(plan))
+    faults += [_fault("header" if place is not None else "records", error) for place, error in found]
+    if looked.faults:
+        return Review(plan, faults=faults)
+    if not found:
+        sample = choose_sample(plan.inputs, looked.findings)
+        _attempt(faults, "model", lambda: try_model(model.predictor, plan.spec, sample, looked.heads))
+    samples: list[Sample] = []
+    if not any(fault.where == "model" and fault.fatal for fault in faults):
+        samples, scored = _sample_all(plan.inputs, plan.spec, model.predictor, None if full else FIRST_BYTES)
+        faults += scored
+    if not any(fault.fatal for fault in faults):
+        faults += _verdict_faults(plan, samples)
+    return Review(plan, samples, faults, model.predictor.facts)
+
+
+def _missing_faults(plan: Plan, facts: ModelFacts) -> list[Fault]:
+    """Warn of words that the user calls missing though the model knows them as values."""
+    known = words_listed_but_known(plan.spec.config.missing, facts)
+    text = "column {}: the model knows {} as a value, and null_values calls it missing; leave it out of null_values"
+    return [Fault("model", text.format(name, ", ".join(words)), fatal=False) for name, words in known.items()]
+
+
+def _has_record(plan: Plan) -> bool:
+    uri = plan.spec.outputs.record
+    try:
+        return plan.spec.config.id is not None and is_present(storage_for(uri, plan.spec.config.s3), uri)
+    except BatchScoreError:  # an output that cannot be read is told as a fault of its own
+        return False
+
+
+def _attempt(faults: list[Fault], where: str, step: Callable[[], Found]) -> Found | None:
+    """Return what a step of the checks gives; keep its fault and go on, so that all are shown at once."""
+    try:
+        return step()
+    except BatchScoreError as error:
+        faults.append(_fault(where, error))
+        return None
+
+
+def _fault(where: str, error: BatchScoreError) -> Fault:
+    return Fault(where, str(error), fatal=True, exit_code=error.exit_code)
+
+
+def _sample_all(
+    inputs: Sequence[InputFile],
+    spec: JobSpec,
+    predictor: Predictor,
+    sample_bytes: int | None,
+) -> tuple[list[Sample], list[Fault]]:
+    def sample(source: InputFile) -> tuple[Sample | None, BatchScoreError | None]:
+        try:
+            return sample_input(source, spec, predictor, sample_bytes), None
+        except BatchScoreError as error:
+            return None, error
+
+    samples, faults = [], []
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="sample") as pool:
+        for found, error in pool.map(sample, inputs):
+            if error:
+                faults.append(_fault("records", error))
+            if found:
+                samples.append(found)
+    return samples, faults + [Fault("records", **asdict(warning)) for warning in warnings_of(samples, spec.columns)]
+
+
+def _verdict_faults(plan: Plan, samples: Sequence[Sample]) -> list[Fault]:
+    """Hold what was read to what a job must have scored to succeed."""
+    invalid = sum(sum(found.invalid_reasons.values()) for found in samples)
+    limit, code = plan.spec.config.max_invalid_records, TooManyInvalidRecordsError.exit_code
+    if invalid > limit:
+        text = f"job: expected at most {limit} invalid records, got {invalid} in what was read"
+        return [Fault("records", text, fatal=True, exit_code=code)]
+    tallies = [Tally(found.uri, found.record_count, sum(found.invalid_reasons.values())) for found in samples]
+    verdict = judge(tallies, limit_of(plan.spec.config))
+    if verdict is None:
+        return []
+    reasons = {found.uri: found.invalid_reasons for found in samples}
+    text = describe_verdict(plan, verdict, reasons, " in what was read", has_record=_has_record(plan))
+    return [Fault("records", text, fatal=True, exit_code=code)]
+
+
+def sample_input(source: InputFile, spec: JobSpec, predictor: Predictor, sample_bytes: int | None) -> Sample:
+    """Parse and score the first ``sample_bytes`` of an input, or all; raises InputError or ModelError."""
+    reasons, values, missing, empty = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
+    records = sampled = header_bytes = 0
+    extra: list[str] = []
+    binding = None
+    for block in input_blocks(source, spec.config.s3, 0, sample_bytes):
+        content = block
+        if binding is None:
+            names, content = take_header(block, source, spec.text_format, spec.columns.has_header)
+            binding = bind(spec.columns, names, source.source.uri)
+            extra = extra_columns(spec.columns, names or ())
+            header_bytes = len(block.data) - len(content.data)
+        if not content.data:
+            continue
+        sampled += len(content.data)
+        for parsed in parse_blocks(content, binding, spec.columns, spec.text_format):
+            records_read = ModelRecords(
+                parsed.inputs, spec.columns.inputs, spec.model.tensor_dtype, predictor.categorical
+            )
+            _, failures = predict_table(predictor, records_read, records_read.groups(), spec.config.max_invalid_records)
+            records += parsed.record_count
+            reasons.update(record.reason for record in parsed.invalid)
+            reasons.update(failure.reason for failure in failures)
+            values.update(parsed.invalid_values)
+            missing.update(item.attribute for item in parsed.invalid if item.attribute and item.reason == _MISSING)
+            empty.update(empty_cells(parsed, spec.columns.inputs))
+    return Sample(
+        uri=source.source.uri,
+        size_in_bytes=source.source.size_in_bytes,
+        record_count=records,
+        estimated_records=_estimate(source, sample_bytes, records, sampled, header_bytes),
+        invalid_reasons=dict(reasons),
+        invalid_values=dict(values),
+        missing_values=dict(missing),
+        empty_values=dict(empty),
+        extra_columns=extra,
+    )
+
+
+def _estimate(source: InputFile, sample_bytes: int | None, records: int, sampled: int, header_bytes: int) -> int | None:
+    size = source.source.size_in_bytes
+    if sample_bytes is None or sampled == 0:
+        return records
+    if source.compression:
+        return records if sampled + header_bytes < sample_bytes else None
+    return round(records * (size - header_bytes) / sampled)

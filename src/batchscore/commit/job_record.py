@@ -1,0 +1,125 @@
+"""The record of a batch prediction and its states, as Amazon ML's GetBatchPrediction has them (pure)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, get_args
+
+from batchscore.errors import IdempotentParameterMismatchError, InputError
+from batchscore.output.parts import Counts
+from batchscore.plan import JobSpec, digest_of
+from batchscore.storage.stored_json import read_json, typed
+
+Status = Literal["PENDING", "INPROGRESS", "COMPLETED", "FAILED", "DELETED"]
+STATUSES: tuple[str, ...] = get_args(Status)
+MAX_MESSAGE_CHARACTERS = 10_240
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchPrediction:
+    """Amazon's fields; times are epoch seconds, ``ComputeTime`` CPU milliseconds over all tasks.
+
+    ``parameters`` is ours: what the id is bound to (see plan.parameters_of).
+    """
+
+    BatchPredictionId: str
+    Name: str | None = None
+    MLModelId: str
+    BatchPredictionDataSourceId: str
+    InputDataLocationS3: str
+    OutputUri: str
+    Status: Status
+    CreatedAt: int
+    LastUpdatedAt: int
+    Message: str | None = None
+    StartedAt: int | None = None
+    FinishedAt: int | None = None
+    ComputeTime: int | None = None
+    TotalRecordCount: int | None = None
+    InvalidRecordCount: int | None = None
+    LogUri: str | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return Amazon's fields that have a value, in a fixed order."""
+        return {name: value for name, value in vars(self).items() if name != "parameters" and value is not None}
+
+    def to_json(self) -> bytes:
+        """Return the record as it is stored."""
+        return json.dumps(self.to_dict() | {"Parameters": dict(self.parameters)}, indent=1).encode()
+
+    @classmethod
+    def from_json(cls, content: bytes, uri: str) -> BatchPrediction:
+        """Read a stored record; raises InputError."""
+        try:
+            raw = read_json(content)
+            return typed(cls, {**raw, "parameters": raw["Parameters"]})
+        except (ValueError, TypeError, KeyError) as error:
+            raise InputError(f"record {uri}: expected the record of a batch prediction, got something else") from error
+
+
+def pending(spec: JobSpec, now: int) -> BatchPrediction:
+    """Return the record of a job that is about to start."""
+    config, parameters = spec.config, spec.parameters
+    return BatchPrediction(
+        BatchPredictionId=spec.id,
+        Name=config.name,
+        MLModelId=spec.model.pinned_uri,
+        BatchPredictionDataSourceId="ds-" + digest_of([parameters["inputs"], parameters["schema"]])[:32],
+        InputDataLocationS3=",".join(config.input),
+        OutputUri=config.output,
+        Status="PENDING",
+        CreatedAt=now,
+        LastUpdatedAt=now,
+        parameters=parameters,
+    )
+
+
+def in_progress(record: BatchPrediction, now: int) -> BatchPrediction:
+    """Return the record of a job that has started, again or for the first time."""
+    return replace(record, Status="INPROGRESS", StartedAt=now, LastUpdatedAt=now, FinishedAt=None, Message=None)
+
+
+def completed(record: BatchPrediction, counts: Counts, log_uri: str, now: int) -> BatchPrediction:
+    """Return the record of a job whose manifest stands."""
+    return replace(
+        record,
+        Status="COMPLETED",
+        Message=f"{counts.record_count} records, {counts.invalid_record_count} of them invalid",
+        LastUpdatedAt=now,
+        FinishedAt=now,
+        ComputeTime=counts.compute_milliseconds,
+        TotalRecordCount=counts.record_count,
+        InvalidRecordCount=counts.invalid_record_count,
+        LogUri=log_uri,
+    )
+
+
+def failed(record: BatchPrediction, message: str, log_uri: str, now: int) -> BatchPrediction:
+    """Return the record of a job that ended without a manifest."""
+    return replace(
+        record,
+        Status="FAILED",
+        Message=message[:MAX_MESSAGE_CHARACTERS],
+        LastUpdatedAt=now,
+        FinishedAt=now,
+        LogUri=log_uri,
+    )
+
+
+def check_same_parameters(
+    batch_id: str, existing: Mapping[str, str], parameters: Mapping[str, str], other_inputs: Sequence[str] = ()
+) -> None:
+    """Refuse an id that is bound to another job; raises IdempotentParameterMismatchError.
+
+    ``other_inputs`` are inputs of one of the two alone; the first of them are named if the inputs differ.
+    """
+    differing = [key for key, value in parameters.items() if existing.get(key) != value]
+    if differing:
+        others = f" (inputs: {', '.join(other_inputs[:5])})" if "inputs" in differing and other_inputs else ""
+        raise IdempotentParameterMismatchError(
+            f"IdempotentParameterMismatch: id {batch_id}: expected the parameters it was created "
+            f"with, got another {', '.join(differing)}{others}; choose another id"
+        )

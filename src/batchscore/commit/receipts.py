@@ -1,0 +1,86 @@
+"""What a finished task leaves for a later run of the same job: the records of its parts, checked when read."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import islice
+
+from batchscore.errors import ObjectMissingError, ScoringError
+from batchscore.input.files import InputFile, Split
+from batchscore.output.parts import PartFile, WrittenFile
+from batchscore.plan import JobSpec
+from batchscore.storage.base import Storage, is_present
+from batchscore.storage.stored_json import read_json
+
+_THREADS = 16
+_ASKED_TOGETHER = 1000
+
+
+def write_receipt(storage: Storage, uri: str, parameters: Mapping[str, str], parts: Sequence[PartFile]) -> None:
+    """Write the records of a task's parts and what they were made with; raises CommitError."""
+    receipt = {"parameters": dict(parameters), "parts": [part.to_dict() for part in parts]}
+    storage.put(uri, io.BytesIO(json.dumps(receipt).encode()))
+
+
+def finished_parts(
+    storage: Storage, uri: str, spec: JobSpec, work: Sequence[tuple[Split, InputFile]]
+) -> list[PartFile | None]:
+    """Return for each split of a task the record that an earlier run of the same job left of its part.
+
+    None for a part that is of another split or place than the plan's, or whose object is not there unchanged; for all
+    parts if there are no records, or they are of other parameters or of another number of splits.
+    """
+    none: list[PartFile | None] = [None] * len(work)
+    try:
+        receipt = read_json(storage.read(uri))
+        parts = [PartFile.from_dict(raw) for raw in receipt["parts"]]
+    except (ObjectMissingError, ValueError, TypeError, KeyError):
+        return none
+    if receipt.get("parameters") != spec.parameters or len(parts) != len(work):
+        return none
+    return [
+        replace(part, reused=True) if _is_of(part, split, source, spec) and _is_there(storage, part) else None
+        for part, (split, source) in zip(parts, work, strict=True)
+    ]
+
+
+def check_present(storage: Storage, files: Iterable[WrittenFile]) -> None:
+    """Raise ScoringError if a file of a job that went on is no longer there: what is old may be cleaned away."""
+    uris = (file.uri for file in files)
+    absent: list[str] = []
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="present") as pool:
+        while some := list(islice(uris, _ASKED_TOGETHER)):
+            there = pool.map(lambda uri: is_present(storage, uri), some)
+            absent += [uri for uri, found in zip(some, there, strict=True) if not found]
+    if absent:
+        raise ScoringError(f"part {absent[0]}: expected {len(absent)} parts to be there still, got none; run it again")
+
+
+def _is_of(part: PartFile, split: Split, source: InputFile, spec: JobSpec) -> bool:
+    """Tell whether a part is the plan's: what a receipt says else is neither read nor put into a manifest."""
+    return (
+        part.split_index == split.index
+        and part.file.uri == spec.outputs.part(source.name, split.number, source.split_count)
+        and (part.rejected is None or part.rejected.uri == spec.outputs.rejected(source.name, split.number))
+    )
+
+
+def _is_there(storage: Storage, part: PartFile) -> bool:
+    return all(_is_unchanged(storage, file) for file in (part.file, part.rejected) if file is not None)
+
+
+def _is_unchanged(storage: Storage, written: WrittenFile) -> bool:
+    try:
+        stored = storage.stat(written.uri)
+        if stored.size_in_bytes != written.file_size_in_bytes:
+            return False
+        if stored.etag == written.etag:
+            return True
+        return hashlib.sha256(storage.read(written.uri)).hexdigest() == written.sha256
+    except ObjectMissingError:
+        return False

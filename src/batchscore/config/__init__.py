@@ -1,0 +1,1 @@
+"""What a job is told: its keys, their values and spellings."""

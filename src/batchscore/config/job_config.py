@@ -1,0 +1,284 @@
+"""The configuration of a job: read, overridden from the command line, checked, frozen (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, TypeVar
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ByteSize,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+)
+
+from batchscore.config import uris
+from batchscore.config.artifact_prefixes import check_prefix
+from batchscore.config.foreign_keys import hint_for
+from batchscore.config.missing_values import PANDAS, InvalidValues, MissingSettings, MissingValues
+from batchscore.config.values import (
+    as_text,
+    as_texts,
+    as_tuple,
+    canonical_encoding,
+    checked_id,
+    column_name,
+    endpoint_url,
+    input_uri,
+    model_uri,
+    one_delimiter,
+    output_uri,
+    registry_address,
+    spark_values_as_text,
+)
+from batchscore.config.yaml_text import MAX_KEY_CHARACTERS, read_argument, read_yaml, section_of, types_of_keys
+from batchscore.errors import ConfigError
+
+ModelType = Literal["binary", "multiclass", "regression"]
+InvalidRecords = Literal["blank", "keep_tag"]
+
+BatchId = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_.-]{1,64}$"), AfterValidator(checked_id)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+Section = TypeVar("Section", bound=_Section)
+
+
+class S3Settings(_Section):
+    """How S3 is reached; credentials come from the usual AWS chain, never from a configuration."""
+
+    endpoint: Annotated[str, AfterValidator(endpoint_url)] | None = None
+    region: str | None = None
+    kms_key_id: str | None = None
+    expected_bucket_owner: Annotated[str, BeforeValidator(as_text), Field(pattern=r"^\d{12}$")] | None = None
+    requester_pays: bool = False
+    create_only: Literal["checked", "assumed"] = "checked"
+
+
+class JobConfig(_Section):
+    """Every key of a job; docs/configuration.md describes each."""
+
+    id: BatchId | None = None
+    name: Annotated[str, Field(max_length=1024)] | None = None
+    model: Annotated[str, AfterValidator(model_uri)]
+    tracking_uri: Annotated[str, AfterValidator(registry_address)] | None = Field(None, repr=False)
+    registry_uri: Annotated[str, AfterValidator(registry_address)] | None = Field(None, repr=False)
+    model_type: Literal["auto", "binary", "multiclass", "regression"] = "auto"
+    threshold: Annotated[float, Field(ge=0, le=1)] | None = None
+    positive_label: Annotated[str, BeforeValidator(as_text)] | None = None
+    prediction_column: str | None = None
+    allow_version_mismatch: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = ()
+    allowed_artifact_prefixes: Annotated[
+        tuple[Annotated[str, AfterValidator(check_prefix)], ...], BeforeValidator(as_tuple)
+    ] = ()
+    input: Annotated[
+        tuple[Annotated[str, AfterValidator(input_uri)], ...],
+        BeforeValidator(as_tuple),
+        Field(min_length=1),
+    ]
+    exclude: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = ()
+    schema_uri: Annotated[str, AfterValidator(uris.canonical_uri)] | None = Field(None, alias="schema")
+    row_id: Annotated[str, BeforeValidator(as_text), AfterValidator(column_name)] | None = None
+    target: Annotated[str, BeforeValidator(as_text), AfterValidator(column_name)] | None = None
+    has_header: bool | None = None
+    delimiter: Annotated[str, AfterValidator(one_delimiter)] = ","
+    encoding: Annotated[str, AfterValidator(canonical_encoding)] = "utf-8"
+    output: Annotated[str, AfterValidator(output_uri)]
+    mode: Literal["all", "new_inputs"] = "all"
+    layout: Literal["parts", "amazon"] = "parts"
+    missing_values: MissingValues = "auto"
+    null_values: Annotated[tuple[str, ...], BeforeValidator(as_texts)] = (PANDAS,)
+    missing_text: Literal["auto", "nan", "none", "empty"] = "auto"
+    invalid_values: InvalidValues = "reject"
+    invalid_records: Literal["auto", "blank", "keep_tag"] = "auto"
+    precision: Literal["amazon", "full"] = "amazon"
+    redact: bool = False
+    escape_formulas: bool = False
+    max_invalid_records: Annotated[int, Field(ge=0)] = 10_000
+    max_invalid_fraction: Annotated[float, Field(ge=0, le=1)] = 0.5
+    batch_timeout_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    split_bytes: Annotated[ByteSize, Field(ge=1)] = ByteSize(64 * 1024 * 1024)
+    s3: S3Settings = S3Settings()
+    spark: Annotated[dict[str, str], BeforeValidator(spark_values_as_text)] = Field({}, repr=False)
+
+    @property
+    def missing(self) -> MissingSettings:
+        """What is missing in the inputs."""
+        return MissingSettings(self.missing_values, self.null_values, self.missing_text, self.invalid_values)
+
+    @property
+    def invalid_records_in_force(self) -> InvalidRecords:
+        """What ``auto`` stands for: Amazon's blank line in Amazon's layout, elsewhere a line that readers keep."""
+        if self.invalid_records != "auto":
+            return self.invalid_records
+        return "blank" if self.layout == "amazon" else "keep_tag"
+
+    def for_tasks(self) -> JobConfig:
+        """Return what tasks need: without the keys that can hold credentials."""
+        return self.model_copy(update={"tracking_uri": None, "registry_uri": None, "spark": {}})
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """Pickle what tasks need and no more: Spark keeps what it pickles, broadcasts and closures, on disks."""
+        return super(JobConfig, self.for_tasks()).__getstate__()
+
+
+class OutputConfig(_Section):
+    """The keys that reading records back needs: where they are and how S3 is reached."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    output: Annotated[str, AfterValidator(output_uri)]
+    s3: S3Settings = S3Settings()
+
+
+def known_keys() -> list[str]:
+    """Return every key of a configuration, nested ones with a dot."""
+    keys = [field.alias or name for name, field in JobConfig.model_fields.items()]
+    return keys + [f"s3.{name}" for name in S3Settings.model_fields]
+
+
+_URI_KEYS = {"input", "output", "schema", "tracking_uri", "registry_uri", "s3"}
+
+
+def _type_of(key: str) -> Any:
+    """Return the type of a key; those of a section have a dot."""
+    section, dot, name = key.partition(".")
+    kind = types_of_keys(JobConfig).get(section, object)
+    if not dot:
+        return kind
+    keys = section_of(kind)
+    return types_of_keys(keys).get(name, object) if keys else str
+
+
+def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
+    """Turn ``key=value`` arguments into nested settings; texts are taken as they stand, other values read as YAML.
+
+    ``s3.region=eu-west-1`` sets a key of a section; ``spark.master=local[2]`` sets Spark's ``spark.master``.
+    """
+    settings: dict[str, Any] = {}
+    faults = []
+    for argument in arguments:
+        key, separator, text = argument.partition("=")
+        if not separator or not key:
+            faults.append(f"argument {uris.without_credentials(argument)}: expected key=value")
+            continue
+        section, dot, name = key.partition(".")
+        try:
+            value, wrong = read_argument(text, _type_of(key))
+        except yaml.YAMLError:
+            faults.append(f"argument {key}: expected a YAML value")
+            continue
+        faults += [f"argument {key}: {fault}" for fault in wrong]
+        if not dot:
+            settings[key] = value
+        elif not isinstance(settings.setdefault(section, {}), dict):
+            faults.append(f"argument {key}: expected {section} to be set by its keys alone, got a value for it too")
+        else:
+            settings[section][f"spark.{name.removeprefix('spark.')}" if section == "spark" else name] = value
+    _raise_faults(faults)
+    return settings
+
+
+def load_config(text: str, overrides: Sequence[str] = ()) -> JobConfig:
+    """Return the frozen configuration of YAML ``text`` with ``key=value`` overrides laid over it.
+
+    Raises ConfigError with every fault at once.
+    """
+    return _validated(JobConfig, *_merged_settings(text, overrides))
+
+
+def make_config(settings: Mapping[str, Any]) -> JobConfig:
+    """Return the frozen configuration of settings; raises ConfigError with every fault at once."""
+    return _validated(JobConfig, settings)
+
+
+def load_output_config(text: str, overrides: Sequence[str] = ()) -> OutputConfig:
+    """Return only where the results of a configuration lie; raises ConfigError."""
+    return _validated(OutputConfig, *_merged_settings(text, overrides))
+
+
+def s3_settings(overrides: Sequence[str]) -> S3Settings:
+    """Return the S3 settings that the command line gives, for reading the configuration itself; raises ConfigError."""
+    return _validated(S3Settings, _given(parse_overrides(overrides)).get("s3", {}), section="s3")
+
+
+def _validated(model: type[Section], settings: Any, faults: Sequence[str] = (), *, section: str = "") -> Section:
+    try:
+        config = model.model_validate(settings)
+    except ValidationError as error:
+        faults = [*faults, *_faults_of(error, *filter(None, [section]))]
+    _raise_faults(faults)
+    return config
+
+
+def check_id(text: str) -> str:
+    """Return an id as it is, if it is one: it becomes part of keys and paths. Raises ConfigError."""
+    try:
+        return TypeAdapter(BatchId).validate_python(text)
+    except ValidationError as error:
+        raise ConfigError(f"id: {_joined(_faults_of(error)).removeprefix('key : ')}") from None
+
+
+def _merged_settings(text: str, overrides: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    """Return the settings, and what is wrong with the keys of ``text``."""
+    try:
+        settings, faults = read_yaml(text, JobConfig)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" at line {mark.line + 1}" if mark else ""
+        raise ConfigError(f"configuration: expected YAML, got a syntax error{line}") from None
+    settings = settings or {}
+    if not isinstance(settings, dict):
+        raise ConfigError(f"configuration: expected keys with values, got {type(settings).__name__}")
+    for key, value in parse_overrides(overrides).items():
+        nested = isinstance(value, dict) and isinstance(settings.get(key), dict)
+        settings[key] = {**settings[key], **value} if nested else value
+    return _given(settings), faults
+
+
+def _given(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that have a value: without one a key, also one of a section, has its default."""
+    # No deeper than sections: what YAML's aliases make can hold itself.
+    return {key: _with_values(item) if isinstance(item, dict) else item for key, item in _with_values(settings).items()}
+
+
+def _with_values(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in settings.items() if value is not None}
+
+
+def _faults_of(error: ValidationError, *section: str) -> list[str]:
+    faults = []
+    for fault in error.errors(include_url=False, include_input=True):
+        key = ".".join([*section, *(str(part) for part in fault["loc"])])[:MAX_KEY_CHARACTERS]
+        if fault["type"] == "extra_forbidden":
+            faults.append(f"key {key}: expected a known key{hint_for(key, known_keys())}")
+        elif fault["type"] == "missing":
+            faults.append(f"key {key}: expected a value, got none")
+        else:
+            message = fault["msg"].removeprefix("Value error, ")
+            faults.append(f"key {key}: {message[0].lower()}{message[1:]}{_got(key, fault['input'])}")
+    return faults
+
+
+def _got(key: str, value: object) -> str:
+    """Quote a wrong value unless it may hold credentials: URIs are not quoted."""
+    if isinstance(value, str) and ("://" in value or key.partition(".")[0] in _URI_KEYS):
+        return ""
+    return f", got {value!r}" if isinstance(value, str | int | float | bool) else ""
+
+
+def _joined(faults: Sequence[str]) -> str:
+    return faults[0] if len(faults) == 1 else "\n  ".join([f"{len(faults)} faults:", *faults])
+
+
+def _raise_faults(faults: Sequence[str]) -> None:
+    if faults:
+        raise ConfigError(_joined(faults))

@@ -1,0 +1,126 @@
+"""What the values of single keys may be, and how they are spelt from then on (pure); ValueError says what is wrong."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Mapping
+
+from batchscore.config import uris
+
+_ENCODINGS = re.compile(r"utf-8|ascii|iso8859-\d+|cp125\d")
+_DATABASES = ("mysql", "postgresql", "mssql")
+_FILES = ("sqlite", "file")
+_SECRET_PARAMETER = re.compile(r"[?&][^=&]*(password|passwd|pwd|secret|token)[^=&]*=", re.IGNORECASE)
+
+
+def as_tuple(value: object) -> object:
+    """Return a list of the one text that is given in place of a list."""
+    return (value,) if isinstance(value, str) else value
+
+
+def spark_values_as_text(value: object) -> object:
+    """YAML reads ``true`` and ``2``; Spark wants text."""
+    if not isinstance(value, Mapping):
+        return value
+    return {str(key): _spark_value(item) for key, item in value.items()}
+
+
+def _spark_value(item: object) -> object:
+    if isinstance(item, bool):
+        return str(item).lower()
+    return str(item) if isinstance(item, int | float) else item
+
+
+def as_text(value: object) -> object:
+    """Labels such as ``1`` and ``true`` in YAML are meant as their text."""
+    return str(value) if isinstance(value, int | float) else value
+
+
+def as_texts(value: object) -> object:
+    """Return a list of texts for one, and the texts of numbers."""
+    values = value if isinstance(value, list | tuple) else (value,)
+    return tuple(as_text(item) for item in values)
+
+
+def column_name(value: str) -> str:
+    """Return the name of a column as it is."""
+    if not value:
+        raise ValueError("expected the name of a column, or no value where there is none")
+    return value
+
+
+def canonical_encoding(name: str) -> str:
+    """Return Python's name of an encoding that extends ASCII byte by byte."""
+    try:
+        canonical = codecs.lookup(name).name
+    except LookupError:
+        raise ValueError("expected a known encoding such as utf-8, latin-1 or cp1252") from None
+    canonical = canonical.removesuffix("-sig")
+    if not _ENCODINGS.fullmatch(canonical):
+        raise ValueError(
+            "expected utf-8, latin-1, cp1252 or another encoding that extends ASCII byte by byte; "
+            "convert the files first, for example with iconv"
+        )
+    return canonical
+
+
+def one_delimiter(value: str) -> str:
+    r"""Return the delimiter, a tab for ``\t``."""
+    character = "\t" if value == "\\t" else value
+    if len(character) != 1 or not character.isascii() or character.isalnum() or character in '"\r\n\0.+-':
+        raise ValueError("expected one ASCII character that is no quote, no line end and no part of a number")
+    return character
+
+
+def input_uri(value: str) -> str:
+    """Return the canonical URI of an input."""
+    uri = uris.canonical_uri(value)
+    if uris.is_s3(uri) and not uris.split_s3_uri(uri)[1] and not uri.endswith("/"):
+        raise ValueError("expected s3://bucket/key, or s3://bucket/ for the whole bucket")
+    return uri
+
+
+def output_uri(value: str) -> str:
+    """Return the canonical URI of an output."""
+    uri = uris.canonical_uri(value)
+    uris.check_output_uri(uri)
+    return uri
+
+
+def endpoint_url(value: str) -> str:
+    """Return the URL of an S3 server as it is, if it holds no credentials."""
+    if not re.fullmatch(r"https?://[^/?#@\s]+(/[^?#@\s]*)?", value):
+        raise ValueError("expected http://host:port or https://host:port without credentials")
+    return value
+
+
+def registry_address(value: str) -> str:
+    """Return the URI of a tracking server or registry as it is, if it holds no credentials.
+
+    A database's may name its user; the password comes from where its driver looks for one.
+    """
+    scheme, _, rest = value.lower().partition(":")
+    user = "" if scheme in _FILES else rest.rpartition("@")[0]
+    if _SECRET_PARAMETER.search(value) or (user and (":" in user or not scheme.startswith(_DATABASES))):
+        raise ValueError(
+            "expected a URI without credentials; MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD may hold them, "
+            "or MLFLOW_TRACKING_URI the whole URI"
+        )
+    return value
+
+
+def checked_id(value: str) -> str:
+    """``x.manifest.json`` would be both the record of ``x.manifest`` and the extended manifest of ``x``."""
+    if value.endswith(".manifest"):
+        raise ValueError("expected an id that does not end in .manifest")
+    if not value.strip("."):
+        raise ValueError("expected an id of more than dots, which would name a folder")
+    return value
+
+
+def model_uri(value: str) -> str:
+    """Return a URI of the registry as it is."""
+    if not re.fullmatch(r"models:/(m-[^/@]+|[^/@]+@[^/@]+|[^/@]+/(\d+|latest))", value):
+        raise ValueError("expected models:/name/version, models:/name@alias, models:/name/latest or models:/m-<id>")
+    return value

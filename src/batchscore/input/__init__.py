@@ -1,0 +1,1 @@
+"""What is read: blocks of records, their lines, columns, types and faults."""

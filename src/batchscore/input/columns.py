@@ -1,0 +1,198 @@
+"""The columns of a job: schema x model signature x header (pure)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from batchscore.config.missing_values import AS_PANDAS, MissingRule
+from batchscore.errors import InputError, ModelError
+from batchscore.input.attributes import AttributeType, named_twice
+from batchscore.input.roles import NO_ROLES, Roles, roles_in_force
+from batchscore.input.schema_file import Schema
+
+ColumnType = Literal["double", "float", "long", "integer", "boolean", "string"]
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+
+# Which types of a model's signature can be read from an attribute of a type.
+_COMPATIBLE: dict[AttributeType, set[ColumnType]] = {
+    "BINARY": {"boolean", "double", "float", "long", "integer", "string"},
+    "CATEGORICAL": {"boolean", "double", "float", "long", "integer", "string"},
+    "NUMERIC": {"double", "float", "long", "integer"},
+    "TEXT": {"string"},
+}
+# What a model without a signature is given.
+_TYPE_OF_ATTRIBUTE: dict[AttributeType, ColumnType] = {
+    "BINARY": "double",
+    "CATEGORICAL": "string",
+    "NUMERIC": "double",
+    "TEXT": "string",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One input of the model.
+
+    ``required`` is the signature's word. ``binary_words`` reads ``yes``/``no`` and their kin as 1 and 0. ``missing``
+    says what of a file is missing, and what becomes of it.
+    """
+
+    name: str
+    type: ColumnType
+    required: bool = False
+    binary_words: bool = False
+    missing: MissingRule = AS_PANDAS
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What a job reads from each record, before the columns' places in a file are known.
+
+    ``names`` are all columns of a file in order, None where only its header tells; ``numeric_names`` those that a
+    schema calls NUMERIC. ``by_position`` binds inputs without names to the columns in order.
+    """
+
+    inputs: tuple[Column, ...]
+    row_id: str | None
+    target: str | None
+    names: tuple[str, ...] | None
+    has_header: bool
+    by_position: bool = False
+    numeric_names: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Binding:
+    """The place of each column in the records of one file."""
+
+    column_count: int
+    positions: tuple[int, ...]
+    row_id_position: int | None
+    target_position: int | None
+
+
+def resolve_columns(
+    model_uri: str,
+    signature: Sequence[Column] | int | None,
+    schema: Schema | None,
+    has_header: bool | None,
+    keys: Roles = NO_ROLES,
+) -> Columns:
+    """Return the columns of a job from the model's signature and the schema file, if there is one.
+
+    ``signature`` is the named inputs, or only their number where they have no names, or None without a signature.
+    ``has_header`` and ``keys`` are the configuration's word; the former goes before the schema's. Raises ConfigError,
+    ModelError or InputError with every difference at once.
+    """
+    header = has_header if has_header is not None else schema.has_header if schema else True
+    named = [column.name for column in signature] if isinstance(signature, Sequence) else []
+    told = Roles(schema.row_id, schema.target) if schema else NO_ROLES
+    roles = roles_in_force(keys, told, named, None if header else schema.names if schema else named)
+    if schema is None:
+        return _columns_without_schema(model_uri, signature, roles, header)
+    special = {roles.row_id, schema.row_weight, roles.target} | schema.excluded
+    features = [(name, kind) for name, kind in schema.attributes if name not in special]
+    if signature is None:
+        inputs = tuple(Column(name, _TYPE_OF_ATTRIBUTE[kind], binary_words=kind == "BINARY") for name, kind in features)
+    elif isinstance(signature, int):
+        if len(features) != signature:
+            raise InputError(
+                f"schema of {model_uri}: expected {signature} attributes beside rowId, target and excluded ones, "
+                f"got {len(features)}"
+            )
+        inputs = tuple(Column(name, "double", binary_words=kind == "BINARY") for name, kind in features)
+    else:
+        inputs = _typed_inputs(model_uri, signature, schema)
+    numeric = frozenset(name for name, kind in schema.attributes if kind == "NUMERIC")
+    return Columns(inputs, roles.row_id, roles.target, schema.names, header, numeric_names=numeric)
+
+
+def _columns_without_schema(
+    model_uri: str, signature: Sequence[Column] | int | None, roles: Roles, header: bool
+) -> Columns:
+    if signature is None:
+        raise ModelError(
+            f"model {model_uri}: expected a signature or a schema file, got neither; add a signature with "
+            "mlflow.models.set_signature(model_uri, mlflow.models.infer_signature(X, y)) and register the model again"
+        )
+    if isinstance(signature, int):
+        inputs = tuple(Column(f"column {number}", "double") for number in range(1, signature + 1))
+        return Columns(inputs, roles.row_id, roles.target, None, header, by_position=True)
+    names = None if header else tuple(column.name for column in signature)
+    return Columns(tuple(signature), roles.row_id, roles.target, names, header)
+
+
+def _typed_inputs(model_uri: str, signature: Sequence[Column], schema: Schema) -> tuple[Column, ...]:
+    kinds = dict(schema.attributes)
+    roles = {schema.row_id: "the rowId", schema.target: "the target"}
+    roles |= dict.fromkeys(schema.excluded, "an excluded attribute")
+    faults, inputs = [], []
+    for column in signature:
+        kind = kinds.get(column.name)
+        if kind is None:
+            faults.append(f"input {column.name}: expected an attribute of the schema, got none")
+        elif column.name in roles:
+            faults.append(f"input {column.name}: expected a model input, got {roles[column.name]}")
+        elif column.type not in _COMPATIBLE[kind]:
+            faults.append(f"input {column.name}: expected {column.type}, got {kind}")
+        else:
+            words = kind == "BINARY" and column.type != "string"
+            inputs.append(replace(column, binary_words=words))
+    if faults:
+        raise InputError(f"schema against the signature of {model_uri}: " + "; ".join(faults))
+    return tuple(inputs)
+
+
+def bind(columns: Columns, header: Sequence[str] | None, uri: str) -> Binding:
+    """Return where the columns stand in the records of one file.
+
+    ``header`` is the file's header record, None for a file without one. Raises InputError with every difference.
+    """
+    named = [column.name for column in columns.inputs]
+    if header is None:
+        return _bind_names(columns, named, columns.names or named, uri)
+    duplicates = named_twice(header)
+    if duplicates:
+        # A name that the job does not know could be a value, of a file without a header.
+        known = {*named, columns.row_id, columns.target}
+        shown = [name if name in known else f"column {header.index(name) + 1}" for name in duplicates]
+        raise InputError(f"header of {uri}: expected each column once, got twice: {', '.join(shown)}")
+    if columns.by_position:
+        if all(_NUMBER.fullmatch(name.strip()) for name in header):
+            raise InputError(f"header of {uri}: expected names, got numbers; has_header: false reads them as a record")
+        named = _in_order(columns, header, uri)
+    return _bind_names(columns, named, header, uri)
+
+
+def _in_order(columns: Columns, header: Sequence[str], uri: str) -> list[str]:
+    """Return the names of the columns that inputs without names take; raises InputError if they are too many or few."""
+    named = [name for name in header if name not in {columns.row_id, columns.target}]
+    if len(named) != len(columns.inputs) and (columns.row_id is None or columns.row_id in header):
+        beside = " beside row_id and target" if columns.row_id or columns.target else ""
+        raise InputError(f"header of {uri}: expected {len(columns.inputs)} columns{beside}, got {len(named)}")
+    return named
+
+
+def _bind_names(columns: Columns, inputs: Sequence[str], names: Sequence[str], uri: str) -> Binding:
+    places = {name: place for place, name in enumerate(names)}
+    missing = [name for name in dict.fromkeys([*inputs, columns.row_id]) if name is not None and name not in places]
+    if missing:
+        raise InputError(f"header of {uri}: expected columns that are not there: {', '.join(missing)}")
+    return Binding(
+        column_count=len(names),
+        positions=tuple(places[name] for name in inputs),
+        row_id_position=places[columns.row_id] if columns.row_id else None,
+        target_position=places.get(columns.target) if columns.target else None,
+    )
+
+
+def extra_columns(columns: Columns, header: Sequence[str]) -> list[str]:
+    """Return the columns of a header that the job does not read."""
+    if columns.by_position:
+        return []
+    used = {column.name for column in columns.inputs} | {columns.row_id, columns.target}
+    return [name for name in header if name not in used]

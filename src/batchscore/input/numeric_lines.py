@@ -1,0 +1,220 @@
+"""Clean lines whose model columns are all plain numbers -> one matrix, read as a JSON array (pure).
+
+A line of plain numbers is JSON but for the brackets, and simdjson reads numbers faster than a CSV reader does, to the
+same double (ADR 15). Whatever is not plain (an absent value, a word, a quote, ``.5``, ``+1``, ``1e999``) gives no
+matrix: then csv_columns reads the lines.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import simdjson
+
+from batchscore.input.columns import Binding, Column, Columns
+from batchscore.input.csv_columns import shared_float_type
+from batchscore.input.csv_lines import IntArray, TextFormat
+from batchscore.input.delimiters import Delimiters
+from batchscore.input.typed_values import LARGEST_FLOAT32
+
+FloatArray = npt.NDArray[np.float64]
+_ByteArray = npt.NDArray[np.uint8]
+
+_PIECE_BYTES = 1024 * 1024  # read at a time, so that most of what is made of it stays in the processor's cache
+_SPACE, _COMMA, _OPEN, _CLOSE = b" ,[]"
+
+_of_thread = threading.local()
+
+
+@dataclass(frozen=True)
+class NumberLines:
+    """``numbers`` has a row for each line and a column for each of the model's; ``texts`` are the others asked for."""
+
+    numbers: FloatArray
+    texts: dict[int, pa.StringArray]
+
+
+def read_number_lines(
+    data: bytes, starts: IntArray, binding: Binding, columns: Columns, text: TextFormat
+) -> NumberLines | None:
+    """Return the numbers of clean lines, or None if there may be anything else among them."""
+    kind = shared_float_type(columns.inputs)
+    if kind is None or any(column.binary_words for column in columns.inputs):
+        return None
+    if b'"' in data or b"[" in data:  # pysimdjson would flatten a nested array
+        return None
+    content = np.frombuffer(data, np.uint8)
+    numbers = np.empty((len(starts) - 1, len(binding.positions)))
+    texts: dict[int, list[pa.StringArray]] = {}
+    for first, last in _pieces(starts):
+        start, stop = starts[first], starts[last]
+        piece = _read(content[start:stop], starts[first : last + 1] - start, binding, text)
+        if piece is None or (kind == "float" and np.abs(piece.numbers).max() > LARGEST_FLOAT32):
+            return None
+        numbers[first:last] = piece.numbers
+        for position, cells in piece.texts.items():
+            texts.setdefault(position, []).append(cells)
+    if not _without_missing(numbers, columns.inputs):
+        return None
+    order = np.argsort(np.argsort(binding.positions))
+    if (np.diff(order) < 0).any():
+        numbers = numbers.take(order, axis=1)
+    return NumberLines(numbers, {position: pa.concat_arrays(cells) for position, cells in texts.items()})
+
+
+def _without_missing(numbers: FloatArray, columns: Sequence[Column]) -> bool:
+    """Make the numbers that mean missing, the same in all columns, NaN; False if one could make a record invalid."""
+    words = columns[0].missing.numbers
+    meant = np.isin(numbers, list(words)) if words else np.zeros(1, bool)
+    if not meant.any():
+        return True
+    if any(column.missing.is_refused for column in columns):
+        return False
+    numbers[meant] = np.nan
+    return True
+
+
+def _pieces(starts: IntArray) -> Iterator[tuple[int, int]]:
+    first, count = 0, len(starts) - 1
+    while first < count:
+        last = int(np.searchsorted(starts, starts[first] + _PIECE_BYTES))
+        last = min(max(last, first + 1), count)
+        yield first, last
+        first = last
+
+
+def _read(content: _ByteArray, starts: IntArray, binding: Binding, text: TextFormat) -> NumberLines | None:
+    delimiters = Delimiters(content == ord(text.delimiter))
+    lines = _Lines(content, starts, binding.column_count, delimiters)
+    if not lines.are_whole():
+        return None
+    texts = {
+        position: _texts(content, *lines.cells(position))
+        for position in (binding.row_id_position, binding.target_position)
+        if position is not None
+    }
+    array = _as_array(lines, binding, text)
+    numbers = _parsed(array)
+    if numbers is None or len(numbers) != lines.count * len(binding.positions):
+        return None
+    table = numbers.reshape(lines.count, len(binding.positions))
+    return NumberLines(table, texts) if _sign_zeros(table, lines, np.sort(binding.positions)) else None
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """Lines of ``column_count`` cells each, if they are whole."""
+
+    content: _ByteArray
+    starts: IntArray
+    column_count: int
+    delimiters: Delimiters
+    _ends: dict[int, IntArray] = field(default_factory=dict)
+
+    @property
+    def count(self) -> int:
+        return len(self.starts) - 1
+
+    def are_whole(self) -> bool:
+        """Tell whether each line has as many delimiters as it should."""
+        each = self.column_count - 1
+        if self.delimiters.count != self.count * each:
+            return False
+        return each == 0 or bool(
+            (self.ends(0) >= self.starts[:-1]).all() and (self.ends(each - 1) < self.starts[1:]).all()
+        )
+
+    def ends(self, position: int) -> IntArray:
+        """Return where the delimiter, or the newline, after each cell of a column stands."""
+        each = self.column_count - 1
+        if position == each:
+            return self.starts[1:] - 1
+        if position not in self._ends:
+            self._ends[position] = self.delimiters.places(np.arange(position, self.count * each, each))
+        return self._ends[position]
+
+    def cells(self, position: int) -> tuple[IntArray, IntArray]:
+        """Return where the cells of a column begin and end, line ends left out."""
+        first = self.starts[:-1] if position == 0 else self.ends(position - 1) + 1
+        last = self.ends(position)
+        if position == self.column_count - 1:
+            last = last - ((self.content[np.maximum(last - 1, 0)] == ord("\r")) & (last > first))
+        return first, last
+
+    def cell_starts(self, rows: IntArray, positions: IntArray) -> IntArray:
+        """Return where single cells begin."""
+        starts: IntArray = self.starts[rows]
+        inner = positions > 0
+        before = rows * (self.column_count - 1) + positions - 1
+        starts[inner] = self.delimiters.places(before[inner]) + 1
+        return starts
+
+
+def _by_length(first: IntArray, last: IntArray) -> Iterator[tuple[int, IntArray]]:
+    """Yield each length that cells have, with the lines of those cells."""
+    lengths = last - first
+    for length in np.flatnonzero(np.bincount(lengths)).tolist():
+        if length:
+            yield length, np.flatnonzero(lengths == length)
+
+
+def _windows(content: _ByteArray, length: int) -> npt.NDArray[np.void]:
+    """Return a view whose item i are the ``length`` bytes from i on: numpy moves an item at once."""
+    return np.ndarray(len(content) - length + 1, f"V{length}", content, 0, (1,))
+
+
+def _texts(content: _ByteArray, first: IntArray, last: IntArray) -> pa.StringArray:
+    offsets = np.zeros(len(first) + 1, np.int32)
+    np.cumsum(last - first, out=offsets[1:])
+    texts = np.empty(offsets[-1], np.uint8)
+    for length, lines in _by_length(first, last):
+        _windows(texts, length)[offsets[lines]] = _windows(content, length)[first[lines]]
+    return pa.StringArray.from_buffers(len(first), pa.py_buffer(offsets), pa.py_buffer(texts))
+
+
+def _blank(cells: _ByteArray, first: IntArray, last: IntArray) -> None:
+    for length, lines in _by_length(first, last):
+        _windows(cells, length)[first[lines]] = np.void(b" " * length)
+
+
+def _as_array(lines: _Lines, binding: Binding, text: TextFormat) -> _ByteArray:
+    """Return the text in brackets, with a comma after each number and spaces for the other cells and delimiters."""
+    array = np.empty(len(lines.content) + 1, np.uint8)
+    array[0] = _OPEN
+    cells = array[1:]
+    cells[:] = lines.content
+    if text.delimiter != ",":  # a sum: numpy's `where` takes ten times as long
+        cells += lines.delimiters.mask * np.uint8((_COMMA - ord(text.delimiter)) % 256)
+    for position in sorted(set(range(binding.column_count)).difference(binding.positions)):
+        _blank(cells, *lines.cells(position))
+        cells[lines.ends(position)] = _SPACE
+    last = max(binding.positions)
+    if last == lines.column_count - 1:
+        cells[lines.ends(last)] = _COMMA
+    cells[lines.ends(last)[-1]] = _CLOSE
+    return array
+
+
+def _parsed(array: _ByteArray) -> FloatArray | None:
+    if not hasattr(_of_thread, "parser"):
+        _of_thread.parser = simdjson.Parser()
+    try:
+        document = _of_thread.parser.parse(array.data)
+        return np.frombuffer(document.as_buffer(of_type="d"), np.float64)
+    except (ValueError, TypeError, RuntimeError):  # not JSON, not a number, too large an integer
+        return None
+
+
+def _sign_zeros(table: FloatArray, lines: _Lines, positions: IntArray) -> bool:
+    """Give the zeros spelt ``-0`` their sign, which JSON's integers have not; False where a spelling is odd."""
+    zeros = np.flatnonzero(table.view(np.int64).reshape(-1) == 0)  # without a sign; nonzero is slow in two dimensions
+    rows, columns = np.divmod(zeros, table.shape[1])
+    first = lines.content[lines.cell_starts(rows, positions[columns])]
+    negative = first == ord("-")
+    table[rows[negative], columns[negative]] = -0.0
+    return bool((negative | (first == ord("0"))).all())

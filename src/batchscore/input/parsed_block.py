@@ -1,0 +1,181 @@
+"""A block of records -> typed columns and the invalid records with their reasons (pure).
+
+Nearly all records are clean, and pyarrow parses those together. Lines on which pyarrow's reading and the
+contract's could differ (a lone carriage return, quotes out of place, a wrong encoding) are found first with numpy,
+read one by one with the reference parser ``split_record``, and put back as clean text or left out as invalid. So
+what becomes of a record never depends on its neighbours.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from batchscore.input.blocks import Block, empty_last_line
+from batchscore.input.columns import Binding, Columns
+from batchscore.input.csv_columns import read_csv_lines
+from batchscore.input.csv_lines import IntArray, TextFormat, clean_lines, line_starts, spread
+from batchscore.input.numeric_lines import FloatArray, NumberLines, read_number_lines
+from batchscore.input.typed_values import read_values, typed_columns
+
+Stage = Literal["parse", "schema", "model"]
+
+RECORDS_TOGETHER = 256 * 1024
+"""What is made of a record, an invalid one above all, can take hundreds of bytes, however short its line is."""
+
+RAW_BYTES_KEPT = 1024
+_KEPT = RAW_BYTES_KEPT + len("\r\n")
+
+Fault = tuple[int, Stage, str, str | None]
+"""A record's line, and the stage, the reason and the attribute for which it gets no prediction."""
+
+
+class InvalidRecord(NamedTuple):
+    """A record that gets no prediction; ``line`` counts from 0 within its block. There may be millions."""
+
+    line: int
+    offset: int
+    stage: Stage
+    reason: str
+    attribute: str | None
+    raw: bytes
+
+    def __repr__(self) -> str:
+        """Show nothing of the content."""
+        return f"InvalidRecord(line={self.line}, offset={self.offset}, reason={self.reason!r})"
+
+
+@dataclass(frozen=True)
+class ParsedBlock:
+    """The records of a block.
+
+    ``lines`` are the places within the block, counted from 0, of the valid records, in order; ``inputs`` holds their
+    model columns, as a matrix if all are plain numbers. ``tags`` and ``labels`` have one text per record of the block,
+    empty where it could not be parsed, and are None where the job has no rowId or target. ``invalid_values`` counts
+    invalid values by column, those included that reach the model as missing.
+    """
+
+    offset: int
+    line_starts: IntArray
+    lines: IntArray
+    inputs: pa.Table | FloatArray
+    tags: pa.StringArray | None
+    labels: pa.StringArray | None
+    invalid: list[InvalidRecord]
+    invalid_values: Counter[str]
+    data: bytes = field(repr=False)
+
+    @property
+    def record_count(self) -> int:
+        """The number of records, valid and invalid."""
+        return len(self.line_starts) - 1
+
+    def reject(self, faults: Sequence[Fault]) -> list[InvalidRecord]:
+        """Return the invalid records for the lines that the faults name."""
+        return _invalid_records(self.data, self.offset, self.line_starts, faults)
+
+
+def parse_blocks(
+    block: Block, binding: Binding, columns: Columns, text: TextFormat, records_together: int = RECORDS_TOGETHER
+) -> Iterator[ParsedBlock]:
+    """Read the records of a block into the types of ``columns``, so many of them at a time at the most."""
+    data = block.data if block.data.endswith(b"\n") else block.data + b"\n"
+    starts = line_starts(data)
+    if _ends_in_no_record(block, binding, text):
+        starts = starts[:-1]
+    for first in range(0, len(starts) - 1, records_together):
+        some = starts[first : first + records_together + 1]
+        begin = int(some[0])
+        yield _parsed(block.offset + begin, data[begin : int(some[-1])], some - begin, binding, columns, text)
+
+
+def _ends_in_no_record(block: Block, binding: Binding, text: TextFormat) -> bool:
+    """Tell whether an empty line after the input's last record is none; where lines have one column it is a value."""
+    several = binding.column_count > 1 and not text.empty_last_line_is_record
+    return several and block.ends_input and bool(empty_last_line(block.data))
+
+
+def _parsed(
+    offset: int, data: bytes, starts: IntArray, binding: Binding, columns: Columns, text: TextFormat
+) -> ParsedBlock:
+    record_count = len(starts) - 1
+    clean, lines, malformed = clean_lines(data, starts, text)
+    # Lines that needed no mending stand where they stood.
+    plain = read_number_lines(data, starts, binding, columns, text) if clean is data else None
+    if plain is not None:
+        return _plain_block(offset, data, starts, plain, binding, columns)
+    arrays, lines, miscounted = read_csv_lines(clean, lines, binding, columns, text)
+    given = (arrays[position] for position in binding.positions)
+    typed, faults, invalid_values = typed_columns(given, columns.inputs, read_values)
+    found: list[Fault] = [(line, "parse", reason, None) for line, reason in sorted(malformed | miscounted)]
+    rows = sorted(faults)
+    found += [(line, "schema", *faults[row][::-1]) for line, row in zip(lines[rows].tolist(), rows, strict=True)]
+    inputs = pa.table(typed, names=[column.name for column in columns.inputs])
+    valid = np.ones(len(lines), bool)
+    valid[list(faults)] = False
+    return ParsedBlock(
+        offset=offset,
+        line_starts=starts,
+        lines=lines[valid],
+        inputs=inputs.filter(pa.array(valid)) if faults else inputs,
+        tags=_texts_at(arrays, binding.row_id_position, lines, record_count),
+        labels=_labels(arrays, binding, columns, lines, record_count),
+        invalid=_invalid_records(data, offset, starts, found),
+        invalid_values=invalid_values,
+        data=data,
+    )
+
+
+def _plain_block(
+    offset: int, data: bytes, starts: IntArray, plain: NumberLines, binding: Binding, columns: Columns
+) -> ParsedBlock:
+    """Return the block whose records are all valid."""
+    record_count = len(starts) - 1
+    lines = np.arange(record_count)
+    return ParsedBlock(
+        offset=offset,
+        line_starts=starts,
+        lines=lines,
+        inputs=plain.numbers,
+        tags=_texts_at(plain.texts, binding.row_id_position, lines, record_count),
+        labels=_labels(plain.texts, binding, columns, lines, record_count),
+        invalid=[],
+        invalid_values=Counter(),
+        data=data,
+    )
+
+
+def _labels(
+    arrays: Mapping[int, pa.Array], binding: Binding, columns: Columns, lines: IntArray, record_count: int
+) -> pa.StringArray | None:
+    if binding.target_position is None and columns.target is not None:  # the job has a target, this file does not
+        return pa.array([""] * record_count, pa.string())
+    return _texts_at(arrays, binding.target_position, lines, record_count)
+
+
+def _texts_at(
+    arrays: Mapping[int, pa.Array], position: int | None, lines: IntArray, record_count: int
+) -> pa.StringArray | None:
+    if position is None:
+        return None
+    texts = arrays[position]
+    return spread(texts.dictionary_decode() if pa.types.is_dictionary(texts.type) else texts, lines, record_count)
+
+
+def _invalid_records(data: bytes, offset: int, starts: IntArray, faults: Sequence[Fault]) -> list[InvalidRecord]:
+    lines = np.fromiter((fault[0] for fault in faults), np.int64, len(faults))
+    first, after = starts[lines], starts[lines + 1]
+    bounds = zip(first.tolist(), np.minimum(after, first + _KEPT).tolist(), strict=True)
+    return [
+        InvalidRecord(line, offset + start, stage, reason, attribute, _kept(data[start:end]))
+        for (line, stage, reason, attribute), (start, end) in zip(faults, bounds, strict=True)
+    ]
+
+
+def _kept(raw: bytes) -> bytes:
+    return raw.rstrip(b"\r\n")[:RAW_BYTES_KEPT]

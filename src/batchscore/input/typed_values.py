@@ -1,0 +1,278 @@
+"""Values -> those of a column's type, and which of them do not fit (pure): one set of rules for files and DataFrames.
+
+What a file holds arrives as text, words or numbers as pyarrow parsed them (``read_values``); what a DataFrame holds
+arrives in a type of its own (``fitted_values``). A value that does not fit is null, and said to be bad.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from decimal import Decimal, InvalidOperation
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from batchscore.config.missing_values import MissingRule
+from batchscore.input.columns import Column
+from batchscore.input.csv_lines import BoolArray
+
+BINARY_WORDS = dict.fromkeys(("0", "n", "no", "f", "false"), False) | dict.fromkeys(
+    ("1", "y", "yes", "t", "true"), True
+)
+NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+INTEGER_TYPES = {"long", "integer"}
+LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
+EXACT_INTEGERS = float(2**53)
+"""Below this a float64 is the whole number that was meant; this one may stand for its neighbour."""
+
+_WHOLE_NUMBER = r"^[+-]?[0-9]+$"
+_FRACTION_OF_ZEROS = r"^([+-]?[0-9]+)\.0*$"
+_IS_NUMBER = re.compile(NUMBER, re.ASCII).match
+_NAME_OF_TYPE = re.compile("[a-z]+")
+_SPACES = " \t"
+_INT64_DIGITS = 19
+_INT64, _INT32 = np.iinfo(np.int64), np.iinfo(np.int32)
+
+Typed = tuple[pa.Array, BoolArray | None]
+"""Values in a column's type, null where missing or bad, and which are bad: None for none."""
+
+
+class WrongTypeError(Exception):
+    """A DataFrame's column is of a type whose values cannot be meant for the input."""
+
+
+def typed_columns(
+    values: Iterable[pa.Array], columns: Sequence[Column], convert: Callable[[pa.Array, Column], Typed]
+) -> tuple[list[pa.Array], dict[int, tuple[str, str]], Counter[str]]:
+    """Return the model's columns, (attribute, reason) of the first fault by row, and invalid values by column."""
+    typed: list[pa.Array] = []
+    faults: dict[int, tuple[str, str]] = {}
+    invalid_values = Counter[str]()
+    for given, column in zip(values, columns, strict=True):
+        converted, bad = convert(given, column)
+        typed.append(converted)
+        if bad is not None and bad.any():
+            invalid_values[column.name] += int(bad.sum())
+        for row, reason in _faults(converted, bad, column.missing):
+            faults.setdefault(row, (column.name, reason))
+    return typed, faults, invalid_values
+
+
+def _faults(values: pa.Array, bad: BoolArray | None, rule: MissingRule) -> Iterator[tuple[int, str]]:
+    """Yield the rows without a value that their records need, and why."""
+    if bad is not None and not rule.invalid_is_missing:
+        yield from ((row, "invalid_value") for row in np.flatnonzero(bad).tolist())
+    if rule.is_refused and values.null_count:
+        absent = values.is_null().to_numpy(zero_copy_only=False)
+        absent = absent if bad is None else absent & ~bad
+        yield from ((row, "missing_value") for row in np.flatnonzero(absent).tolist())
+
+
+def read_values(values: pa.Array, column: Column) -> Typed:
+    """Return what a file's values are in the column's type."""
+    if column.type == "string":
+        return _without_words(values, column.missing), None
+    if pa.types.is_dictionary(values.type):
+        return _from_words(values, column)
+    if pa.types.is_string(values.type):
+        return _from_text(values, column)
+    return _from_numbers(_without_numbers(values, column.missing), column)
+
+
+def fitted_values(values: pa.Array, column: Column) -> Typed:
+    """Return what a DataFrame's values are in the column's type.
+
+    Whole numbers become the text of a text column; decimals are read as their text would be in a file. Raises
+    WrongTypeError for a type that cannot fit.
+    """
+    kind = values.type
+    if pa.types.is_null(kind):
+        return pa.nulls(len(values), _arrow_type(column)), None
+    if column.type == "string":
+        return _as_texts(values), None
+    if pa.types.is_decimal(kind):
+        return _from_decimals(values, column)
+    if pa.types.is_boolean(kind):
+        return values.cast(pa.uint8()).cast(_arrow_type(column)), None
+    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+        raise WrongTypeError(_type_name(kind))
+    numbers = values.cast(pa.int64() if pa.types.is_integer(kind) else pa.float64())
+    if column.type == "boolean":
+        return _booleans(numbers)
+    if column.type == "double" and pa.types.is_floating(kind):
+        return _kept(numbers, pc.is_finite(numbers))
+    return _from_numbers(numbers, column)
+
+
+def _arrow_type(column: Column) -> pa.DataType:
+    if column.type == "string":
+        return pa.dictionary(pa.int32(), pa.string())
+    if column.type == "boolean":
+        return pa.bool_()
+    return pa.int64() if column.type in INTEGER_TYPES else pa.float64()
+
+
+def _type_name(kind: pa.DataType) -> str:
+    """Return the type as Spark calls it: ``date``, not ``date32[day]``."""
+    return _NAME_OF_TYPE.match(str(kind))[0]  # type: ignore[index] # all begin with letters
+
+
+def _as_texts(values: pa.Array) -> pa.DictionaryArray:
+    kind = values.type
+    if pa.types.is_integer(kind):
+        values = values.cast(pa.string())
+    elif not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+        raise WrongTypeError(_type_name(kind))
+    texts = values.cast(pa.string()).dictionary_encode()
+    return texts.cast(pa.dictionary(pa.int32(), pa.string()))
+
+
+def _without_words(values: pa.DictionaryArray, rule: MissingRule) -> pa.DictionaryArray:
+    """Make the texts that mean missing null."""
+    meant = pc.is_in(values.dictionary, pa.array(sorted(rule.words), pa.string()))
+    if not pc.any(meant, min_count=0).as_py():
+        return values
+    places = values.indices.to_numpy()
+    mask = meant.to_numpy(zero_copy_only=False)[places]
+    return pa.DictionaryArray.from_arrays(pa.array(places, mask=mask), values.dictionary)
+
+
+def _without_numbers(values: pa.Array, rule: MissingRule) -> pa.Array:
+    """Make the numbers that mean missing null."""
+    return pc.if_else(_means_missing(values, rule), None, values) if rule.numbers else values
+
+
+def _means_missing(values: pa.Array, rule: MissingRule) -> pa.BooleanArray:
+    return pc.is_in(values.cast(pa.float64(), safe=False), pa.array(sorted(rule.numbers), pa.float64()))
+
+
+def _from_decimals(values: pa.Array, column: Column) -> Typed:
+    texts = values.cast(pa.string())
+    if column.type != "boolean":
+        return _from_text(texts, column)
+    numbers, _ = _from_text(texts, Column(column.name, "double"))
+    return _booleans(numbers)
+
+
+def _booleans(numbers: pa.Array) -> Typed:
+    """Read 1 and 0; other numbers are no booleans."""
+    fits = pc.or_(pc.equal(numbers, 0), pc.equal(numbers, 1))
+    return _kept(pc.equal(numbers, 1), fits)
+
+
+def _kept(values: pa.Array, fits: pa.BooleanArray) -> Typed:
+    """Keep the values that fit."""
+    if pc.all(fits, min_count=0).as_py():
+        return values, None
+    return pc.if_else(fits, values, None), pc.invert(fits).fill_null(False).to_numpy(zero_copy_only=False)
+
+
+def _from_words(values: pa.DictionaryArray, column: Column) -> Typed:
+    words = [word.strip(_SPACES) for word in values.dictionary.to_pylist()]
+    absent = np.array([_is_missing(word, column.missing) for word in words], bool)
+    meant = [None if gone else BINARY_WORDS.get(word.lower()) for word, gone in zip(words, absent, strict=True)]
+    wrong = ~absent & np.array([meaning is None for meaning in meant], bool)
+    read = pa.array(meant, pa.bool_()).take(values.indices)
+    if column.type != "boolean":
+        read = read.cast(pa.uint8()).cast(_arrow_type(column))
+    return read, wrong[values.indices.to_numpy()] if wrong.any() else None
+
+
+def _is_missing(word: str, rule: MissingRule) -> bool:
+    return word in rule.words or (bool(rule.numbers) and _IS_NUMBER(word) is not None and float(word) in rule.numbers)
+
+
+def _from_numbers(values: pa.Array, column: Column) -> Typed:
+    """Hold numbers, int64 or finite float64, to the column's type."""
+    if column.type in INTEGER_TYPES:
+        return _whole_numbers(values, column)
+    values = values.cast(pa.float64(), safe=False)
+    if column.type == "double":
+        return values, None
+    return _kept(values, pc.less_equal(pc.abs(values), LARGEST_FLOAT32))  # a larger one would turn infinite
+
+
+def _whole_numbers(values: pa.Array, column: Column) -> Typed:
+    """Make fractions and numbers beyond the integer type null; of floats those too that may stand for another."""
+    limits = _INT32 if column.type == "integer" else _INT64
+    if pa.types.is_integer(values.type):
+        if column.type == "long":
+            return values, None
+        fits = pc.and_(pc.greater_equal(values, int(limits.min)), pc.less_equal(values, int(limits.max)))
+        return _kept(values, fits)
+    low, high = max(float(limits.min), 1 - EXACT_INTEGERS), min(float(limits.max), EXACT_INTEGERS - 1)
+    fits = pc.and_(pc.greater_equal(values, low), pc.less_equal(values, high))
+    numbers, bad = _kept(values, pc.and_(fits, pc.equal(pc.floor(values), values)))
+    return numbers.cast(pa.int64()), bad
+
+
+def _from_text(values: pa.StringArray, column: Column) -> Typed:
+    """Convert value by value; what is no finite number is invalid, spaces around a number are not."""
+    trimmed = pc.ascii_trim(values, characters=_SPACES)
+    means_missing = pc.is_in(trimmed, pa.array(sorted(column.missing.words), pa.string()))
+    if column.missing.numbers:
+        means_missing = pc.or_(means_missing, _means_missing(_decimal(trimmed), column.missing))
+    present = pc.and_not(pc.is_valid(trimmed), means_missing)
+    trimmed = pc.if_else(present, trimmed, None)
+    if column.type in INTEGER_TYPES:
+        numbers, _ = _whole_numbers(_integers(trimmed), column)
+    else:
+        numbers, _ = _from_numbers(_decimal(trimmed), column)
+    return numbers, pc.and_(present, pc.is_null(numbers)).to_numpy(zero_copy_only=False)
+
+
+def _integers(texts: pa.StringArray) -> pa.Int64Array:
+    """Return the whole numbers that texts spell, exactly; null for what is none or beyond 64 bits."""
+    texts = pc.replace_substring_regex(texts, _FRACTION_OF_ZEROS, r"\1")
+    whole = pc.match_substring_regex(texts, _WHOLE_NUMBER)
+    numbers = _cast_or_null(pc.if_else(whole, _without_plus(texts), None), pa.int64())
+    rest = pc.if_else(whole, None, texts)
+    floats = _decimal(rest)  # with a fraction or an exponent
+    near, _ = _whole_numbers(floats, Column("", "long"))
+    numbers = pc.coalesce(numbers, near)
+    far = pc.greater_equal(pc.abs(floats), EXACT_INTEGERS)
+    if not pc.any(far, min_count=0).as_py():
+        return numbers
+    return pc.coalesce(numbers, pa.array(map(_exact_integer, pc.if_else(far, rest, None).to_pylist()), pa.int64()))
+
+
+def _exact_integer(text: str | None) -> int | None:
+    """Return the whole number of 64 bits that a number with a fraction or an exponent is; None if it is none."""
+    if text is None:
+        return None
+    try:
+        number = Decimal(text)
+    except InvalidOperation:  # an exponent of dozens of digits
+        return None
+    if not int(_INT64.min) <= number <= int(_INT64.max) or number != number.to_integral_value():
+        return None
+    return int(number)
+
+
+def _decimal(texts: pa.StringArray) -> pa.DoubleArray:
+    try:
+        numbers = texts.cast(pa.float64())
+    except pa.ArrowInvalid:
+        numeric = pc.match_substring_regex(texts, NUMBER)
+        numbers = pc.if_else(numeric, _without_plus(texts), None).cast(pa.float64())
+    return pc.if_else(pc.is_finite(numbers), numbers, None)
+
+
+def _without_plus(texts: pa.StringArray) -> pa.StringArray:
+    if not pc.any(pc.starts_with(texts, "+"), min_count=0).as_py():
+        return texts
+    return pc.replace_substring_regex(texts, r"^\+", "")  # which pyarrow's cast does not read
+
+
+def _cast_or_null(texts: pa.StringArray, kind: pa.DataType) -> pa.Array:
+    try:
+        return texts.cast(kind)
+    except pa.ArrowInvalid:  # some number is too large: rare, so one by one
+        short = (
+            text if text is not None and len(text.lstrip("-0")) <= _INT64_DIGITS else None for text in texts.to_pylist()
+        )
+        numbers = (None if text is None else int(text) for text in short)
+        return pa.array([n if n is not None and _INT64.min <= n <= _INT64.max else None for n in numbers], kind)

@@ -1,0 +1,94 @@
+"""What a loaded model tells of its text columns: the values its encoders know, and how it knows missing ones.
+
+Only steps that read the columns as they come are asked: the first of a pipeline, of each branch of a ColumnTransformer,
+and of the estimators inside of a search, a calibration or an ensemble.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from batchscore.config.missing_values import ModelFacts
+from batchscore.model.encoders import chosen_names
+
+# Where estimators that hold others keep the fitted ones; the last is what encodes the categories of histogram boosting.
+_INNER = (
+    *("best_estimator_", "estimator_", "estimators_", "calibrated_classifiers_", "estimator", "regressor_"),
+    "_preprocessor",
+)
+
+
+def estimator_facts(estimator: Any, input_names: Sequence[str] = ()) -> ModelFacts:
+    """Return the facts of a fitted estimator with scikit-learn's interface.
+
+    ``input_names`` are the signature's, for one that was trained on columns without names.
+    """
+    known: dict[str, set[str]] = defaultdict(set)
+    none_columns: set[str] = set()
+    floats, others = set[str](), set[str]()
+    for step, names in _first_steps(estimator, _names(estimator) or input_names):
+        for name, categories in zip(names, _categories(step, len(names)), strict=False):
+            known[name].update(value for value in categories if isinstance(value, str))
+            if any(value is None for value in categories):
+                none_columns.add(name)
+        if getattr(step, "missing_values", 0) is None:
+            none_columns.update(names)
+        (floats if _makes_floats(step) else others).update(names)
+    texts = {name: frozenset(values) for name, values in known.items()}
+    return ModelFacts(texts, frozenset(none_columns), numbers=frozenset(floats - others))
+
+
+def category_facts(categories: Mapping[str, Iterable[Any]], whole_numbers: Iterable[str]) -> ModelFacts:
+    """Return the facts of a booster that knows categories by column, of its columns of whole numbers too."""
+    texts = {name: frozenset(v for v in values if isinstance(v, str)) for name, values in categories.items()}
+    return ModelFacts(texts, numbers=frozenset(whole_numbers) - frozenset(categories))
+
+
+def _names(estimator: Any) -> list[str]:
+    return [str(name) for name in getattr(estimator, "feature_names_in_", [])]
+
+
+def _first_steps(estimator: Any, names: Sequence[str]) -> Iterator[tuple[Any, Sequence[str]]]:
+    """Yield the steps that read columns as they come, with the names of those columns."""
+    if hasattr(estimator, "steps"):
+        first = next((step for _, step in estimator.steps if step is not None and step != "passthrough"), None)
+        yield from _first_steps(first, names or _names(first))
+    elif hasattr(estimator, "transformers_"):
+        held = names or _names(estimator)
+        for _, transformer, columns in estimator.transformers_ if held else []:  # places tell nothing without names
+            if not (isinstance(transformer, str) and transformer == "drop"):
+                yield from _first_steps(transformer, chosen_names(columns, held))
+    elif hasattr(estimator, "transformer_list"):
+        for _, transformer in estimator.transformer_list:
+            yield from _first_steps(transformer, names)
+    else:
+        yield estimator, names
+        for inner in _inner_estimators(estimator):
+            yield from _first_steps(inner, names or _names(inner))
+
+
+def _makes_floats(step: Any) -> bool:
+    """Tell of a step that it computes with float64, in whatever type numbers come: of few, all others may tell."""
+    if type(step).__module__.partition(".")[0] != "sklearn":
+        return False
+    if type(step).__name__ == "SimpleImputer":
+        return step.strategy in {"mean", "median"}
+    return type(step).__name__ in {"StandardScaler", "LogisticRegression", "LinearRegression"}
+
+
+def _inner_estimators(estimator: Any) -> Iterator[Any]:
+    for attribute in _INNER:
+        held = getattr(estimator, attribute, None)
+        for inner in held if isinstance(held, list) else [held]:
+            if hasattr(inner, "get_params") or hasattr(inner, "estimator"):  # a calibrated classifier has only that
+                yield inner
+
+
+def _categories(step: Any, count: int) -> Sequence[Sequence[Any]]:
+    """Return the values that an encoder knows, by column; none for what is no encoder of single columns."""
+    held = getattr(step, "categories_", None)
+    if not isinstance(held, list) or len(held) != count:
+        return []
+    return [list(values) for values in held]

@@ -1,0 +1,235 @@
+"""A model's files -> probabilities or values for a frame of records; one adapter for each library.
+
+Probabilities, not labels: a library's own interface is used where it has one, since MLflow's pyfunc returns labels.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from batchscore.config.job_config import ModelType
+from batchscore.config.missing_values import NO_FACTS, ModelFacts
+from batchscore.errors import ModelError, TooManyInvalidRecordsError, describe_without_content
+from batchscore.model.categories import ModelInput
+from batchscore.model.flavors import PredictorSettings, RawModel, check_version, flavor_of, load_native, load_pyfunc
+from batchscore.model.version import ModelVersion
+
+FloatArray = npt.NDArray[np.float64]
+
+_SUM_TOLERANCE = 1e-3
+_RANGE_TOLERANCE = 1e-9
+_DOUBTFUL = 3  # records on which a model raises, each alone, before it is in doubt whether it works at all
+
+
+def _no_doubt() -> None:
+    """Take it for granted that the model works here."""
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A loaded model.
+
+    ``predict`` takes n records and returns float64 of shape (n,): P(label 1) or the value; or (n, classes) for
+    multiclass. ``classes`` are the labels in the model's order, none for regression; ``positive_label`` is the one
+    that ``1`` stands for. ``categorical`` names the text columns that may come as pandas categoricals. ``in_doubt`` is
+    called where the model has raised on a batch and on its first records alone; it raises ModelError if the model works
+    on nothing at all here. ``refusals`` keeps what the model raises for any record that lacks certain columns, once
+    that was asked (missing_patterns).
+    """
+
+    model_type: ModelType
+    classes: tuple[str, ...]
+    positive_label: str | None
+    predict: Callable[[ModelInput], FloatArray] = field(repr=False)
+    categorical: frozenset[str] = frozenset()
+    facts: ModelFacts = NO_FACTS
+    in_doubt: Callable[[], None] = field(default=_no_doubt, repr=False, compare=False)
+    refusals: dict[bytes, Exception | None] = field(default_factory=dict, repr=False, compare=False)
+
+
+def load_predictor(folder: Path, model: ModelVersion, settings: PredictorSettings) -> Predictor:
+    """Load a model's files, single-threaded, for probabilities or values; raises ModelError."""
+    flavor = flavor_of(model)
+    if flavor != "python_function":
+        check_version(flavor, model, settings.allow_version_mismatch)
+    try:
+        with warnings.catch_warnings():
+            # Hints for whoever trained the model; what matters here is checked above.
+            warnings.simplefilter("ignore")
+            raw = (
+                load_pyfunc(folder, model, settings)
+                if flavor == "python_function"
+                else load_native(flavor, folder, model)
+            )
+    except ModelError as error:
+        raise ModelError(f"model {model.pinned_uri}: {error}") from error.__cause__
+    except Exception as error:
+        raise ModelError(
+            f"model {model.pinned_uri}: expected to load it as {flavor}, got {describe_without_content(error)}"
+        ) from error
+    return _settled(raw, model, settings)
+
+
+def _settled(raw: RawModel, model: ModelVersion, settings: PredictorSettings) -> Predictor:
+    """Hold what the model is against what the configuration says."""
+    if settings.model_type not in (None, raw.model_type):
+        raise ModelError(
+            f"model {model.pinned_uri}: expected {settings.model_type} as model_type says, got {raw.model_type}"
+        )
+    if raw.model_type != "binary":
+        if settings.positive_label is not None:
+            raise ModelError(
+                f"model {model.pinned_uri}: expected a binary model for positive_label, got {raw.model_type}"
+            )
+        predict = _checked(raw.predict, len(raw.classes) or 1)
+        return Predictor(raw.model_type, raw.classes, None, predict, raw.categorical, raw.facts)
+    positive = _class_meant(settings.positive_label or raw.classes[1], raw.classes)
+    if positive not in raw.classes:
+        raise ModelError(
+            f"model {model.pinned_uri}: expected a positive_label of {' or '.join(raw.classes)}, got {positive}"
+        )
+    place = raw.classes.index(positive)
+
+    def positive_probability(frame: ModelInput) -> Any:
+        values = np.asarray(raw.predict(frame))
+        if values.ndim == 2:
+            return values[:, place]
+        return values if place == 1 else 1.0 - values
+
+    return Predictor("binary", raw.classes, positive, _checked(positive_probability, 1), raw.categorical, raw.facts)
+
+
+def _class_meant(label: str, classes: tuple[str, ...]) -> str:
+    """Return the class of a label: ``true`` is True, as Python spells the classes of a model of booleans."""
+    if {name.lower() for name in classes} != {"false", "true"}:
+        return label
+    return next((name for name in (label, *classes) if name in classes and name.lower() == label.lower()), label)
+
+
+class WrongOutputError(Exception):
+    """The model answered with something else than numbers of the right shape: no record is to blame."""
+
+
+def _checked(predict: Callable[[ModelInput], Any], width: int) -> Callable[[ModelInput], FloatArray]:
+    def checked(frame: ModelInput) -> FloatArray:
+        values = np.asarray(predict(frame))
+        if values.dtype.kind not in "fiub":
+            raise WrongOutputError(f"expected numbers, got {values.dtype}")
+        shape = (len(frame),) if width == 1 else (len(frame), width)
+        if values.shape != shape:
+            raise WrongOutputError(f"expected predictions of shape {shape}, got {values.shape}")
+        return values.astype(np.float64, copy=False)
+
+    return checked
+
+
+class Failure(NamedTuple):
+    """A record for which the model has no valid prediction; there may be millions."""
+
+    row: int
+    reason: str
+
+
+def predict_records(predictor: Predictor, records: ModelInput, max_failures: int) -> tuple[FloatArray, list[Failure]]:
+    """Predict; where the model raises, halve the records until the bad ones stand alone.
+
+    Returns predictions for all records (NaN for failed ones) and the failures in order. Raises
+    TooManyInvalidRecordsError after ``max_failures``, ModelError if the model answers with the wrong kind or shape, or
+    raises on whatever it is given. That is not told by these records, which depend on where splits are cut: they only
+    give the doubt.
+    """
+    predictions = no_predictions(predictor, len(records))
+    failures: list[Failure] = []
+    works = False
+    pending = [(0, len(records))] if len(records) else []
+    while pending:
+        start, stop = pending.pop()
+        try:
+            predictions[start:stop] = predictor.predict(_rows(records, start, stop))
+            works = True
+        except WrongOutputError as error:
+            raise ModelError(f"model: {error}") from error
+        except MemoryError:
+            raise
+        except Exception as error:
+            if stop - start > 1:
+                middle = (start + stop) // 2
+                pending += [(middle, stop), (start, middle)]
+                continue
+            failures.append(Failure(start, "model_error"))
+            doubtful = min(_DOUBTFUL, len(records), max_failures + 1)
+            if not works and len(failures) == doubtful:
+                predictor.in_doubt()
+            if len(failures) > max_failures:
+                raise too_many_failures(len(failures), max_failures, error) from error
+    raised = {failure.row for failure in failures}
+    failures += [
+        Failure(row, reason) for row, reason in bad_predictions(predictor.model_type, predictions) if row not in raised
+    ]
+    return predictions, sorted(failures, key=lambda failure: failure.row)
+
+
+def no_predictions(predictor: Predictor, count: int) -> FloatArray:
+    """Return NaN for so many records, in the shape of the model's predictions."""
+    return np.full((count, len(predictor.classes)) if predictor.model_type == "multiclass" else count, np.nan)
+
+
+def too_many_failures(count: int, allowed: int, error: Exception) -> TooManyInvalidRecordsError:
+    """Return what is raised where a model raises on more records than are allowed."""
+    return TooManyInvalidRecordsError(
+        f"model: expected at most {allowed} more invalid records, got {count}; the last one failed with "
+        f"{describe_without_content(error)}; mend it, or raise max_invalid_records"
+    )
+
+
+def raised_on_all(predictor: Predictor, records: ModelInput) -> BaseException | None:
+    """Return what the model raised last if it raises on every one of some records, which are few, else None.
+
+    Raises ModelError if it answers with the wrong kind or shape.
+    """
+    cause = _error_of(predictor, records)
+    for row in range(len(records) if len(records) > 1 else 0):
+        if cause is None:
+            break
+        cause = _error_of(predictor, _rows(records, row, row + 1))
+    return cause
+
+
+def _error_of(predictor: Predictor, records: ModelInput) -> BaseException | None:
+    try:
+        predictor.predict(records)
+    except WrongOutputError as error:
+        raise ModelError(f"model: {error}") from error
+    except MemoryError:  # which says nothing of the model: where batches are scored Spark tries again
+        return None
+    except (Exception, SystemExit) as error:  # whatever a model raises is its answer; it must not end the driver
+        return error
+    return None
+
+
+def _rows(records: ModelInput, start: int, stop: int) -> ModelInput:
+    if (start, stop) == (0, len(records)):
+        return records
+    return records.iloc[start:stop] if isinstance(records, pd.DataFrame) else records[start:stop]
+
+
+def bad_predictions(model_type: ModelType, predictions: FloatArray) -> list[tuple[int, str]]:
+    """Return the rows whose prediction is not finite, or no probability where one is due."""
+    finite = np.isfinite(predictions) if predictions.ndim == 1 else np.isfinite(predictions).all(axis=1)
+    bad = [(int(row), "non_finite_score") for row in np.flatnonzero(~finite)]
+    if model_type == "regression":
+        return bad
+    table = predictions if predictions.ndim == 2 else predictions[:, np.newaxis]
+    with np.errstate(invalid="ignore"):
+        proper = ((table >= -_RANGE_TOLERANCE) & (table <= 1 + _RANGE_TOLERANCE)).all(axis=1)
+        if model_type == "multiclass":
+            proper &= np.abs(table.sum(axis=1) - 1) <= _SUM_TOLERANCE
+    return bad + [(int(row), "not_a_probability") for row in np.flatnonzero(finite & ~proper)]

@@ -1,0 +1,71 @@
+"""A model of the registry, pinned (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from batchscore.errors import ModelError
+from batchscore.input.columns import Column
+
+if TYPE_CHECKING:
+    pass
+THRESHOLD_TAG = "score_threshold"
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """A model of the registry, pinned.
+
+    ``name`` and ``version`` are None for a model asked for by its id alone. ``digest`` is the SHA-256 over names and
+    contents of its files. ``signature`` is the named inputs, or their number where they have no names, or None.
+    ``tensor_dtype`` is set for models that take an array in place of named columns. ``output_names`` are the columns
+    of the signature's output, where it has named ones; ``output_width`` is how many numbers a record gets.
+    ``xgboost_missing`` is the number that meant missing when an XGBoost model was trained: its file does not hold it.
+    """
+
+    asked_uri: str
+    name: str | None
+    version: str | None
+    model_id: str | None
+    digest: str
+    tags: Mapping[str, str]
+    flavors: Mapping[str, Mapping[str, Any]] = field(repr=False)
+    signature: tuple[Column, ...] | int | None
+    tensor_dtype: str | None = None
+    output_names: tuple[str, ...] = ()
+    output_width: int | None = None
+    xgboost_missing: float | None = None
+
+    @property
+    def pinned_uri(self) -> str:
+        """The URI that always means this version: Amazon ML's MLModelId."""
+        return f"models:/{self.name}/{self.version}" if self.name else f"models:/{self.model_id}"
+
+    @property
+    def alias(self) -> str | None:
+        """The alias that was asked for, if one was."""
+        return self.asked_uri.partition("@")[2] or None
+
+    @property
+    def score_threshold(self) -> float | None:
+        """The threshold that belongs to the model version (its tag ``score_threshold``); raises ModelError."""
+        text = self.tags.get(THRESHOLD_TAG)
+        if text is None:
+            return None
+        try:
+            threshold = float(text)
+        except ValueError:
+            threshold = -1.0
+        if not 0 <= threshold <= 1:
+            raise ModelError(f"tag {THRESHOLD_TAG} of {self.pinned_uri}: expected a number from 0 to 1, got {text}")
+        return threshold
+
+
+def threshold_in_force(config_threshold: float | None, model: ModelVersion) -> float:
+    """Return the threshold in force: the configuration's, else the model version's, else 0.5."""
+    if config_threshold is not None:
+        return config_threshold
+    belonging = model.score_threshold
+    return 0.5 if belonging is None else belonging

@@ -1,0 +1,1 @@
+"""What is written: where it lies, how results are spelt, parts and rejected files."""

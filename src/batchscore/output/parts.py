@@ -1,0 +1,100 @@
+"""What a split leaves: its files, its record, and the totals of many (pure)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from batchscore.storage.stored_json import typed
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenFile:
+    """An object that a job wrote; ``etag`` is the store's, ``sha256`` ours."""
+
+    uri: str
+    file_size_in_bytes: int
+    sha256: str
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class PartFile:
+    """The record of a finished split: what its task wrote, counted and spent.
+
+    ``extra_columns`` are the columns of the input that the job does not read, told by the input's first split.
+
+    ``seconds`` are wall-clock by stage; ``compute_milliseconds`` is CPU time.
+    """
+
+    split_index: int
+    file: WrittenFile
+    record_count: int
+    invalid_record_count: int
+    invalid_values: Mapping[str, int]
+    invalid_reasons: Mapping[str, int]
+    rejected: WrittenFile | None
+    extra_columns: Sequence[str] = ()
+    compute_milliseconds: int = 0
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    reused: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record as JSON holds it."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, raw: dict[str, Any]) -> PartFile:
+        """Read a record back; raises ValueError if it is none."""
+        return typed(cls, raw)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The totals of a job.
+
+    ``scored_record_count`` and ``seconds`` by stage are those of the parts that this run scored, and did not reuse.
+    """
+
+    record_count: int
+    invalid_record_count: int
+    invalid_reasons: Mapping[str, int]
+    invalid_values: Mapping[str, int]
+    part_count: int = 0
+    reused_part_count: int = 0
+    scored_record_count: int = 0
+    compute_milliseconds: int = 0
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+def count(parts: Iterable[PartFile]) -> Counts:
+    """Add up the counts of parts, in one walk over them."""
+    reasons, values = Counter[str](), Counter[str]()
+    seconds: dict[str, float] = {}
+    part_count = records = invalid = reused = scored = milliseconds = 0
+    for part in parts:
+        part_count += 1
+        records += part.record_count
+        invalid += part.invalid_record_count
+        milliseconds += part.compute_milliseconds
+        reasons.update(part.invalid_reasons)
+        values.update(part.invalid_values)
+        if part.reused:
+            reused += 1
+        else:
+            scored += part.record_count
+            for stage, value in part.seconds.items():
+                seconds[stage] = seconds.get(stage, 0.0) + value
+    return Counts(
+        record_count=records,
+        invalid_record_count=invalid,
+        invalid_reasons=dict(sorted(reasons.items())),
+        invalid_values=dict(sorted(values.items())),
+        part_count=part_count,
+        reused_part_count=reused,
+        scored_record_count=scored,
+        compute_milliseconds=milliseconds,
+        seconds=seconds,
+    )

@@ -1,0 +1,254 @@
+"""Predictions -> Amazon ML's CSV text (pure, vectorised)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from batchscore.config.job_config import ModelType
+from batchscore.input.csv_lines import spread
+from batchscore.input.typed_values import NUMBER
+
+FloatArray = npt.NDArray[np.float64]
+Precision = Literal["amazon", "full"]
+
+_DIGITS = 7  # one before the point, six after
+_TEN = np.uint32(10)
+_DIGIT_ZERO = np.uint8(ord("0"))
+# Beyond these exponents a power of ten is no longer exact enough to tell how the seventh digit rounds.
+_PLAIN_EXPONENTS = 200
+_FORMULA = r"^[=+\-@\t\r]"  # how a cell begins that a spreadsheet could run
+LONE_EMPTY_CELL = '""'  # a record of one empty cell: unquoted it would be an empty line, which readers drop
+_UNSURE = 1e-6  # how near to a tie the eighth digit may be before Python's exact formatting decides
+
+
+COLUMN_NAMES = ("tag", "trueLabel", "bestAnswer", "score")
+"""The columns of results that are no class of a multiclass model."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EchoFormat:
+    """How tags and labels are written.
+
+    ``keep_tag`` writes those of an invalid record with empty predictions, where otherwise its line is blank; a lone
+    empty cell is quoted, so that no reader takes its line for none.
+    ``escape_formulas`` writes an apostrophe before those that a spreadsheet could run; ``numeric_tag`` and
+    ``numeric_label`` tell where the schema expects numbers, which stay as they are.
+    """
+
+    has_tag: bool
+    has_label: bool
+    keep_tag: bool
+    escape_formulas: bool = False
+    numeric_tag: bool = False
+    numeric_label: bool = False
+
+
+@dataclass(frozen=True)
+class ResultFormat(EchoFormat):
+    """How the results of a job are written; ``classes`` are a multiclass model's columns, in the model's order."""
+
+    model_type: ModelType
+    classes: tuple[str, ...]
+    threshold: float
+    precision: Precision
+
+    @property
+    def prediction_names(self) -> tuple[str, ...]:
+        """The names of the prediction columns."""
+        if self.model_type == "multiclass":
+            return self.classes
+        return ("bestAnswer", "score") if self.model_type == "binary" else ("score",)
+
+    @property
+    def header(self) -> tuple[str, ...]:
+        """The names of all columns."""
+        return (
+            *(("tag",) if self.has_tag else ()),
+            *(("trueLabel",) if self.has_label else ()),
+            *self.prediction_names,
+        )
+
+
+def header_line(result: ResultFormat) -> bytes:
+    """Return the header record."""
+    return csv_lines([[name] for name in result.header])
+
+
+def csv_lines(columns: Sequence[Sequence[str]]) -> bytes:
+    """Return the records whose cells the columns hold, quoted where needed."""
+    cells = [quoted(pa.array(column, pa.string())) for column in columns]
+    return _joined_lines(pc.binary_join_element_wise(*cells, ","))
+
+
+def format_scientific(values: FloatArray) -> pa.StringArray:
+    """Format finite numbers as Java's ``DecimalFormat("0.######E0")`` does, half to even on the exact value.
+
+    The same as ``m, e = f"{x:.6E}".split("E"); m.rstrip("0").rstrip(".") + "E" + str(int(e))`` for each.
+    """
+    if len(values) == 0:
+        return pa.array([], pa.string())
+    magnitudes = np.abs(values)
+    mantissas, exponents, unsure = _decimal_parts(magnitudes)
+    for place in np.flatnonzero(unsure):
+        mantissas[place], exponents[place] = _exact_parts(float(magnitudes[place]))
+    return _scientific_text(np.signbit(values), mantissas, exponents)
+
+
+def _exact_parts(value: float) -> tuple[int, int]:
+    mantissa, exponent = f"{value:.{_DIGITS - 1}E}".split("E")
+    return int(mantissa.replace(".", "")), int(exponent)
+
+
+def _decimal_parts(
+    values: FloatArray,
+) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Return seven-digit mantissas, exponents, and where double arithmetic cannot tell how to round."""
+    nonzero = values > 0
+    safe = np.where(nonzero, values, 1.0)
+    exponents = np.floor(np.log10(safe)).astype(np.int64)
+    plain = np.abs(exponents) <= _PLAIN_EXPONENTS
+    exponents = np.where(plain, exponents, 0)
+    scaled = np.where(plain, safe, 1.0) * np.power(10.0, (_DIGITS - 1) - exponents)
+    # log10 may miss by one next to a power of ten: there the mantissa has a digit too few or too many
+    rounded = np.rint(scaled)
+    unsure = np.abs(np.abs(scaled - rounded) - 0.5) < _UNSURE
+    unsure |= (scaled < 10 ** (_DIGITS - 1)) | (rounded >= 10**_DIGITS) | ~plain
+    mantissas = np.where(nonzero & ~unsure, rounded, 0).astype(np.uint32)
+    return mantissas, np.where(nonzero, exponents, 0), unsure & nonzero
+
+
+def _scientific_text(
+    negative: npt.NDArray[np.bool_], mantissas: npt.NDArray[np.uint32], exponents: npt.NDArray[np.int64]
+) -> pa.StringArray:
+    """Lay every number out at a fixed width, a row for each place, and keep the characters that it needs."""
+    # rows: sign, digit, point, six digits, E, sign of the exponent, three digits of the exponent
+    characters = np.empty((14, len(mantissas)), np.uint8)
+    kept = np.ones(characters.shape, bool)
+    characters[[0, 2, 9, 10]] = np.frombuffer(b"-.E-", np.uint8)[:, np.newaxis]
+    kept[0] = negative
+    following = np.zeros(len(mantissas), bool)
+    for row, digit in zip((8, 7, 6, 5, 4, 3, 1), _last_digits(mantissas, _DIGITS), strict=True):
+        characters[row] = digit + _DIGIT_ZERO
+        following |= digit > 0
+        kept[row] = following
+    kept[2] = kept[3]
+    kept[1] = True
+    kept[10] = exponents < 0
+    sizes = np.abs(exponents).astype(np.uint32)
+    kept[11] = sizes >= 100
+    kept[12] = sizes >= 10
+    for row, digit in zip((13, 12, 11), _last_digits(sizes, 3), strict=True):
+        characters[row] = digit + _DIGIT_ZERO
+    ends = np.zeros(len(mantissas) + 1, np.int32)
+    np.cumsum(kept.view(np.uint8).sum(axis=0, dtype=np.uint8), out=ends[1:])
+    return pa.StringArray.from_buffers(len(mantissas), pa.py_buffer(ends), pa.py_buffer(characters.T[kept.T]))
+
+
+def _last_digits(values: npt.NDArray[np.uint32], count: int) -> Iterator[npt.NDArray[np.uint8]]:
+    """Yield so many decimal digits, the last one first."""
+    for _ in range(count):
+        rest = values // _TEN  # of 32 bits, by one number: numpy's fast division, which divmod does not use
+        yield (values - rest * _TEN).astype(np.uint8)
+        values = rest
+
+
+def format_numbers(values: FloatArray, precision: Precision) -> pa.StringArray:
+    """Format finite numbers with at most six decimals, or in full: the shortest text that reads back the same."""
+    if precision == "amazon":
+        return format_scientific(values)
+    return pa.array(values).cast(pa.string())
+
+
+def quoted(texts: pa.StringArray) -> pa.StringArray:
+    """Quote the texts that need it (RFC 4180)."""
+    content = _content(texts)
+    if not any(mark in content for mark in (b",", b'"', b"\n", b"\r")):
+        return texts
+    special = pc.match_substring_regex(texts, '[",\r\n]')
+    doubled = pc.replace_substring(texts, '"', '""')
+    return pc.if_else(special, pc.binary_join_element_wise('"', doubled, '"', ""), texts)
+
+
+def escaped(texts: pa.StringArray, numeric: bool) -> pa.StringArray:
+    """Put an apostrophe before the texts that begin as a formula does; ``numeric`` leaves numbers as they are."""
+    risky = pc.match_substring_regex(texts, _FORMULA)
+    if numeric:
+        risky = pc.and_not(risky, pc.match_substring_regex(pc.ascii_trim(texts, characters=" \t"), NUMBER))
+    if not pc.any(risky, min_count=0).as_py():
+        return texts
+    return pc.if_else(risky, pc.binary_join_element_wise("'", texts, ""), texts)
+
+
+def echoed_tags(form: EchoFormat, tags: pa.StringArray) -> pa.StringArray:
+    """Return the tags as they are written, but for quotes."""
+    return escaped(tags, form.numeric_tag) if form.escape_formulas else tags
+
+
+def echoed_cells(form: EchoFormat, tags: pa.StringArray | None, labels: pa.StringArray | None) -> list[pa.StringArray]:
+    """Return the columns of tags and labels as they are written, those that the results have."""
+    cells = []
+    if form.has_tag and tags is not None:
+        cells.append(echoed_tags(form, tags))
+    if form.has_label and labels is not None:
+        cells.append(escaped(labels, form.numeric_label) if form.escape_formulas else labels)
+    return [quoted(texts) for texts in cells]
+
+
+def format_predictions(
+    result: ResultFormat,
+    record_count: int,
+    lines: npt.NDArray[np.int64],
+    predictions: FloatArray,
+    tags: pa.StringArray | None,
+    labels: pa.StringArray | None,
+) -> bytes:
+    """Return one line of text for each of ``record_count`` records, in order.
+
+    ``predictions`` has a row for each place of ``lines``, of shape (n,), or (n, classes) for multiclass; the other
+    records are invalid. ``tags`` and ``labels`` have a text for every record.
+    """
+    if (tags is not None, labels is not None) != (result.has_tag, result.has_label):
+        raise AssertionError("results: expected tags and labels as the header has them")
+    scored = [spread(cells, lines, record_count) for cells in _prediction_cells(result, predictions)]
+    text = pc.binary_join_element_wise(*echoed_cells(result, tags, labels), *scored, ",")
+    if len(lines) < record_count and (not result.keep_tag or len(result.header) == 1):
+        absent = np.ones(record_count, bool)
+        absent[lines] = False
+        text = pc.if_else(pa.array(absent), LONE_EMPTY_CELL if result.keep_tag else "", text)
+    return _joined_lines(text)
+
+
+def _prediction_cells(result: ResultFormat, predictions: FloatArray) -> list[pa.StringArray]:
+    if result.model_type == "multiclass":
+        return [format_numbers(column, result.precision) for column in np.ascontiguousarray(predictions.T)]
+    scores = format_numbers(predictions, result.precision)
+    if result.model_type == "regression":
+        return [scores]
+    return [pc.if_else(pa.array(predictions >= result.threshold), "1", "0"), scores]
+
+
+def _joined_lines(texts: pa.StringArray) -> bytes:
+    if len(texts) == 0:
+        return b""
+    if isinstance(texts, pa.ChunkedArray):
+        texts = texts.combine_chunks()
+    together = pa.ListArray.from_arrays(pa.array([0, len(texts)], pa.int32()), texts)
+    return _content(pc.binary_join(together, "\n")) + b"\n"
+
+
+def _content(texts: pa.StringArray | pa.ChunkedArray) -> bytes:
+    """Return the texts one after another."""
+    if isinstance(texts, pa.ChunkedArray):
+        texts = texts.combine_chunks()
+    _, offsets, data = texts.buffers()
+    if data is None or len(texts) == 0:
+        return b""
+    ends = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    return bytes(memoryview(data)[int(ends[0]) : int(ends[-1])])

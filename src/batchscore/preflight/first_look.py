@@ -1,0 +1,263 @@
+"""The first MiB of inputs, read many at a time: their headers, what is wrong with their records, and complete ones.
+
+One reading serves three ends: the header tells where the columns are, the counts tell whether the file is what the job
+expects, and of the complete records a few are the job's sample, on which the model is tried.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+import numpy as np
+import pyarrow as pa
+
+from batchscore.config.job_config import S3Settings
+from batchscore.errors import BatchScoreError, InputError
+from batchscore.input.blocks import Block
+from batchscore.input.columns import Binding, Column, bind
+from batchscore.input.csv_lines import UTF8_MARK, IntArray
+from batchscore.input.diagnosis import Beginning, explain, explain_header, first_lines
+from batchscore.input.files import InputFile
+from batchscore.input.findings import JUDGED_ALONE, FaultKind, Finding, same_fault
+from batchscore.input.numeric_lines import FloatArray
+from batchscore.input.parsed_block import ParsedBlock, parse_blocks
+from batchscore.input.reader import input_blocks, take_header
+from batchscore.model.frames import ModelRecords
+from batchscore.plan import JobSpec
+from batchscore.storage.factory import storage_for
+
+FIRST_BYTES = 1024 * 1024
+_THREADS = 16
+_INPUTS_TOGETHER = 256
+_RECORDS_TOGETHER = 16 * 1024  # what is made of an invalid one takes hundreds of bytes, in each thread
+_SMALL_BYTES = 64 * 1024
+
+Inputs: TypeAlias = "pa.Table | FloatArray"
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What a look at inputs gives, in their order: a finding for each, None where the input has a fault of its own.
+
+    ``headers`` are those that were read, by URI; inputs that share one share the object. ``heads`` is what was kept of
+    the reading, by URI.
+    """
+
+    findings: list[Finding | None] = field(default_factory=list)
+    headers: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    faults: dict[int, BatchScoreError] = field(default_factory=dict)
+    heads: dict[str, Head] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Head:
+    """The first MiB of one input, its header taken off; ``is_whole`` tells that there is nothing after it."""
+
+    source: InputFile
+    names: tuple[str, ...] | None
+    binding: Binding
+    blocks: list[Block]
+    first_line: str
+    is_whole: bool
+
+    @property
+    def record_count(self) -> int:
+        """The records that were read."""
+        return sum(block.data.count(b"\n") + (not block.data.endswith(b"\n")) for block in self.blocks)
+
+    @property
+    def size_in_bytes(self) -> int:
+        """The bytes of those records."""
+        return sum(len(block.data) for block in self.blocks)
+
+    @property
+    def is_small(self) -> bool:
+        """Tell whether to parse it together with others is worth the while."""
+        return self.is_whole and self.size_in_bytes <= _SMALL_BYTES and self.record_count < JUDGED_ALONE
+
+
+class _Keeper:
+    """Keeps what was read, up to a number of bytes: which of many inputs depends on chance, and no result on which."""
+
+    def __init__(self, room_in_bytes: int, kept: dict[str, Head]) -> None:
+        self._room_in_bytes = room_in_bytes
+        self._kept = kept
+        self._lock = threading.Lock()
+
+    def keep(self, head: Head) -> None:
+        with self._lock:
+            if head.size_in_bytes <= self._room_in_bytes:
+                self._room_in_bytes -= head.size_in_bytes
+                self._kept[head.source.source.uri] = head
+
+
+def look_at(inputs: Sequence[InputFile], spec: JobSpec, keep_bytes: int = 0) -> Looked:
+    """Read the first MiB of each input and hold its header and its records against the columns of the job.
+
+    Small inputs are parsed together, as long as nothing is wrong with them: to begin takes longer than to parse them.
+    So many bytes of what was read are kept for the sample.
+    """
+    looked = Looked()
+    keeper = _Keeper(keep_bytes, looked.heads)
+    distinct: dict[tuple[str, ...], tuple[str, ...]] = {}
+
+    def look(source: InputFile) -> tuple[Head | None, Finding | None, BatchScoreError | None]:
+        try:
+            return *_look(source, spec, keeper), None
+        except BatchScoreError as error:
+            return None, None, error
+
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="first-look") as pool:
+        for start in range(0, len(inputs), _INPUTS_TOGETHER):
+            small: dict[int, Head] = {}
+            for place, (head, finding, fault) in enumerate(pool.map(look, inputs[start : start + _INPUTS_TOGETHER])):
+                looked.findings.append(finding or (None if fault else Finding()))
+                if fault:
+                    looked.faults[start + place] = fault
+                if head and head.names is not None:
+                    looked.headers[head.source.source.uri] = distinct.setdefault(head.names, head.names)
+                if head and finding is None and head.record_count:
+                    small[start + place] = head
+            for place, found in _find_small(small, spec):
+                looked.findings[place] = found
+    return looked
+
+
+def _look(source: InputFile, spec: JobSpec, keeper: _Keeper) -> tuple[Head | None, Finding | None]:
+    """Return the beginning of an input, and what it shows unless it is small enough to be parsed with others."""
+    head = _read_head(source, spec)
+    if head is None:
+        return None, None
+    keeper.keep(head)
+    if head.is_small:
+        return head, None
+    return replace(head, blocks=[]), _find(head, spec)  # of many, a MiB each would be too much
+
+
+def first_blocks(source: InputFile, s3: S3Settings) -> Iterator[Block]:
+    """Yield the records whose first byte lies in the first MiB of an input, header included."""
+    size = source.source.size_in_bytes
+    if source.compression or size > FIRST_BYTES:
+        yield from input_blocks(source, s3, 0, FIRST_BYTES)
+    elif size:  # a small file is one request: to begin a thread that reads ahead takes longer
+        yield Block(0, storage_for(source.source.uri, s3).read_range(source.source, 0, size), ends_input=True)
+
+
+def _read_head(source: InputFile, spec: JobSpec) -> Head | None:
+    """Return the beginning of an input, None where it is empty; raises InputError."""
+    found = list(first_blocks(source, spec.config.s3))
+    if not found:
+        return None
+    end = found[-1].offset + len(found[-1].data)
+    names, first = take_header(found[0], source, spec.text_format, spec.columns.has_header)
+    [first_line, *_] = first_lines(found[0].data.removeprefix(UTF8_MARK), spec.text_format)
+    try:
+        binding = bind(spec.columns, names, source.source.uri)
+    except InputError as error:
+        seen = explain_header(first_line, spec.columns, spec.text_format)
+        raise InputError(f"{error}; {seen}" if seen else str(error)) from error
+    is_whole = end < FIRST_BYTES if source.compression else source.source.size_in_bytes <= FIRST_BYTES
+    blocks = [block for block in (first, *found[1:]) if block.data]
+    return Head(source, None if names is None else tuple(names), binding, blocks, first_line, is_whole)
+
+
+def _parsed(head: Head, spec: JobSpec) -> Iterator[ParsedBlock]:
+    for block in head.blocks:
+        yield from parse_blocks(block, head.binding, spec.columns, spec.text_format, _RECORDS_TOGETHER)
+
+
+def _find(head: Head, spec: JobSpec) -> Finding:
+    faults = Counter[FaultKind]()
+    records = invalid = complete = 0
+    for parsed in _parsed(head, spec):
+        records += parsed.record_count
+        invalid += len(parsed.invalid)
+        complete += len(_complete_rows(parsed, spec))
+        faults.update(_faults(parsed, spec.columns.inputs))
+    explanation = ""
+    if kind := same_fault(faults, records):
+        lines = first_lines(head.blocks[0].data, spec.text_format)
+        start = Beginning(head.names, head.first_line, lines, head.binding, spec.columns, spec.text_format)
+        explanation = explain(start, kind, faults[kind], records)
+    is_large = records >= JUDGED_ALONE or (not head.is_whole and _has_many(head.source, spec))
+    return Finding(records, invalid, complete, is_large, dict(faults), explanation)
+
+
+def _faults(parsed: ParsedBlock, columns: Sequence[Column]) -> Counter[FaultKind]:
+    """Count records by fault; a value that cannot be read counts in its column, whatever else its record has."""
+    others = (record for record in parsed.invalid if record.reason != "invalid_value")
+    faults = Counter[FaultKind]((record.reason, record.attribute) for record in others)
+    judged = [column.name for column in columns if not column.missing.invalid_is_missing]
+    faults.update({("invalid_value", name): parsed.invalid_values[name] for name in judged})
+    return +faults
+
+
+def _has_many(source: InputFile, spec: JobSpec) -> bool:
+    """Tell whether an input has JUDGED_ALONE records, where its first MiB holds fewer, each of many KB."""
+    records = -1 if spec.columns.has_header else 0
+    for block in input_blocks(source, spec.config.s3, 0, None):
+        records += block.data.count(b"\n") + (not block.data.endswith(b"\n"))
+        if records >= JUDGED_ALONE:
+            return True
+    return False
+
+
+def _find_small(heads: Mapping[int, Head], spec: JobSpec) -> Iterator[tuple[int, Finding]]:
+    """Yield the findings of small inputs, by place; those of the same columns are parsed at once."""
+    bindings = {head.binding for head in heads.values()}
+    for binding in bindings:
+        some = {place: head for place, head in heads.items() if head.binding == binding}
+        together = _clean_findings(list(some.values()), spec) if len(some) > 1 else None
+        yield from zip(some, together or [_find(head, spec) for head in some.values()], strict=True)
+
+
+def _clean_findings(heads: Sequence[Head], spec: JobSpec) -> list[Finding] | None:
+    """Return the findings of inputs parsed as one, or None if any of their records has a fault."""
+    data = b"".join(block.data.removesuffix(b"\n") + b"\n" for head in heads for block in head.blocks)
+    [parsed] = parse_blocks(Block(0, data), heads[0].binding, spec.columns, spec.text_format, len(data))
+    if parsed.invalid or parsed.invalid_values:
+        return None
+    counts = np.array([head.record_count for head in heads])
+    firsts = np.cumsum(counts) - counts
+    complete = np.zeros(len(parsed.lines), np.int64)
+    complete[_complete_rows(parsed, spec)] = 1
+    complete = np.add.reduceat(complete, firsts).tolist()
+    return [Finding(head.record_count, 0, number) for head, number in zip(heads, complete, strict=True)]
+
+
+def empty_cells(parsed: ParsedBlock, columns: Sequence[Column]) -> Counter[str]:
+    """Count the missing values of the valid records by column; values that cannot be read are none."""
+    numbers = ModelRecords(parsed.inputs, columns).absent().sum(axis=0).tolist()
+    counts = zip(columns, numbers, strict=True)
+    return +Counter({column.name: number - _read_as_missing(parsed, column) for column, number in counts})
+
+
+def _read_as_missing(parsed: ParsedBlock, column: Column) -> int:
+    return parsed.invalid_values[column.name] if column.missing.invalid_is_missing else 0
+
+
+def _complete_rows(parsed: ParsedBlock, spec: JobSpec) -> IntArray:
+    """Return which of the valid records have a value in every column."""
+    return np.flatnonzero(~ModelRecords(parsed.inputs, spec.columns.inputs).absent().any(axis=1))
+
+
+def complete_records(source: InputFile, spec: JobSpec, numbers: Sequence[int], kept: Head | None) -> list[Inputs]:
+    """Return the records of these numbers among the complete ones of an input's first MiB; raises InputError.
+
+    It is read again unless it was kept.
+    """
+    head = kept or _read_head(source, spec)
+    wanted, before, found = np.array(numbers), 0, []
+    for parsed in _parsed(head, spec) if head else ():
+        rows = _complete_rows(parsed, spec)
+        here = wanted[(wanted >= before) & (wanted < before + len(rows))] - before
+        if len(here):
+            inputs = parsed.inputs
+            found.append(inputs[rows[here]] if isinstance(inputs, np.ndarray) else inputs.take(rows[here]))
+        before += len(rows)
+    return found

@@ -1,0 +1,105 @@
+"""From a configuration to a plan: resolve the model, find the inputs, hold one against the other."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from batchscore.config.job_config import JobConfig
+from batchscore.environment import forget_code_at_end
+from batchscore.errors import ModelError
+from batchscore.input.columns import resolve_columns
+from batchscore.input.files import make_splits
+from batchscore.input.roles import Roles
+from batchscore.model.flavors import predictor_settings
+from batchscore.model.frames import fitting_array, with_missing_rules
+from batchscore.model.predictor import Predictor, load_predictor
+from batchscore.model.registry import resolve_model
+from batchscore.model.version import ModelVersion, threshold_in_force
+from batchscore.output.paths import new_id
+from batchscore.output.result_text import COLUMN_NAMES
+from batchscore.plan import JobSpec, Plan, check_inputs, make_inputs, naming_root, parameters_of
+from batchscore.preflight.discovery import find_schema
+from batchscore.preflight.new_inputs import SCORED_BEFORE, choose_inputs
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model version with its files in ``folder``, loaded on the driver."""
+
+    version: ModelVersion
+    folder: Path
+    predictor: Predictor
+    threshold: float
+
+
+def load_model(config: JobConfig, folder: Path) -> LoadedModel:
+    """Resolve, download and load the model of a configuration; raises ModelError."""
+    version = resolve_model(config, folder)
+    settings = predictor_settings(config, None if config.model_type == "auto" else config.model_type)
+    forget_code_at_end(folder)
+    predictor = load_predictor(folder, version, settings)
+    log.info("model %s is %s, a %s model", config.model, version.pinned_uri, predictor.model_type)
+    return LoadedModel(version, folder, predictor, threshold_in_force(config.threshold, version))
+
+
+def make_plan(config: JobConfig, model: LoadedModel) -> Plan:
+    """Return the plan as far as listings and schema tell: enough to tell whether a finished job is the same.
+
+    Its inputs are not read: see trial. Raises ConfigError, InputError or ModelError.
+    """
+    version = model.version
+    _check_class_names(model)
+    sources, skipped = choose_inputs(config)
+    check_inputs(sources)
+    schema, schema_digest = find_schema(config)
+    keys = Roles(config.row_id, config.target)
+    columns = resolve_columns(version.pinned_uri, version.signature, schema, config.has_header, keys)
+    columns = fitting_array(columns, version.tensor_dtype)
+    columns = with_missing_rules(
+        columns, config.missing, model.predictor.facts, version.signature is not None, version.tensor_dtype
+    )
+    spec = JobSpec(
+        id=config.id or new_id(),
+        config=config,
+        model=version,
+        model_type=model.predictor.model_type,
+        classes=model.predictor.classes,
+        positive_label=model.predictor.positive_label,
+        threshold=model.threshold,
+        columns=columns,
+        parameters=parameters_of(config, version, model.threshold, sources, schema_digest),
+    )
+    inputs = make_inputs(sources, naming_root(config.input), config.split_bytes)
+    return Plan(spec, inputs, make_splits(inputs, config.split_bytes), tuple(skipped))
+
+
+def _check_class_names(model: LoadedModel) -> None:
+    """Refuse a class whose column readers of results would take for another, even where that one is not there."""
+    predictor = model.predictor
+    taken = [name for name in predictor.classes if name in COLUMN_NAMES and predictor.model_type == "multiclass"]
+    if taken:
+        raise ModelError(
+            f"model {model.version.pinned_uri}: expected classes of other names than {', '.join(COLUMN_NAMES)}, which "
+            f"are columns of results, got {', '.join(taken)}; train it with other labels"
+        )
+
+
+def log_plan(plan: Plan) -> None:
+    """Log what a job is about to do."""
+    log.info(
+        "plan: %d inputs of %d bytes in %d splits, %d skipped",
+        len(plan.inputs),
+        plan.size_in_bytes,
+        len(plan.splits),
+        len(plan.skipped),
+    )
+    for name, words in plan.spec.words_kept.items():
+        log.info("column %s: the model knows %s, which are values there", name, ", ".join(words))
+    for uri, reason in plan.skipped:
+        if reason.startswith(SCORED_BEFORE):  # their number grows with every job, and the manifest has them
+            continue
+        log.info("skipped %s: %s", uri, reason)

@@ -1,0 +1,1 @@
+"""The heart: a split of an input -> its part."""

@@ -1,0 +1,211 @@
+"""A split -> its part: read, parse, predict, format, write. An ordinary function; a Spark task calls it."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import cast
+
+import numpy as np
+import pyarrow as pa
+
+from batchscore.errors import TooManyInvalidRecordsError
+from batchscore.input.blocks import Block
+from batchscore.input.columns import Binding, bind, extra_columns
+from batchscore.input.files import InputFile, Split
+from batchscore.input.parsed_block import RECORDS_TOGETHER, InvalidRecord, ParsedBlock, parse_blocks
+from batchscore.input.reader import input_blocks, take_header
+from batchscore.model.frames import ModelRecords
+from batchscore.model.missing_patterns import predict_table
+from batchscore.model.predictor import Predictor
+from batchscore.output.gzip_part import GzipPart
+from batchscore.output.parts import PartFile
+from batchscore.output.rejected_files import REJECTED_HEADER
+from batchscore.output.result_text import csv_lines, echoed_tags, escaped, format_predictions, header_line
+from batchscore.plan import JobSpec
+from batchscore.scoring.stage_clock import StageClock
+from batchscore.scoring.time_limit import time_limit
+from batchscore.storage.factory import storage_for
+
+_RESULTS_TOGETHER = 8 * 1024 * 1024  # of many classes: each takes up to 20 bytes of text
+
+
+def split_blocks(split: Split, source: InputFile, spec: JobSpec) -> Iterator[Block]:
+    """Yield the records of a split, header record and byte-order mark included."""
+    return input_blocks(source, spec.config.s3, split.start, None if source.compression else split.stop)
+
+
+def parsed_blocks(
+    content: Iterator[Block], source: InputFile, split: Split, spec: JobSpec, clock: StageClock, extra: list[str]
+) -> Iterator[ParsedBlock]:
+    """Yield the parsed records of a split; raises InputError if the header does not fit the model.
+
+    ``content`` are its blocks. ``extra`` is given the columns of the input that the job does not read, if the split
+    holds the header.
+    """
+    binding: Binding | None = None
+    if source.header is not None or not spec.columns.has_header:
+        binding = bind(spec.columns, source.header, source.source.uri)
+    first = split.start == 0
+    together = min(RECORDS_TOGETHER, max(_RESULTS_TOGETHER // max(len(spec.classes), 1), 1))
+    while True:
+        with clock("read"):
+            block = next(content, None)
+        if block is None:
+            return
+        if first:
+            names, block = take_header(block, source, spec.text_format, spec.columns.has_header)
+            binding = bind(spec.columns, names, source.source.uri)
+            extra += extra_columns(spec.columns, names or ())
+            first = False
+        if block.data:
+            pieces = parse_blocks(block, cast("Binding", binding), spec.columns, spec.text_format, together)
+            while True:
+                with clock("parse"):
+                    parsed = next(pieces, None)
+                if parsed is None:
+                    break
+                yield parsed
+
+
+def score_split(split: Split, source: InputFile, spec: JobSpec, predictor: Predictor) -> PartFile:
+    """Score a split, write its part and its rejected records, and return the part's record.
+
+    Raises InputError, ModelError, BatchTimeoutError, TooManyInvalidRecordsError or CommitError.
+    """
+    return score_blocks(split_blocks(split, source, spec), split, source, spec, predictor).store()
+
+
+@dataclass
+class ScoredSplit:
+    """What scoring a split has given, not stored yet."""
+
+    split: Split
+    source: InputFile
+    spec: JobSpec
+    part: GzipPart = field(default_factory=GzipPart)
+    rejected: GzipPart = field(default_factory=GzipPart)
+    record_count: int = 0
+    invalid_record_count: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    invalid_values: Counter[str] = field(default_factory=Counter)
+    extra_columns: list[str] = field(default_factory=list)
+    compute_seconds: float = 0.0
+    clock: StageClock = field(default_factory=StageClock)
+
+    def store(self) -> PartFile:
+        """Write the part, and the rejected records if there are any; raises CommitError."""
+        storage = storage_for(self.spec.config.output, self.spec.config.s3)
+        name, number = self.source.name, self.split.number
+        try:
+            with self.clock("write"):
+                rejected = None
+                if self.invalid_record_count:
+                    rejected = self.rejected.store(storage, self.spec.outputs.rejected(name, number))
+                file = self.part.store(storage, self.spec.outputs.part(name, number, self.source.split_count))
+        finally:
+            self.close()
+        return PartFile(
+            split_index=self.split.index,
+            file=file,
+            record_count=self.record_count,
+            invalid_record_count=self.invalid_record_count,
+            invalid_values=dict(sorted(self.invalid_values.items())),
+            invalid_reasons=dict(sorted(self.reasons.items())),
+            rejected=rejected,
+            extra_columns=self.extra_columns,
+            compute_milliseconds=round(self.compute_seconds * 1000),
+            seconds={stage: round(seconds, 6) for stage, seconds in self.clock.seconds.items()},
+        )
+
+    def close(self) -> None:
+        """Discard the files."""
+        self.part.close()
+        self.rejected.close()
+
+
+def score_blocks(
+    content: Iterator[Block], split: Split, source: InputFile, spec: JobSpec, predictor: Predictor
+) -> ScoredSplit:
+    """Score the blocks of a split; raises InputError, ModelError, BatchTimeoutError or TooManyInvalidRecordsError."""
+    scored, started = ScoredSplit(split, source, spec), time.process_time()
+    try:
+        if spec.config.layout == "parts" or split.number == 0:
+            scored.part.write(header_line(spec.result_format))
+        scored.rejected.write(csv_lines([[name] for name in REJECTED_HEADER]))
+        for block in parsed_blocks(content, source, split, spec, scored.clock, scored.extra_columns):
+            _add_block(scored, block, predictor)
+    except BaseException:
+        scored.close()
+        raise
+    scored.compute_seconds = time.process_time() - started
+    return scored
+
+
+def _add_block(scored: ScoredSplit, block: ParsedBlock, predictor: Predictor) -> None:
+    text, bad = _score_block(block, scored.spec, predictor, scored.clock, scored.invalid_record_count)
+    with scored.clock("write"):
+        scored.part.write(text)
+        if bad:
+            scored.rejected.write(_rejected_lines(block, bad, scored))
+    scored.record_count += block.record_count
+    scored.invalid_record_count += len(bad)
+    scored.reasons.update(record.reason for record in bad)
+    scored.invalid_values.update(block.invalid_values)
+    _check_limit(scored.invalid_record_count, scored.source, scored.spec)
+
+
+def _check_limit(invalid: int, source: InputFile, spec: JobSpec) -> None:
+    limit = spec.config.max_invalid_records
+    if invalid > limit:
+        raise TooManyInvalidRecordsError(
+            f"input {source.source.uri}: expected at most {limit} invalid records in the job, got more in this file; "
+            "see batchscore verify for the reasons, or raise max_invalid_records"
+        )
+
+
+def _score_block(
+    block: ParsedBlock, spec: JobSpec, predictor: Predictor, clock: StageClock, invalid_so_far: int
+) -> tuple[bytes, list[InvalidRecord]]:
+    limit = spec.config.max_invalid_records
+    left = max(limit - invalid_so_far - len(block.invalid), 0)
+    records = ModelRecords(block.inputs, spec.columns.inputs, spec.model.tensor_dtype, predictor.categorical)
+    with clock("convert"):
+        groups = list(records.groups())
+    with clock("predict"), time_limit(spec.config.batch_timeout_seconds):
+        predictions, failures = predict_table(predictor, records, groups, left)
+    invalid = block.invalid
+    lines = block.lines
+    if failures:
+        failed = [failure.row for failure in failures]
+        reasons = zip(lines[failed].tolist(), failures, strict=True)
+        invalid = invalid + block.reject([(line, "model", failure.reason, None) for line, failure in reasons])
+        lines, predictions = np.delete(lines, failed), np.delete(predictions, failed, axis=0)
+    with clock("format"):
+        text = format_predictions(spec.result_format, block.record_count, lines, predictions, block.tags, block.labels)
+    return text, sorted(invalid, key=lambda record: record.line)
+
+
+def _rejected_lines(block: ParsedBlock, invalid: list[InvalidRecord], scored: ScoredSplit) -> bytes:
+    """Return the invalid records of a block as CSV; lines count from 1 within the part."""
+    tags = [""] * len(invalid)
+    if block.tags is not None:
+        tags = echoed_tags(scored.spec.result_format, block.tags.take([record.line for record in invalid])).to_pylist()
+    config = scored.spec.config
+    raw = [record.raw.decode(config.encoding, errors="backslashreplace") for record in invalid]
+    if config.escape_formulas:
+        raw = escaped(pa.array(raw, pa.string()), numeric=False).to_pylist()
+    return csv_lines(
+        (
+            [str(scored.split.number)] * len(invalid),
+            [str(scored.record_count + record.line + 1) for record in invalid],
+            [str(record.offset) for record in invalid],
+            tags,
+            [record.stage for record in invalid],
+            [record.reason for record in invalid],
+            [record.attribute or "" for record in invalid],
+            [""] * len(invalid) if config.redact else raw,
+        )
+    )

@@ -1,0 +1,202 @@
+"""The Spark session of a job."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+import shutil
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from batchscore.config.job_config import JobConfig
+from batchscore.environment import set_defaults, variables_set
+from batchscore.errors import BatchScoreError, ConfigError, ScoringError, describe_without_content
+from batchscore.spark.settings import DEFAULT_MASTER, check_session_settings, check_settings, is_submitted
+from batchscore.spark.worker_environment import WORKER_VARIABLES
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+log = logging.getLogger(__name__)
+
+_LOOPBACK = "127.0.0.1"
+_JVM_ENDS_SECONDS = 30
+
+_SETTINGS = {
+    "spark.ui.showConsoleProgress": "false",  # it garbles our own progress
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "1",
+} | {f"spark.executorEnv.{name}": value for name, value in WORKER_VARIABLES.items()}
+
+# Spark's JVM only schedules here, the work is in Python: its optimising compiler and parallel collector would take more
+# of a small machine's cores, and of a job's first seconds, than they give back.
+_LOCAL_SETTINGS = {"spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
+
+
+def check_spark() -> None:
+    """Raise ConfigError if what Spark needs is not there."""
+    if importlib.util.find_spec("pyspark") is None:
+        raise ConfigError(
+            "pyspark: expected it to be installed, got none; pip install batchscore[local], or use spark-submit"
+        )
+    home = os.environ.get("JAVA_HOME")
+    if not is_submitted() and not shutil.which(f"{home}/bin/java" if home else "java"):
+        raise ConfigError("Java: expected version 17 or later, got none; install it, for example openjdk-17-jre")
+
+
+def check_session(spark: SparkSession) -> None:
+    """Raise ConfigError if no job can run on a session: one of Spark Connect, or without cores for a task."""
+    if type(spark).__module__.startswith("pyspark.sql.connect"):
+        raise ConfigError("Spark session: expected one with a SparkContext, got one of Spark Connect")
+    check_session_settings(dict(spark.sparkContext.getConf().getAll()))
+
+
+def start_spark(config: JobConfig, job_id: str) -> SparkSession:
+    """Start Spark, or join the one that spark-submit started.
+
+    spark-submit's own master always holds; its other settings give way to the configuration's.
+    """
+    from pyspark.sql import SparkSession
+
+    settings = _settings(config, job_id)
+    if not is_submitted():
+        set_defaults({"PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable})
+    check_session_settings(_launch_jvm(settings) | settings)
+    spark: SparkSession = SparkSession.builder.config(map={**settings}).getOrCreate()
+    spark.sparkContext.setLogLevel(config.spark.get("spark.log.level", "ERROR"))
+    return spark
+
+
+def _settings(config: JobConfig, job_id: str) -> dict[str, str]:
+    settings = {"spark.app.name": f"batchscore {job_id}", "spark.master": DEFAULT_MASTER} | _SETTINGS
+    if not is_submitted():
+        return settings | _LOCAL_SETTINGS | config.spark
+    settings |= config.spark
+    del settings["spark.master"]
+    return settings
+
+
+def _launch_jvm(settings: Mapping[str, str]) -> dict[str, str]:
+    """Start the JVM, unless it is there, and return what it knows of settings: spark-submit's and spark-defaults.conf.
+
+    Its workers have its environment, so it is started without the variables of any one job, whose model may be fetched
+    meanwhile.
+    """
+    from pyspark import SparkConf, SparkContext
+
+    # Bound to the loopback unless told otherwise: a laptop's host name often does not resolve.
+    loopback = {"SPARK_LOCAL_IP": _LOOPBACK} if settings.get("spark.master", "").startswith("local") else {}
+    with variables_set(loopback):
+        conf = SparkConf(loadDefaults=False).setAll(list(settings.items()))
+        SparkContext._ensure_initialized(conf=conf)
+    return dict(SparkConf().getAll())
+
+
+def stop_jvm() -> None:
+    """End Spark's JVM: another job of this process starts one with settings and an environment of its own."""
+    from pyspark import SparkContext
+
+    gateway: Any = SparkContext._gateway
+    SparkContext._gateway = SparkContext._jvm = None
+    gateway.shutdown()
+    gateway.proc.stdin.close()
+    gateway.proc.wait(_JVM_ENDS_SECONDS)
+
+
+_one_session = threading.Lock()
+"""Held while a session that a job started is there: a process can have one, so a second job waits for its end."""
+
+
+class BackgroundSpark:
+    """A session that starts while the driver imports mlflow and reads the registry."""
+
+    def __init__(self, config: JobConfig, given: SparkSession | None) -> None:
+        self._config = config
+        self._given = given
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="start-spark")
+        self._starting: Future[SparkSession] | None = None
+        self._holds_lock = self._has_jvm = False
+
+    def check(self) -> None:
+        """Raise ConfigError if the job cannot run on the session that is given or that would be started."""
+        if self._given is not None:
+            check_session(self._given)
+        else:
+            check_settings(self._config.spark)
+
+    def start(self) -> None:
+        """Begin to start, if that has not been done and no session runs already."""
+        if self._starting is not None or self._given is not None:
+            return
+        check_spark()
+        _wait_for_its_end(_one_session)
+        self._holds_lock = True
+        self._given = running_session()
+        if self._given is not None:
+            log.warning("Spark: a session runs in this process: it is used as it is, without the settings of spark")
+            check_session(self._given)
+            return
+        self._has_jvm = not is_submitted() and not _jvm_is_there()
+        self._starting = self._pool.submit(start_spark, self._config, str(self._config.id))
+
+    def session(self) -> SparkSession:
+        """Return the session, when it has started; raises ConfigError, or ScoringError if Spark does not start."""
+        self.start()
+        if self._given is not None:
+            return self._given
+        assert self._starting is not None
+        try:
+            return self._starting.result()
+        except BatchScoreError:
+            raise
+        except Exception as error:
+            reason = describe_without_content(error)
+            raise ScoringError(f"Spark: expected it to start, got {reason}; see what it says on stderr") from error
+
+    def __enter__(self) -> BackgroundSpark:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop what was started; a session that was given stays."""
+        self._pool.shutdown()
+        try:
+            if self._starting is not None and self._starting.exception() is None:
+                _attempt(self._starting.result().stop)
+            if self._has_jvm and _jvm_is_there():
+                _attempt(stop_jvm)
+        finally:
+            if self._holds_lock:
+                _one_session.release()
+
+
+def _attempt(stop: Callable[[], None]) -> None:
+    try:
+        stop()
+    except Exception as error:  # it may have died: the job's own error says more
+        log.warning("Spark: expected to stop it, got %s", describe_without_content(error))
+
+
+def _wait_for_its_end(lock: threading.Lock) -> None:
+    if not lock.acquire(blocking=False):
+        log.info("another job of this process has started Spark: waiting for its end")
+        lock.acquire()
+
+
+def running_session() -> SparkSession | None:
+    """Return the session that runs in this process, or None."""
+    if "pyspark" not in sys.modules:  # an import that the start of Spark is to do beside others
+        return None
+    from pyspark import SparkContext
+    from pyspark.sql import SparkSession
+
+    if SparkContext._active_spark_context is None:
+        return None
+    session: SparkSession = SparkSession.builder.getOrCreate()
+    return session
+
+
+def _jvm_is_there() -> bool:
+    return "pyspark" in sys.modules and sys.modules["pyspark"].SparkContext._gateway is not None

@@ -1,0 +1,1 @@
+"""Where objects lie: local files or S3, behind one interface."""
