@@ -21,7 +21,10 @@ SDKS = {
     "boto3": {"storage.s3_client", "storage.s3_errors", "storage.s3"},
     "botocore": {"storage.s3_client", "storage.s3_credentials", "storage.s3_errors", "storage.s3"},
     "mypy_boto3_s3": {"storage.s3_client", "storage.s3"},
-    "mlflow": {"model.registry", "model.signature", "model.logged_parameters", "model.flavors", "environment"},
+    "mlflow": {
+        *("model.registry", "model.signature", "model.logged_parameters", "environment"),
+        *(f"model.flavors.{name}" for name in ("sklearn", "lightgbm", "xgboost", "catboost", "pyfunc")),
+    },
     "pyspark": {"spark.tasks", "spark.action", "spark.session", "udf", "commands.summary", "commands.run"},
 }
 """The modules that may know an SDK."""

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,9 @@ from sklearn.preprocessing import OneHotEncoder
 
 from batchscore.config.job_config import ModelType
 from batchscore.errors import ModelError, TooManyInvalidRecordsError, describe_without_content
+from batchscore.model import flavors
 from batchscore.model.categories import ModelInput
+from batchscore.model.flavors import Flavor, PredictorSettings, RawModel
 from batchscore.model.predictor import Failure, Predictor, load_predictor, predict_records, raised_on_all
 from batchscore.model.version import ModelVersion
 from tests.models.conftest import Load
@@ -32,13 +35,16 @@ def _predictor(
     classes: tuple[str, ...] = (),
 ) -> Predictor:
     """Load a function as if a library had given it."""
-    from batchscore.model import predictor
-    from batchscore.model.flavors import PredictorSettings, RawModel
 
-    monkeypatch.setattr(predictor, "load_native", lambda *_: RawModel(model_type, classes, function))
-    monkeypatch.setattr(predictor, "check_version", lambda *_: None)
-    version = ModelVersion("models:/m/1", "m", "1", None, "", {}, {"sklearn": {}}, MANY)
-    return load_predictor(None, version, PredictorSettings())  # type: ignore[arg-type] # nothing to load
+    class Functions(Flavor):
+        name, module, version_key, distributions = "functions", "builtins", None, ()
+
+        def load(self, _folder: Path, _model: ModelVersion, _settings: PredictorSettings, /) -> RawModel:
+            return RawModel(model_type, classes, function)
+
+    monkeypatch.setattr(flavors, "FLAVORS", (Functions(),))
+    version = ModelVersion("models:/m/1", "m", "1", None, "", {}, {"functions": {}}, MANY)
+    return load_predictor(Path("none"), version, PredictorSettings())
 
 
 def _frame(values: Sequence[float]) -> pd.DataFrame:

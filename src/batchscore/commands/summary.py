@@ -45,7 +45,7 @@ def _rate(records: int, seconds: float) -> int:
 def software_versions(plan: Plan) -> dict[str, str]:
     """Return the versions of what makes the result."""
     versions = {"python": platform.python_version()}
-    for name in (*_LIBRARIES, *_model_libraries(plan)):
+    for name in (*_LIBRARIES, *flavor_of(plan.spec.model.flavors).distributions):
         try:
             versions[name] = version(name)
         except PackageNotFoundError:
@@ -55,12 +55,6 @@ def software_versions(plan: Plan) -> dict[str, str]:
 
         versions["pyspark"] = pyspark.__version__
     return versions
-
-
-def _model_libraries(plan: Plan) -> tuple[str, ...]:
-    names = {"sklearn": ("scikit-learn",), "xgboost": ("xgboost", "xgboost-cpu")}
-    flavor = flavor_of(plan.spec.model)
-    return names.get(flavor, (flavor,))
 
 
 def telling_extra_columns(plan: Plan, parts: Iterable[PartFile]) -> Iterator[PartFile]:

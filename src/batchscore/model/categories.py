@@ -10,8 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from batchscore.errors import ModelError
-
 ModelInput = pd.DataFrame | npt.NDArray[Any]
 
 
@@ -34,49 +32,6 @@ class TrainedCategories:
         texts = list(frame.select_dtypes(object).columns) if self.places is None else ()
         known = self.by_name(list(frame.columns), texts)
         return frame.assign(**{str(name): _as_category(frame[name], values) for name, values in known.items()})
-
-
-def lightgbm_categories(booster: Any) -> TrainedCategories:
-    """Return the categories of a LightGBM model."""
-    trained = getattr(booster, "pandas_categorical", None)
-    if not trained:
-        return TrainedCategories()
-    # A feature's bins: "[low:high]" of numbers, "a:b:c" of categories, "none" where it never varied.
-    bins = header_words(booster, "feature_infos")
-    places = [place for place, info in enumerate(bins) if info != "none" and not info.startswith("[")]
-    return TrainedCategories(trained, places if len(places) == len(trained) else None)
-
-
-def header_words(booster: Any, key: str) -> list[str]:
-    """Return the words after ``key=`` in the text of a LightGBM model, before its trees."""
-    header = booster.model_to_string(num_iteration=1).partition("\nTree=")[0]
-    words: list[str] = header.partition(f"\n{key}=")[2].partition("\n")[0].split()
-    return words
-
-
-def xgboost_categories(booster: Any) -> TrainedCategories:
-    """Return the categories of an XGBoost model.
-
-    Raises ModelError for a model that does not hold the trained ones (before XGBoost 3.1): the codes of a batch's own
-    categories would be others than in training.
-    """
-    kinds = booster.feature_types or []
-    places = [place for place, kind in enumerate(kinds) if kind == "c"]
-    if not places:
-        return TrainedCategories()
-    trained = _held_categories(booster)
-    if any(trained.get(place) is None for place in places):
-        raise ModelError(
-            "expected the categories of training in the model, as XGBoost 3.1 and later hold them, got none"
-        )
-    return TrainedCategories([trained[place] for place in places], places)
-
-
-def _held_categories(booster: Any) -> dict[int, list[Any]]:
-    if not hasattr(booster, "get_categories"):
-        return {}
-    held = booster.get_categories(export_to_arrow=True).to_arrow()
-    return {place: values.to_pylist() for place, (_, values) in enumerate(held) if values is not None}
 
 
 def _as_category(values: pd.Series[Any], trained: Sequence[Any]) -> pd.Series[Any]:

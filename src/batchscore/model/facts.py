@@ -7,10 +7,13 @@ and of the estimators inside of a search, a calibration or an ensemble.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from batchscore.config.missing_values import ModelFacts
+from batchscore.input.columns import Column
+from batchscore.input.typed_values import INTEGER_TYPES
+from batchscore.model.categories import TrainedCategories
 from batchscore.model.encoders import chosen_names
 
 # Where estimators that hold others keep the fitted ones; the last is what encodes the categories of histogram boosting.
@@ -40,10 +43,15 @@ def estimator_facts(estimator: Any, input_names: Sequence[str] = ()) -> ModelFac
     return ModelFacts(texts, frozenset(none_columns), numbers=frozenset(floats - others))
 
 
-def category_facts(categories: Mapping[str, Iterable[Any]], whole_numbers: Iterable[str]) -> ModelFacts:
+def booster_facts(categories: TrainedCategories, inputs: Sequence[Column]) -> ModelFacts:
     """Return the facts of a booster that knows categories by column, of its columns of whole numbers too."""
-    texts = {name: frozenset(v for v in values if isinstance(v, str)) for name, values in categories.items()}
-    return ModelFacts(texts, numbers=frozenset(whole_numbers) - frozenset(categories))
+    if not inputs:
+        return ModelFacts(known=None)
+    names = [column.name for column in inputs]
+    known = categories.by_name(names, [column.name for column in inputs if column.type == "string"])
+    texts = {name: frozenset(v for v in values if isinstance(v, str)) for name, values in known.items()}
+    numbers = frozenset(column.name for column in inputs if column.type in INTEGER_TYPES)
+    return ModelFacts(texts, numbers=numbers - frozenset(known))
 
 
 def _names(estimator: Any) -> list[str]:

@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping
 log = logging.getLogger(__name__)
 
 
-def xgboost_missing(model_id: str | None, run_id: str | None) -> float | None:
-    """Return the number that meant missing in the training of an XGBoost model; None where none is told."""
-    text = _logged_parameter("missing", model_id, run_id)
+def logged_number(name: str, model_id: str | None, run_id: str | None) -> float | None:
+    """Return a parameter that is a number; None where none is told, or NaN."""
+    text = _logged_parameter(name, model_id, run_id)
     try:
         value = math.nan if text is None else float(text)
-    except ValueError:  # the word None, as some versions log it
+    except ValueError:  # the word None, as some versions of MLflow log it
         return None
     return None if math.isnan(value) else value
 

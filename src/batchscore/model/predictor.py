@@ -1,6 +1,7 @@
-"""A model's files -> probabilities or values for a frame of records; one adapter for each library.
+"""A model's files -> a predictor: probabilities or values for a frame of records, whatever library made the model.
 
-Probabilities, not labels: a library's own interface is used where it has one, since MLflow's pyfunc returns labels.
+Probabilities, not labels: a library's own interface is used where it has one (``flavors``), since MLflow's pyfunc
+returns labels. What the model answers is held to what a prediction is; where it raises, the records to blame are found.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from batchscore.config.job_config import ModelType
 from batchscore.config.missing_values import NO_FACTS, ModelFacts
 from batchscore.errors import ModelError, TooManyInvalidRecordsError, describe_without_content
 from batchscore.model.categories import ModelInput
-from batchscore.model.flavors import PredictorSettings, RawModel, check_version, flavor_of, load_native, load_pyfunc
+from batchscore.model.flavors import PredictorSettings, RawModel, flavor_of
+from batchscore.model.flavors.installed import check_version
+from batchscore.model.threads import set_one_thread
 from batchscore.model.version import ModelVersion
 
 FloatArray = npt.NDArray[np.float64]
@@ -57,23 +60,19 @@ class Predictor:
 
 def load_predictor(folder: Path, model: ModelVersion, settings: PredictorSettings) -> Predictor:
     """Load a model's files, single-threaded, for probabilities or values; raises ModelError."""
-    flavor = flavor_of(model)
-    if flavor != "python_function":
-        check_version(flavor, model, settings.allow_version_mismatch)
+    check_version(model, settings.allow_version_mismatch)
+    flavor = flavor_of(model.flavors)
     try:
         with warnings.catch_warnings():
             # Hints for whoever trained the model; what matters here is checked above.
             warnings.simplefilter("ignore")
-            raw = (
-                load_pyfunc(folder, model, settings)
-                if flavor == "python_function"
-                else load_native(flavor, folder, model)
-            )
+            raw = flavor.load(folder, model, settings)
+            set_one_thread(raw.loaded)
     except ModelError as error:
         raise ModelError(f"model {model.pinned_uri}: {error}") from error.__cause__
     except Exception as error:
         raise ModelError(
-            f"model {model.pinned_uri}: expected to load it as {flavor}, got {describe_without_content(error)}"
+            f"model {model.pinned_uri}: expected to load it as {flavor.name}, got {describe_without_content(error)}"
         ) from error
     return _settled(raw, model, settings)
 

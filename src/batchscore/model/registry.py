@@ -1,6 +1,6 @@
-"""The model of a job: resolved once to a version, downloaded once, packed for broadcast; mlflow only here.
+"""The model of a job: resolved once to a version of the registry, and downloaded once.
 
-``predictor`` loads what this module brings.
+``predictor`` loads what this module brings, ``archive`` packs it for the workers.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from batchscore.config.uris import without_credentials
 from batchscore.environment import registry_of
 from batchscore.errors import ConfigError, CredentialsError, ModelError, describe_without_content
 from batchscore.model.archive import digest_of_files
-from batchscore.model.logged_parameters import xgboost_missing
+from batchscore.model.flavors import flavor_of
 from batchscore.model.signature import signature_facts
+from batchscore.model.version import ModelVersion
 from batchscore.storage.s3_client import clients_of_libraries
 
 if TYPE_CHECKING:
     from mlflow.models import Model
-from batchscore.model.version import ModelVersion
 
 _WITHOUT_TLS = ("MLFLOW_TRACKING_INSECURE_TLS", "MLFLOW_S3_IGNORE_TLS")
 
@@ -53,7 +53,7 @@ def resolve_model(config: JobConfig, folder: Path) -> ModelVersion:
         found = _ask_registry(config)
         _check_place(found, config.allowed_artifact_prefixes)
         model = _fetch(found, folder, config.s3)
-        missing = _xgboost_missing(config, found, model)
+        missing = _missing_number(config, found, model)
     return ModelVersion(
         asked_uri=config.model,
         name=found.name,
@@ -91,11 +91,11 @@ def _fetch(found: _Found, folder: Path, s3: S3Settings) -> Model:
         raise ModelError(f"files of {found.uri}: expected to download them, got {reason}") from error
 
 
-def _xgboost_missing(config: JobConfig, found: _Found, model: Model) -> float | None:
-    """Return what the logged parameters say; ``null_values`` go before them, and other flavors do not know them."""
-    if "xgboost" not in model.flavors or "sklearn" in model.flavors or "null_values" in config.model_fields_set:
+def _missing_number(config: JobConfig, found: _Found, model: Model) -> float | None:
+    """Return what the logged parameters of training say; ``null_values`` go before them."""
+    if "null_values" in config.model_fields_set:
         return None
-    return xgboost_missing(found.model_id or model.model_id, model.run_id)
+    return flavor_of(model.flavors).missing_number(found.model_id or model.model_id, model.run_id)
 
 
 def _ask_registry(config: JobConfig) -> _Found:

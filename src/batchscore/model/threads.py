@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import gc
-import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
@@ -12,10 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from batchscore.model import flavors
+from batchscore.model.flavors import Flavor
+
 # scikit-learn's words; KMeans keeps how many threads it was trained with. Whoever else has n_jobs means the same.
 _WORDS = frozenset({"n_jobs", "_n_threads"})
-# Where an estimator of these libraries has its parameters, and what the number of threads is called there.
-_PARAMETERS = {"lightgbm": ("_other_params", "params"), "xgboost": ("kwargs",), "catboost": ("_init_params",)}
 _WORDS_OF_LIBRARIES = _WORDS | {"nthread", "nthreads", "num_thread", "num_threads", "thread_count"}
 
 # Where no estimator is looked for: values, data, and what a model shares with the program.
@@ -54,42 +54,27 @@ def _referents(part: Any) -> list[Any]:
 
 
 def _limit(part: Any, attributes: dict[str, Any]) -> None:
-    library = _library(type(part))  # type: ignore[arg-type] # mypy takes a class for unhashable
-    if library is None:
+    flavor = _flavor(_libraries(type(part)))  # type: ignore[arg-type] # mypy takes a class for unhashable
+    if flavor is None:
         _set_words(attributes, _WORDS)
         return
-    for place in (attributes, *(attributes.get(name) for name in _PARAMETERS[library])):
+    for place in (attributes, *(attributes.get(name) for name in flavor.thread_places or ())):
         if isinstance(place, dict):
             _set_words(place, _WORDS_OF_LIBRARIES)
-    if library == "xgboost" and type(part).__name__ == "Booster":
-        part.set_param({"nthread": 1})  # it was loaded with its own
-    if library == "catboost":
-        _limit_calls(part)
+    flavor.limit_threads(part)
+
+
+def _flavor(libraries: Sequence[str]) -> Flavor | None:
+    """Return the flavor that has words of its own for threads, of the libraries that a class comes from."""
+    known = {flavor.module: flavor for flavor in flavors.FLAVORS if flavor.thread_places is not None}
+    return next((known[library] for library in libraries if library in known), None)
 
 
 @cache
-def _library(kind: type) -> str | None:
-    """Return the library that a class, or one that it inherits from, comes from."""
-    modules = (str(base.__module__).partition(".")[0] for base in kind.__mro__)
-    return next((module for module in modules if module in _PARAMETERS), None)
+def _libraries(kind: type) -> tuple[str, ...]:
+    """Return the libraries that a class, and those that it inherits from, come from."""
+    return tuple(str(base.__module__).partition(".")[0] for base in kind.__mro__)
 
 
 def _set_words(place: dict[str, Any], words: frozenset[str]) -> None:
     place.update(dict.fromkeys(words & place.keys(), 1))
-
-
-def _limit_calls(estimator: Any) -> None:
-    """Let the methods of a CatBoost estimator use one thread: each takes all cores unless its caller says otherwise."""
-    for name, function in inspect.getmembers(type(estimator), inspect.isfunction):
-        signature = inspect.signature(function)
-        if not name.startswith("_") and "thread_count" in signature.parameters:
-            vars(estimator)[name] = _on_one_thread(function, signature, estimator)
-
-
-def _on_one_thread(function: Callable[..., Any], signature: inspect.Signature, estimator: Any) -> Callable[..., Any]:
-    def call(*arguments: Any, **options: Any) -> Any:
-        bound = signature.bind(estimator, *arguments, **options)
-        bound.arguments["thread_count"] = 1
-        return function(*bound.args, **bound.kwargs)
-
-    return call

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from batchscore.errors import ModelError
 from batchscore.input.columns import Column
 
-if TYPE_CHECKING:
-    pass
 THRESHOLD_TAG = "score_threshold"
 
 
@@ -42,6 +40,11 @@ class ModelVersion:
     def pinned_uri(self) -> str:
         """The URI that always means this version: Amazon ML's MLModelId."""
         return f"models:/{self.name}/{self.version}" if self.name else f"models:/{self.model_id}"
+
+    @property
+    def inputs(self) -> tuple[Column, ...]:
+        """The named inputs of the signature; none where it has no names, or is not there."""
+        return self.signature if isinstance(self.signature, tuple) else ()
 
     @property
     def alias(self) -> str | None:

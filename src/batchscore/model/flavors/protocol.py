@@ -1,0 +1,77 @@
+"""What a library's module says of it, and what it makes of a model's files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from batchscore.config.job_config import JobConfig, ModelType
+from batchscore.config.missing_values import NO_FACTS, ModelFacts
+from batchscore.model.version import ModelVersion
+
+
+@dataclass(frozen=True)
+class PredictorSettings:
+    """What a configuration says of the model."""
+
+    model_type: ModelType | None = None
+    positive_label: str | None = None
+    prediction_column: str | None = None
+    allow_version_mismatch: tuple[str, ...] = ()
+
+
+def predictor_settings(config: JobConfig, model_type: ModelType | None) -> PredictorSettings:
+    """Return what a configuration says of the model; ``model_type`` is what is known of it, None for nothing yet."""
+    return PredictorSettings(model_type, config.positive_label, config.prediction_column, config.allow_version_mismatch)
+
+
+@dataclass(frozen=True)
+class RawModel:
+    """What a flavor finds: (n,) or (n, classes) values, and the labels where the library knows them.
+
+    ``categorical`` names the text columns that the model takes as pandas categoricals; ``facts`` are what it tells of
+    how missing values and texts are known to it. ``loaded`` is the library's own object, in which whoever would use
+    several threads is looked for.
+    """
+
+    model_type: ModelType
+    classes: tuple[str, ...]
+    predict: Callable[[Any], Any]
+    categorical: frozenset[str] = frozenset()
+    facts: ModelFacts = NO_FACTS
+    loaded: Any = None
+
+
+class Flavor(Protocol):
+    """A library as MLflow keeps its models. What has a value here is what most libraries need not say.
+
+    ``name`` is the flavor's in MLmodel, and in ``allow_version_mismatch``; ``module`` is what is imported;
+    ``version_key`` is where MLmodel has the version of training, None where it has none that matters; ``distributions``
+    are the names under which the library may be installed.
+    """
+
+    name: str
+    module: str
+    version_key: str | None
+    distributions: tuple[str, ...]
+
+    minor_matters: bool = False
+    """Whether a model may predict otherwise with another minor version of the library: that is warned of."""
+
+    thread_places: tuple[str, ...] | None = None
+    """Attributes of its estimators that hold parameters by name, the number of threads among them; None: as
+    scikit-learn's estimators they have no other than ``n_jobs``."""
+
+    def load(self, folder: Path, model: ModelVersion, settings: PredictorSettings, /) -> RawModel:
+        """Load a model's files by the library's own interface; raises ModelError for one that cannot be used."""
+        ...
+
+    def limit_threads(self, estimator: Any, /) -> None:  # noqa: ARG002 - for others
+        """Hold an estimator of the library to one thread, where its parameters do not."""
+        return
+
+    def missing_number(self, model_id: str | None, run_id: str | None, /) -> float | None:  # noqa: ARG002 - for others
+        """Return the number that meant missing in training, where MLflow has logged it and the files do not hold it."""
+        return None

@@ -1,0 +1,53 @@
+"""scikit-learn: pickled estimators and pipelines, whose text encoders are given each distinct value once."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from batchscore.model.encoders import encode_distinct_values
+from batchscore.model.facts import estimator_facts
+from batchscore.model.flavors.catboost import adapt_catboost, is_catboost
+from batchscore.model.flavors.estimator import adapt_estimator
+from batchscore.model.flavors.protocol import Flavor, PredictorSettings, RawModel
+from batchscore.model.version import ModelVersion
+
+
+class Sklearn(Flavor):
+    """The flavor of ``mlflow.sklearn``."""
+
+    name = "sklearn"
+    module = "sklearn"
+    version_key = "sklearn_version"
+    distributions = ("scikit-learn",)
+    # Its files are pickles, which it promises to read with the very version that wrote them alone: with another minor
+    # one attributes are renamed and defaults change, and a model may load and predict otherwise.
+    # https://scikit-learn.org/stable/model_persistence.html
+    minor_matters = True
+
+    def load(self, folder: Path, model: ModelVersion, _settings: PredictorSettings, /) -> RawModel:
+        """Load an estimator; raises ModelError."""
+        loaded = _load_estimator(folder, model)
+        facts = estimator_facts(loaded, [column.name for column in model.inputs])
+        categorical = encode_distinct_values(loaded)
+        adapt = adapt_catboost if is_catboost(loaded) else adapt_estimator
+        return replace(adapt(loaded), categorical=categorical, facts=facts)
+
+
+FLAVOR: Flavor = Sklearn()
+
+
+def _load_estimator(folder: Path, model: ModelVersion) -> Any:
+    """Load a pickled model as mlflow.sklearn does, without the seconds that importing mlflow takes.
+
+    It loads the others: of another format, or with code of their own.
+    """
+    conf = model.flavors["sklearn"]
+    if conf.get("code") or conf.get("serialization_format") not in {"pickle", "cloudpickle"}:
+        import mlflow.sklearn
+
+        return mlflow.sklearn.load_model(str(folder))
+    with (folder / str(conf["pickled_model"])).open("rb") as file:
+        return pickle.load(file)  # cloudpickle writes what pickle reads
