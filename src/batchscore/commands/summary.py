@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from batchscore.model.flavors import flavor_of
+from batchscore.model.flavors.installed import version_warnings
 from batchscore.output.parts import Counts, PartFile
 from batchscore.output.paths import Outputs
 from batchscore.plan import Plan
@@ -19,7 +20,7 @@ _LIBRARIES = ("batchscore", "mlflow-skinny", "numpy", "pandas", "pyarrow", "pysp
 
 
 def summary(plan: Plan, counts: Counts, seconds: Mapping[str, float], outputs: Outputs) -> dict[str, Any]:
-    """Return counts, wall-clock seconds by step, and seconds and records per second by stage within the tasks."""
+    """Return counts, warnings, wall-clock seconds by step, and seconds and records per second by stage in the tasks."""
     scored = counts.scored_record_count
     return {
         "manifest": outputs.manifest,
@@ -29,6 +30,7 @@ def summary(plan: Plan, counts: Counts, seconds: Mapping[str, float], outputs: O
         "reused_part_count": counts.reused_part_count,
         "invalid_reasons": counts.invalid_reasons,
         "invalid_values": counts.invalid_values,
+        "warnings": version_warnings(plan.spec.model, plan.spec.config.allow_version_mismatch),
         "seconds": {step: round(value, 3) for step, value in seconds.items()},
         "records_per_second": _rate(scored, seconds.get("score", 0.0)),
         "stages": {

@@ -22,6 +22,7 @@ from batchscore.input.files import InputFile
 from batchscore.input.parsed_block import parse_blocks
 from batchscore.input.reader import input_blocks, take_header
 from batchscore.input.sample_warnings import warnings_of
+from batchscore.model.flavors.installed import version_warnings
 from batchscore.model.frames import ModelRecords
 from batchscore.model.missing_patterns import predict_table
 from batchscore.model.predictor import Predictor
@@ -61,6 +62,8 @@ def review_job(config: JobConfig, folder: Path, full: bool = False) -> Review:
         _attempt(faults, "input", lambda: list_inputs(config))
         _attempt(faults, "schema", lambda: find_schema(config))
         return Review(None, faults=faults)
+    mismatches = version_warnings(model.version, config.allow_version_mismatch)
+    faults += [Fault("model", text, fatal=False) for text in mismatches]
     plan = _attempt(faults, "input", lambda: make_plan(config, model))
     if plan is None:
         return Review(None, faults=faults)

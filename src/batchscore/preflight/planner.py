@@ -13,6 +13,7 @@ from batchscore.input.columns import resolve_columns
 from batchscore.input.files import make_splits
 from batchscore.input.roles import Roles
 from batchscore.model.flavors import predictor_settings
+from batchscore.model.flavors.installed import version_warnings
 from batchscore.model.frames import fitting_array, with_missing_rules
 from batchscore.model.predictor import Predictor, load_predictor
 from batchscore.model.registry import resolve_model
@@ -43,6 +44,8 @@ def load_model(config: JobConfig, folder: Path) -> LoadedModel:
     forget_code_at_end(folder)
     predictor = load_predictor(folder, version, settings)
     log.info("model %s is %s, a %s model", config.model, version.pinned_uri, predictor.model_type)
+    for warning in version_warnings(version, config.allow_version_mismatch):
+        log.warning("%s", warning)
     return LoadedModel(version, folder, predictor, threshold_in_force(config.threshold, version))
 
 
