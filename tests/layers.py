@@ -22,7 +22,8 @@ SDKS = {
     "botocore": {"storage.s3_client", "storage.s3_credentials", "storage.s3_errors", "storage.s3"},
     "mypy_boto3_s3": {"storage.s3_client", "storage.s3"},
     "mlflow": {
-        *("model.registry", "model.signature", "model.logged_parameters", "environment"),
+        *("model.registry", "model.lookup", "model.local_registry", "model.signature", "model.logged_parameters"),
+        "environment",
         *(f"model.flavors.{name}" for name in ("sklearn", "lightgbm", "xgboost", "catboost", "pyfunc")),
     },
     "pyspark": {"spark.tasks", "spark.action", "spark.session", "udf", "commands.summary", "commands.run"},

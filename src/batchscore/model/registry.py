@@ -6,10 +6,9 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,8 @@ from batchscore.environment import registry_of
 from batchscore.errors import ConfigError, CredentialsError, ModelError, describe_without_content
 from batchscore.model.archive import digest_of_files
 from batchscore.model.flavors import flavor_of
+from batchscore.model.local_registry import check_registry_is_there
+from batchscore.model.lookup import Found, artifact_location, look_up, near_names
 from batchscore.model.signature import signature_facts
 from batchscore.model.version import ModelVersion
 from batchscore.storage.s3_client import clients_of_libraries
@@ -29,17 +30,8 @@ if TYPE_CHECKING:
 
 _WITHOUT_TLS = ("MLFLOW_TRACKING_INSECURE_TLS", "MLFLOW_S3_IGNORE_TLS")
 
-
-@dataclass(frozen=True)
-class _Found:
-    """What the registry says of a model: see ModelVersion. ``uri`` pins it, its files are fetched from ``source``."""
-
-    name: str | None
-    version: str | None
-    model_id: str | None
-    tags: Mapping[str, str]
-    uri: str
-    source: str
+# What registries say of a name, version or alias that they do not know.
+_UNKNOWN = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "NOT_FOUND"}
 
 
 def resolve_model(config: JobConfig, folder: Path) -> ModelVersion:
@@ -50,6 +42,7 @@ def resolve_model(config: JobConfig, folder: Path) -> ModelVersion:
     """
     _check_tls_is_verified()
     with registry_of(config):
+        check_registry_is_there(config.model)
         found = _ask_registry(config)
         _check_place(found, config.allowed_artifact_prefixes)
         model = _fetch(found, folder, config.s3)
@@ -67,13 +60,13 @@ def resolve_model(config: JobConfig, folder: Path) -> ModelVersion:
     )
 
 
-def _check_place(found: _Found, prefixes: Sequence[str]) -> None:
+def _check_place(found: Found, prefixes: Sequence[str]) -> None:
     if prefixes and not is_below_one(found.source, prefixes):
         place = without_credentials(found.source)
         raise ModelError(f"files of {found.uri}: expected them below one of allowed_artifact_prefixes, got {place}")
 
 
-def _fetch(found: _Found, folder: Path, s3: S3Settings) -> Model:
+def _fetch(found: Found, folder: Path, s3: S3Settings) -> Model:
     from mlflow.models import Model
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
@@ -91,27 +84,29 @@ def _fetch(found: _Found, folder: Path, s3: S3Settings) -> Model:
         raise ModelError(f"files of {found.uri}: expected to download them, got {reason}") from error
 
 
-def _missing_number(config: JobConfig, found: _Found, model: Model) -> float | None:
+def _missing_number(config: JobConfig, found: Found, model: Model) -> float | None:
     """Return what the logged parameters of training say; ``null_values`` go before them."""
     if "null_values" in config.model_fields_set:
         return None
     return flavor_of(model.flavors).missing_number(found.model_id or model.model_id, model.run_id)
 
 
-def _ask_registry(config: JobConfig) -> _Found:
+def _ask_registry(config: JobConfig) -> Found:
     from mlflow.exceptions import MlflowException
 
     try:
-        found = _look_up(config.model)
+        found = look_up(config.model)
         # Fetched from the very place that is checked: the registry is not asked a second time.
-        return replace(found, source=_artifact_location(found)) if config.allowed_artifact_prefixes else found
+        return replace(found, source=artifact_location(found)) if config.allowed_artifact_prefixes else found
     except MlflowException as error:
         code = error.error_code
         if code == "INTERNAL_ERROR":  # what mlflow says of a server that does not answer, too
             raise ModelError(
                 f"registry of {config.model}: expected an answer, got {code}; can it be reached?"
             ) from error
-        raise ModelError(f"model {config.model}: expected it in the registry, got {code}") from error
+        near = near_names(config.model) if code in _UNKNOWN else []
+        hint = f"; near names there: {', '.join(near)}" if near else ""
+        raise ModelError(f"model {config.model}: expected it in the registry, got {code}{hint}") from error
     except Exception as error:
         raise ModelError(
             f"registry of {config.model}: expected an answer, got {describe_without_content(error)}"
@@ -138,41 +133,3 @@ def _needs_full_mlflow(config: JobConfig) -> str:
     except ImportError:
         return "; a database registry needs the full mlflow: pip install batchscore[local]"
     return ""
-
-
-def _look_up(uri: str) -> _Found:
-    """Return what a ``models:/`` URI means now."""
-    from mlflow import MlflowClient
-    from mlflow.exceptions import MlflowException
-    from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
-
-    client = MlflowClient()
-    name = uri.removeprefix("models:/")
-    if re.fullmatch(r"m-[^/@]+", name):
-        logged = client.get_logged_model(name)
-        return _Found(None, None, logged.model_id, dict(logged.tags or {}), uri, uri)
-    if "@" in name:
-        found = client.get_model_version_by_alias(*name.split("@", 1))
-    else:
-        name, version = name.split("/", 1)
-        if version == "latest":
-            quoted = name.replace("'", "''")
-            versions = [int(item.version) for item in client.search_model_versions(f"name='{quoted}'")]
-            if not versions:
-                raise MlflowException("no version", error_code=RESOURCE_DOES_NOT_EXIST)
-            version = str(max(versions))
-        found = client.get_model_version(name, version)
-    pinned, model_id = f"models:/{found.name}/{found.version}", getattr(found, "model_id", None)
-    return _Found(found.name, str(found.version), model_id, dict(found.tags or {}), pinned, pinned)
-
-
-def _artifact_location(found: _Found) -> str:
-    """Return where the files of a version lie; a version of a logged model has them where that one does."""
-    from mlflow import MlflowClient
-
-    client = MlflowClient()
-    location = found.source
-    if found.name and found.version:
-        location = str(client.get_model_version_download_uri(found.name, found.version))
-    logged = re.fullmatch(r"models:/(m-[^/@]+)", location)
-    return str(client.get_logged_model(logged[1]).artifact_location) if logged else location
