@@ -134,8 +134,8 @@ def test_a_registry_that_does_not_answer_is_refused(load: Load, monkeypatch: pyt
 def test_a_job_waits_for_a_registry_that_does_not_answer_for_less_than_a_minute() -> None:
     program = (
         "from pathlib import Path\n"
-        "from batchscore.config import JobConfig\n"
-        "from batchscore.model import resolve_model\n"
+        "from batchscore.config.job_config import JobConfig\n"
+        "from batchscore.model.registry import resolve_model\n"
         "keys = {'model': 'models:/any/1', 'tracking_uri': 'http://127.0.0.1:9', 'input': 'none', 'output': 'none'}\n"
         "resolve_model(JobConfig.model_validate(keys), Path('none'))\n"
     )
@@ -245,7 +245,7 @@ def test_links_among_a_model_s_files_are_packed_as_what_they_lead_to(tmp_path: P
 def test_an_unpacked_model_is_for_this_user_alone_and_goes_with_the_process(tmp_path: Path) -> None:
     program = (
         "import os, sys\n"
-        "from batchscore.model_files import unpack_model\n"
+        "from batchscore.model.archive import unpack_model\n"
         "folder = unpack_model(open(sys.argv[1], 'rb').read())\n"
         "print(oct(folder.stat().st_mode & 0o777), [path.name for path in folder.iterdir()])\n"
     )
