@@ -2,6 +2,7 @@ import bz2
 import gc
 import gzip
 import io
+import random
 import threading
 import tracemalloc
 from collections.abc import Generator, Iterator
@@ -21,6 +22,7 @@ from batchscore.input.blocks import (
     decompressed,
     empty_last_line,
     ending_here,
+    inflated,
     read_ahead,
     read_blocks,
     read_ranges,
@@ -151,6 +153,19 @@ def test_compressed_inputs_are_read_through_all_their_members(name: str) -> None
     compress = gzip.compress if name == "gzip" else bz2.compress
     content = compress(b"a\nb\n") + compress(b"c\n")
     assert b"".join(decompressed(pieces(content, 3), name, "x")) == b"a\nb\nc\n"
+
+
+def test_what_is_decompressed_is_not_copied_before_at_each_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("batchscore.input.blocks.CHUNK_BYTES", 64 * 1024)  # of what comes out
+    content = gzip.compress(random.Random(1).randbytes(4 * 1024 * 1024))
+    tracemalloc.start()
+    try:
+        size = sum(len(piece) for piece in inflated(pieces(content, len(content)), "gzip", "x"))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert size == 4 * 1024 * 1024
+    assert peak < 512 * 1024
 
 
 def test_an_empty_bz2_member_between_others_is_refused_by_name_not_read_in_part() -> None:

@@ -6,7 +6,6 @@ block, whatever the length of a record, the range or the input.
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -123,21 +122,23 @@ def _damaged(uri: str, compression: str) -> InputError:
     return InputError(f"input {uri}: expected a whole {compression} stream, got a damaged or truncated one")
 
 
-class _ChunkFile(io.RawIOBase):
-    """The chunks as a file, for pyarrow."""
+class _ChunkFile:
+    """The chunks as a file, for pyarrow: it asks for 64 KiB at a time, and gets views of a chunk, which is of megabytes."""
+
+    closed = False
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._chunks = chunks
-        self._rest = b""
+        self._rest = memoryview(b"")
 
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
+    def read(self, size: int) -> memoryview:
         while not self._rest and (chunk := next(self._chunks, None)) is not None:
-            self._rest = chunk
+            self._rest = memoryview(chunk)
         taken, self._rest = self._rest[:size], self._rest[size:]
         return taken
+
+    def close(self) -> None:
+        """Do nothing: whoever gave the chunks closes them."""
 
 
 def check_content(uri: str, head: bytes, compression: str | None) -> None:
