@@ -387,6 +387,26 @@ def test_a_failed_record_has_a_message_of_bounded_length_and_no_compute_time() -
     assert len(record.Message or "") == 10_240
 
 
+BOUND = {"BatchPredictionId", "MLModelId", "BatchPredictionDataSourceId", "InputDataLocationS3", "OutputUri", "Status"}
+RUNNING = BOUND | {"CreatedAt", "LastUpdatedAt", "StartedAt"}
+FAILED = RUNNING | {"Message", "FinishedAt", "LogUri"}
+
+
+@pytest.mark.parametrize("status", ["PENDING", "INPROGRESS", "COMPLETED", "FAILED", "DELETED"])
+def test_a_record_that_changes_its_state_tells_nothing_of_an_earlier_run(status: Any) -> None:
+    done = completed(in_progress(pending(make_plan().spec, 100), 110), count([make_part(0)]), "s3://b/log", 120)
+    earlier = replace(done, Status=status, Message="earlier", LogUri="s3://b/earlier")
+
+    again = in_progress(earlier, 210)
+    refused = failed(again, "refused", "s3://b/log", 220)
+
+    assert again.to_dict().keys() == RUNNING
+    assert (again.CreatedAt, again.StartedAt, again.LastUpdatedAt) == (100, 210, 210)
+    assert refused.to_dict().keys() == failed(earlier, "refused", "s3://b/log", 220).to_dict().keys() == FAILED
+    assert (refused.StartedAt, refused.FinishedAt, refused.Message) == (210, 220, "refused")
+    assert completed(again, count([]), "s3://b/log", 230).to_dict().keys() == done.to_dict().keys()
+
+
 @pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b'{"Parameters": {}, "Surprise": 1}'])
 def test_what_is_no_record_is_refused(content: bytes) -> None:
     with pytest.raises(InputError, match="record x: expected the record of a batch prediction"):

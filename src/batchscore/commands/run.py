@@ -106,7 +106,8 @@ class _Job:
             if self._is_finished():
                 return self._report_again(plan, prediction)
             try:
-                prediction = self._write_record(job_record.in_progress(prediction, _now()))
+                prediction = job_record.in_progress(prediction, _now())
+                self._write_record(prediction)
                 parts, counts = self._score(spark, plan, model, existed)
                 joined = self._join(spark, plan, parts)
                 if existed:

@@ -15,6 +15,7 @@ from batchscore.storage.stored_json import read_json, typed
 Status = Literal["PENDING", "INPROGRESS", "COMPLETED", "FAILED", "DELETED"]
 STATUSES: tuple[str, ...] = get_args(Status)
 MAX_MESSAGE_CHARACTERS = 10_240
+_OF_A_RUN = ("Message", "StartedAt", "FinishedAt", "ComputeTime", "TotalRecordCount", "InvalidRecordCount", "LogUri")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,16 +80,17 @@ def pending(spec: JobSpec, now: int) -> BatchPrediction:
 
 def in_progress(record: BatchPrediction, now: int) -> BatchPrediction:
     """Return the record of a job that has started, again or for the first time."""
-    return replace(record, Status="INPROGRESS", StartedAt=now, LastUpdatedAt=now, FinishedAt=None, Message=None)
+    return _changed(record, "INPROGRESS", now, StartedAt=now)
 
 
 def completed(record: BatchPrediction, counts: Counts, log_uri: str, now: int) -> BatchPrediction:
     """Return the record of a job whose manifest stands."""
-    return replace(
+    return _changed(
         record,
-        Status="COMPLETED",
+        "COMPLETED",
+        now,
         Message=f"{counts.record_count} records, {counts.invalid_record_count} of them invalid",
-        LastUpdatedAt=now,
+        StartedAt=record.StartedAt,
         FinishedAt=now,
         ComputeTime=counts.compute_milliseconds,
         TotalRecordCount=counts.record_count,
@@ -99,14 +101,20 @@ def completed(record: BatchPrediction, counts: Counts, log_uri: str, now: int) -
 
 def failed(record: BatchPrediction, message: str, log_uri: str, now: int) -> BatchPrediction:
     """Return the record of a job that ended without a manifest."""
-    return replace(
+    return _changed(
         record,
-        Status="FAILED",
+        "FAILED",
+        now,
         Message=message[:MAX_MESSAGE_CHARACTERS],
-        LastUpdatedAt=now,
+        StartedAt=record.StartedAt,
         FinishedAt=now,
         LogUri=log_uri,
     )
+
+
+def _changed(record: BatchPrediction, status: Status, now: int, **of_run: Any) -> BatchPrediction:
+    """Return a record in another state: what is not told of this run has no value, whatever an earlier one left."""
+    return replace(record, Status=status, LastUpdatedAt=now, **(dict.fromkeys(_OF_A_RUN) | of_run))
 
 
 def check_same_parameters(

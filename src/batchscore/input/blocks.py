@@ -123,7 +123,7 @@ def _damaged(uri: str, compression: str) -> InputError:
 
 
 class _ChunkFile:
-    """The chunks as a file, for pyarrow: it asks for 64 KiB at a time, and gets views of a chunk, which is of megabytes."""
+    """The chunks as a file, for pyarrow: it asks for 64 KiB at a time, and gets a view of a chunk of megabytes."""
 
     closed = False
 
