@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
 
@@ -96,8 +96,9 @@ class SampledInput:
 class Plan:
     """A job, whole.
 
-    ``skipped`` are the objects below the inputs that are not scored, with the reason; ``sample`` tells where the
-    records are on which the model is tried.
+    ``skipped`` are the objects below the inputs that are no inputs, with the reason; ``sample`` tells where the records
+    are on which the model is tried. With ``mode: new_inputs``, ``not_new`` is the number of inputs that are not scored,
+    by reason, and ``manifests_read`` are the manifests of other jobs that the inputs were held against.
     """
 
     spec: JobSpec
@@ -105,6 +106,13 @@ class Plan:
     splits: Splits
     skipped: tuple[tuple[str, str], ...]
     sample: tuple[SampledInput, ...] = ()
+    not_new: Mapping[str, int] = field(default_factory=dict)
+    manifests_read: frozenset[StoredObject] = frozenset()
+
+    @property
+    def skipped_count(self) -> dict[str, int]:
+        """The number of all objects below the inputs that are not scored, by reason."""
+        return dict(sorted((Counter(reason for _, reason in self.skipped) + Counter(self.not_new)).items()))
 
     @property
     def size_in_bytes(self) -> int:

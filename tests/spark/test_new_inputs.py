@@ -1,5 +1,6 @@
 """``mode: new_inputs`` on Spark: run after run over a folder that grows, with crashes, other ids and other models."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -84,8 +85,8 @@ def test_each_run_scores_what_no_run_before_it_has(
     assert scored(tmp_path, "two") == ["b.csv"]
     assert job(tmp_path, "two").lines("b.csv") == expected["b.csv"]
     assert job(tmp_path, "two").manifest["mode"] == "new_inputs"
-    [skipped] = job(tmp_path, "two").manifest["skipped"]
-    assert skipped["reason"] == "scored before by one"
+    assert job(tmp_path, "two").manifest["skipped"] == []
+    assert job(tmp_path, "two").manifest["skipped_count"] == {"scored by an earlier job": 1}
 
     with monkeypatch.context() as patch:
         without_spark(patch)
@@ -94,6 +95,12 @@ def test_each_run_scores_what_no_run_before_it_has(
         assert nothing["Message"] == "nothing new: 2 files below the inputs, none to score"
         assert job(tmp_path, "three").path(".manifest").read_bytes() == b"{}"
         assert not (tmp_path / "output" / "batch-prediction" / "in-progress").exists()
+
+        # As a driver leaves it that dies right after its commit.
+        done = job(tmp_path, "three").record
+        begun = {name: done[name] for name in done if name not in {"Message", "FinishedAt", "LogUri"}}
+        job(tmp_path, "three").path(".json").write_text(json.dumps(begun | {"Status": "INPROGRESS"}))
+        assert score("three")["Message"] == "nothing new: 2 files below the inputs, none to score"
 
         # Neither its own manifest nor what has come since changes what a finished id is.
         write(tmp_path, "c.csv", 70)

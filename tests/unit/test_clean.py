@@ -200,10 +200,11 @@ def test_a_foreign_file_beside_the_results_does_not_stop_clean(name: str, tmp_pa
 def test_a_manifest_that_the_store_does_not_give_stops_clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     finished(tmp_path)
 
-    def busy(_: LocalStorage, uri: str) -> bytes:
-        raise TransientReadError(f"object {uri}: expected an answer, got SlowDown")
+    def busy(*_: object) -> bytes:
+        raise TransientReadError("object bp-1.manifest.json: expected an answer, got SlowDown")
 
     monkeypatch.setattr(LocalStorage, "read", busy)
+    monkeypatch.setattr(LocalStorage, "read_range", busy)
     with pytest.raises(TransientReadError):
         leftovers(tmp_path / "out")
 

@@ -232,7 +232,7 @@ def test_the_inputs_that_a_job_began_with_are_of_those_listed_or_an_input_error(
         found = attempt(partial(choose_inputs, config), InputError, f"inputs {begun}: expected the inputs of a job")
     if found is not None:
         named = [(uri, etag) for uri, _, etag in json.loads(content)]
-        assert found[0] == [source for source in listed if (source.uri, source.etag) in named]
+        assert found.sources == [source for source in listed if (source.uri, source.etag) in named]
 
 
 @given(st.binary(max_size=80) | st.lists(st.sampled_from(REJECTED_WORDS), max_size=40).map(b"".join))

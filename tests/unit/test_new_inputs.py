@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.committed import FinishedJob
@@ -21,13 +22,18 @@ def write(folder: Path, *names: str) -> None:
         (folder / "in" / name).write_bytes(FILE)
 
 
-def config(folder: Path, batch_id: str | None = "new", **keys: str) -> JobConfig:
-    where = {"input": f"{folder}/in/", "output": f"{folder}/out", "model": "models:/m/1", "id": batch_id}
+def config(folder: Path, batch_id: str | None = "new", **keys: Any) -> JobConfig:
+    where: dict[str, Any] = {
+        "input": f"{folder}/in/",
+        "output": f"{folder}/out",
+        "model": "models:/m/1",
+        "id": batch_id,
+    }
     return JobConfig.model_validate(where | {"mode": "new_inputs"} | keys)
 
 
 def chosen(folder: Path, batch_id: str | None = "new", **keys: str) -> list[str]:
-    return [name(source) for source in choose_inputs(config(folder, batch_id, **keys))[0]]
+    return [name(source) for source in choose_inputs(config(folder, batch_id, **keys)).sources]
 
 
 def name(source: StoredObject) -> str:
@@ -35,7 +41,7 @@ def name(source: StoredObject) -> str:
 
 
 def begin(folder: Path, batch_id: str = "new") -> None:
-    bind_inputs(config(folder, batch_id), choose_inputs(config(folder, batch_id))[0])
+    bind_inputs(config(folder, batch_id), choose_inputs(config(folder, batch_id)).sources)
 
 
 def test_only_what_no_finished_job_has_scored_is_new(tmp_path: Path) -> None:
@@ -44,11 +50,11 @@ def test_only_what_no_finished_job_has_scored_is_new(tmp_path: Path) -> None:
     FinishedJob(tmp_path, {"c.csv": FILE}, "unfinished").score()
     write(tmp_path, "d.csv", ".schema")
 
-    sources, skipped = choose_inputs(config(tmp_path))
+    choice = choose_inputs(config(tmp_path))
 
-    assert [name(source) for source in sources] == ["c.csv", "d.csv"]
-    told = {uri.rpartition("/")[2]: reason for uri, reason in skipped}
-    assert told == {".schema": "schema", "a.csv": "scored before by one", "b.csv": "scored before by two"}
+    assert [name(source) for source in choice.sources] == ["c.csv", "d.csv"]
+    assert [(uri.rpartition("/")[2], reason) for uri, reason in choice.skipped] == [(".schema", "schema")]
+    assert choice.not_new == {"scored by an earlier job": 2}
     assert chosen(tmp_path, mode="all") == ["a.csv", "b.csv", "c.csv", "d.csv"]
 
 
@@ -70,10 +76,12 @@ def test_a_job_that_has_begun_keeps_to_its_inputs_whatever_comes(tmp_path: Path)
     begin(tmp_path)
     write(tmp_path, "c.csv")
 
-    sources, skipped = choose_inputs(config(tmp_path))
+    FinishedJob(tmp_path, {"d.csv": FILE}, "other").commit()
 
-    assert [name(source) for source in sources] == ["a.csv", "b.csv"]
-    assert [(uri.rpartition("/")[2], reason) for uri, reason in skipped] == [("c.csv", "not there at the start")]
+    choice = choose_inputs(config(tmp_path))
+
+    assert [name(source) for source in choice.sources] == ["a.csv", "b.csv"]
+    assert (choice.skipped, choice.not_new) == ([], {"not there at the start": 1, "scored by an earlier job": 1})
     assert chosen(tmp_path, "another") == ["a.csv", "b.csv", "c.csv"]
     assert chosen(tmp_path, None) == ["a.csv", "b.csv", "c.csv"]
 
@@ -91,8 +99,8 @@ def test_a_job_whose_inputs_another_has_scored_since_is_refused(tmp_path: Path) 
     faster = FinishedJob(tmp_path, {"b.csv": FILE}, "faster")
     write(tmp_path, "a.csv")
     begin(tmp_path)
-    sources, _ = choose_inputs(config(tmp_path))
-    check_still_new(config(tmp_path), sources)
+    choice = choose_inputs(config(tmp_path))
+    check_still_new(config(tmp_path), choice.sources, choice.manifests_read)
     faster.commit()
 
     told = r"job new: expected inputs that no other job has scored, got 1 that faster has, the first .*/b\.csv;"
@@ -100,15 +108,46 @@ def test_a_job_whose_inputs_another_has_scored_since_is_refused(tmp_path: Path) 
         choose_inputs(config(tmp_path))
     assert caught.value.exit_code == 3
     with pytest.raises(InputsScoredError, match=told):
-        check_still_new(config(tmp_path), sources)
-    check_still_new(config(tmp_path, mode="all"), sources)
+        check_still_new(config(tmp_path), choice.sources, choice.manifests_read)
+    check_still_new(config(tmp_path, mode="all"), choice.sources, choice.manifests_read)
+
+
+def test_the_look_before_the_commit_reads_the_manifests_alone_that_have_come_since_the_choice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = FinishedJob(tmp_path, {"a.csv": FILE}, "one").commit()
+    FinishedJob(tmp_path, {"b.csv": FILE}, "two").commit()
+    four = FinishedJob(tmp_path, {"d.csv": FILE}, "four")
+    write(tmp_path, "c.csv")
+    choice = choose_inputs(config(tmp_path))
+    FinishedJob(tmp_path, {"e.csv": FILE}, "three").commit()
+    one.edit_manifest(commit_id="another")  # a job that was removed and run anew
+    read, read_range = list[str](), LocalStorage.read_range
+
+    def noting(storage: LocalStorage, source: StoredObject, start: int, stop: int) -> bytes:
+        read.append(name(source))
+        return read_range(storage, source, start, stop)
+
+    monkeypatch.setattr(LocalStorage, "read_range", noting)
+    check_still_new(config(tmp_path), choice.sources, choice.manifests_read)
+
+    assert sorted(read) == ["one.manifest.json", "three.manifest.json"]
+    four.commit()
+    with pytest.raises(InputsScoredError, match="got 1 that four has"):
+        check_still_new(config(tmp_path), choice.sources, choice.manifests_read)
+
+
+def test_files_that_are_configured_twice_are_counted_as_they_are_listed(tmp_path: Path) -> None:
+    FinishedJob(tmp_path, {"a.csv": FILE}, "one").commit()
+    choice = choose_inputs(config(tmp_path, input=[f"{tmp_path}/in/", f"{tmp_path}/in/a.csv"]))
+    assert (choice.sources, choice.not_new) == ([], {"scored by an earlier job": 2})
 
 
 def test_two_runs_of_an_id_that_begin_at_once_cannot_begin_with_different_inputs(tmp_path: Path) -> None:
     write(tmp_path, "a.csv")
-    one, _ = choose_inputs(config(tmp_path))
+    one = choose_inputs(config(tmp_path)).sources
     write(tmp_path, "b.csv")
-    other, _ = choose_inputs(config(tmp_path))
+    other = choose_inputs(config(tmp_path)).sources
     bind_inputs(config(tmp_path), one)
     with pytest.raises(IdempotentParameterMismatchError, match="inputs that another run of it has begun with"):
         bind_inputs(config(tmp_path), other)

@@ -266,6 +266,7 @@ def test_the_extended_manifest_tells_the_model_and_every_part_in_order() -> None
     }
     assert [len(item["parts"]) for item in manifest["inputs"]] == [3, 1]
     assert manifest["skipped"] == [{"uri": "s3://b/in/.schema", "reason": "schema"}]
+    assert manifest["skipped_count"] == {"schema": 1}
     counts = committed_counts(content, "x")
     assert (counts.record_count, counts.invalid_values, counts.compute_milliseconds) == (20, {"a": 8}, 28)
     assert committed_parameters(content, "x") == plan.spec.parameters

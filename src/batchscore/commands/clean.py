@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from batchscore.commit.manifest_reader import read_file_uris
+from batchscore.commit.stored_manifests import read_stored
 from batchscore.config.job_config import OutputConfig
 from batchscore.config.uris import FOLDER
 from batchscore.errors import ConfigError, InputError, TransientReadError
@@ -146,12 +147,12 @@ def _named_files(storage: Storage, beside: Beside) -> tuple[set[str], tuple[str,
     results: set[str] = set()
     unreadable: set[str] = set()
     for batch_id, items in beside.items():
-        for uri in sorted(item.uri for item in items):
+        for item in sorted(items, key=lambda item: item.uri):
             try:
-                if uri.endswith(EXTENDED_MANIFEST_END):
-                    files |= _paths(read_file_uris(storage.read(uri), uri))
-                elif uri.endswith(MANIFEST_END) and not _is_finished(beside, batch_id):
-                    results |= _paths(_classic_results(storage.read(uri), uri))
+                if item.uri.endswith(EXTENDED_MANIFEST_END):
+                    files |= _paths(read_stored(storage, item, read_file_uris))
+                elif item.uri.endswith(MANIFEST_END) and not _is_finished(beside, batch_id):
+                    results |= _paths(_classic_results(storage.read(item.uri), item.uri))
             except TransientReadError:
                 raise
             except InputError as error:  # a damaged one or someone else's file: all that it could name is of its id

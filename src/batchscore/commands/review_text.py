@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -47,6 +47,7 @@ def describe_plan(review: Review) -> dict[str, Any]:
         "input_count": len(plan.inputs),
         "size_in_bytes": plan.size_in_bytes,
         "skipped": [{"uri": uri, "reason": reason} for uri, reason in plan.skipped],
+        "skipped_count": plan.skipped_count,
         "estimated_records": sum(sample.estimated_records or sample.record_count for sample in review.samples),
         "split_count": len(plan.splits),
         "task_count": sum(1 for _ in pack_tasks(plan.splits, spec.config.split_bytes)),
@@ -126,7 +127,7 @@ def _plan_lines(facts: dict[str, Any]) -> list[str]:
         shown.append(("threshold", f"{facts['threshold']} for label {facts['positive_label']}"))
     shown += [
         ("inputs", f"{facts['input_count']} files, {facts['size_in_bytes']} bytes"),
-        ("skipped", _skipped_text(facts["skipped"])),
+        ("skipped", _skipped_text(facts["skipped"], facts["skipped_count"])),
         ("records", f"about {facts['estimated_records']}"),
         ("splits", f"{facts['split_count']} in {facts['task_count']} tasks"),
         *_missing_lines(facts),
@@ -154,10 +155,12 @@ def _plan_lines(facts: dict[str, Any]) -> list[str]:
     )
 
 
-def _skipped_text(skipped: Sequence[dict[str, str]]) -> str:
+def _skipped_text(skipped: Sequence[dict[str, str]], counts: Mapping[str, int]) -> str:
     shown = [f"{item['uri']} ({item['reason']})" for item in skipped[:_SKIPPED_SHOWN]]
     if len(skipped) > _SKIPPED_SHOWN:
         shown.append(f"and {len(skipped) - _SKIPPED_SHOWN} more")
+    told = {item["reason"] for item in skipped}
+    shown += [f"{number} {reason}" for reason, number in counts.items() if reason not in told]
     return "; ".join(shown) or "none"
 
 

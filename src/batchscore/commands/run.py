@@ -22,6 +22,7 @@ from batchscore.commit.manifest import (
     classic_manifest,
     committed_counts,
     committed_parameters,
+    committed_skipped_count,
     extended_manifest,
     named_files,
 )
@@ -187,7 +188,8 @@ class _Job:
             self._write_classic_manifest(plan)
             self._remove_work()
             self._write_log()
-            existing = self._write_record(job_record.completed(existing, counts, self.outputs.log, _now()))
+            skipped = committed_skipped_count(content, self.outputs.extended_manifest)
+            existing = self._write_record(self._completed(plan, existing, counts, skipped))
         return existing.to_dict() | {"manifest": self.outputs.manifest, "reported_again": True}
 
     def _score(
@@ -221,7 +223,7 @@ class _Job:
     def _commit(self, plan: Plan, parts: Sequence[PartFile], counts: Counts, joined: Mapping[int, WrittenFile]) -> None:
         content = extended_manifest(plan, parts, counts, joined, software_versions(plan), uuid.uuid4().hex)
         with written_down(content, self.folder) as file:
-            check_still_new(self.config, [item.source for item in plan.inputs])
+            check_still_new(self.config, [item.source for item in plan.inputs], plan.manifests_read)
             commit_manifest(self.storage, self.outputs.extended_manifest, file)
         self.committed = True
         self._write_classic_manifest(plan)
@@ -266,14 +268,17 @@ class _Job:
             log.error("record %s: expected to write FAILED, got: %s", self.outputs.record, second)  # noqa: TRY400
 
     def _complete(self, plan: Plan, prediction: BatchPrediction, counts: Counts) -> dict[str, Any]:
-        done = job_record.completed(prediction, counts, self.outputs.log, _now())
-        if not plan.inputs:
-            done = replace(done, Message=f"nothing new: {len(plan.skipped)} files below the inputs, none to score")
+        done = self._completed(plan, prediction, counts, sum(plan.skipped_count.values()))
         log.info("job %s completed: %s", plan.spec.id, done.Message)
         self._write_log()
         self._write_record(done)
         self._remove_work()
         return done.to_dict() | summary(plan, counts, self.clock.seconds, self.outputs)
+
+    def _completed(self, plan: Plan, prediction: BatchPrediction, counts: Counts, skipped: int) -> BatchPrediction:
+        done = job_record.completed(prediction, counts, self.outputs.log, _now())
+        nothing = f"nothing new: {skipped} files below the inputs, none to score"
+        return done if plan.inputs else replace(done, Message=nothing)
 
     def _remove_work(self) -> None:
         """Remove receipts and joined parts: the commit is known to stand, so nothing needs them."""

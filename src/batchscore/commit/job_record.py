@@ -114,7 +114,8 @@ def failed(record: BatchPrediction, message: str, log_uri: str, now: int) -> Bat
 
 def _changed(record: BatchPrediction, status: Status, now: int, **of_run: Any) -> BatchPrediction:
     """Return a record in another state: what is not told of this run has no value, whatever an earlier one left."""
-    return replace(record, Status=status, LastUpdatedAt=now, **(dict.fromkeys(_OF_A_RUN) | of_run))
+    values: dict[str, Any] = dict.fromkeys(_OF_A_RUN) | of_run
+    return replace(record, Status=status, LastUpdatedAt=now, **values)
 
 
 def check_same_parameters(

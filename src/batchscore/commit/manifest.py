@@ -39,6 +39,12 @@ class _Committed:
     compute_milliseconds: int
 
 
+@dataclass(frozen=True)
+class _Skipped:
+    skipped: list[Any]
+    skipped_count: dict[str, int] | None = None  # where there is none, all files are in the list
+
+
 def classic_manifest(plan: Plan) -> Iterator[bytes]:
     """Yield Amazon's manifest, bit by bit: the URI of each input and of its result."""
     outputs = plan.spec.outputs
@@ -79,6 +85,7 @@ def extended_manifest(
         "software": dict(software),
         **{key: getattr(counts, key) for key in _TOLD_COUNTS},
         "inputs": [],
+        "skipped_count": plan.skipped_count,
         "skipped": [{"uri": uri, "reason": reason} for uri, reason in plan.skipped],
     }
     # A line for each input: with hundreds of thousands, json's indented form of all takes ten times as long.
@@ -136,6 +143,12 @@ def committed_counts(content: bytes, uri: str) -> Counts:
         told.invalid_values,
         compute_milliseconds=told.compute_milliseconds,
     )
+
+
+def committed_skipped_count(content: bytes, uri: str) -> int:
+    """Return how many files an extended manifest tells as skipped; raises InputError."""
+    told = stored_manifest(_Skipped, content, uri)
+    return len(told.skipped) if told.skipped_count is None else sum(told.skipped_count.values())
 
 
 def committed_parameters(content: bytes, uri: str) -> dict[str, str]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 
 from batchscore.commit.manifest_reader import read_sources
+from batchscore.commit.stored_manifests import read_stored
 from batchscore.config.job_config import JobConfig
+from batchscore.config.uris import base_name
 from batchscore.errors import IdempotentParameterMismatchError, InputError, InputsScoredError, ObjectExistsError
 from batchscore.output.paths import EXTENDED_MANIFEST_END, Outputs
 from batchscore.preflight.discovery import list_inputs
@@ -19,38 +22,46 @@ from batchscore.storage.stored_json import read_json, typed
 
 log = logging.getLogger(__name__)
 
-SCORED_BEFORE = "scored before by"
+_SCORED = "scored by an earlier job"
+_LATE = "not there at the start"
 _THREADS = 16
 
 
-def choose_inputs(config: JobConfig) -> tuple[list[StoredObject], list[tuple[str, str]]]:
-    """Return the inputs that a job scores, and what is skipped with the reason.
+@dataclass(frozen=True)
+class Choice:
+    """The inputs that a job scores, and what else lies below those configured: see Plan."""
+
+    sources: Sequence[StoredObject]
+    skipped: Sequence[tuple[str, str]]
+    not_new: Mapping[str, int] = field(default_factory=dict)
+    manifests_read: frozenset[StoredObject] = frozenset()
+
+
+def choose_inputs(config: JobConfig) -> Choice:
+    """Return what a job scores.
 
     With ``mode: new_inputs`` the choice is made once for an id: a finished job has the inputs of its manifest, one
     that has begun those it began with. Raises InputError; InputsScoredError if another job has scored some since.
     """
     if config.mode == "all":
-        return list_inputs(config)
+        return Choice(*list_inputs(config))
     storage, outputs = storage_for(config.output, config.s3), _outputs(config)
     content = read_if_present(storage, outputs.extended_manifest) if config.id else None
     if content is not None:
-        return read_sources(content, outputs.extended_manifest), []
+        return Choice(read_sources(content, outputs.extended_manifest), ())
     listed, skipped = list_inputs(config)
-    scored = _scored_inputs(storage, outputs)
+    manifests = _manifests_of_others(storage, outputs)
+    scored = _scored_inputs(storage, manifests, listed)
     begun = _read_begun(storage, outputs) if config.id else None
     if begun is None:
-        chosen = [source for source in listed if _key(source) not in scored]
+        chosen = [source for source in listed if source not in scored]
     else:
         chosen = [source for source in listed if _key(source) in begun]
         _check_unscored(outputs.id, chosen, scored)
     log.info("%d of %d files below the inputs are new", len(chosen), len(listed))
-    keys = {_key(source) for source in chosen}
-    rest = [
-        (source.uri, f"{SCORED_BEFORE} {scored[_key(source)]}" if _key(source) in scored else "not there at the start")
-        for source in listed
-        if _key(source) not in keys
-    ]
-    return chosen, skipped + rest
+    before = sum(source in scored for source in listed)
+    not_new = {_SCORED: before, _LATE: len(listed) - len(chosen) - before}
+    return Choice(chosen, skipped, {reason: number for reason, number in not_new.items() if number}, manifests)
 
 
 def bind_inputs(config: JobConfig, sources: Sequence[StoredObject]) -> None:
@@ -70,11 +81,15 @@ def bind_inputs(config: JobConfig, sources: Sequence[StoredObject]) -> None:
             ) from error
 
 
-def check_still_new(config: JobConfig, sources: Sequence[StoredObject]) -> None:
-    """Raise InputsScoredError if another job has scored some of the inputs since this one chose them."""
+def check_still_new(config: JobConfig, sources: Sequence[StoredObject], read: frozenset[StoredObject]) -> None:
+    """Raise InputsScoredError if another job has scored some of the inputs since this one chose them.
+
+    ``read`` are the manifests that they were held against then.
+    """
     if config.mode == "new_inputs":
-        outputs = _outputs(config)
-        _check_unscored(outputs.id, sources, _scored_inputs(storage_for(config.output, config.s3), outputs))
+        storage, outputs = storage_for(config.output, config.s3), _outputs(config)
+        since = _manifests_of_others(storage, outputs) - read
+        _check_unscored(outputs.id, sources, _scored_inputs(storage, since, sources))
 
 
 def _outputs(config: JobConfig) -> Outputs:
@@ -85,18 +100,30 @@ def _key(source: StoredObject) -> tuple[str, str]:
     return source.uri, source.etag
 
 
-def _scored_inputs(storage: Storage, outputs: Outputs) -> dict[tuple[str, str], str]:
-    """Return URI and ETag of every input of the output's finished jobs, and the id of its job."""
-    folder = f"{outputs.folder}/"
-    listed = (item.uri for item in storage.list_folder(folder))
-    manifests = [uri for uri in listed if uri.endswith(EXTENDED_MANIFEST_END) and uri != outputs.extended_manifest]
-    scored: dict[tuple[str, str], str] = {}
+def _manifests_of_others(storage: Storage, outputs: Outputs) -> frozenset[StoredObject]:
+    """Return the extended manifests of the output as they are listed, without the job's own."""
+    listed = storage.list_folder(f"{outputs.folder}/")
+    return frozenset(
+        item for item in listed if item.uri.endswith(EXTENDED_MANIFEST_END) and item.uri != outputs.extended_manifest
+    )
+
+
+def _scored_inputs(
+    storage: Storage, manifests: Collection[StoredObject], sources: Iterable[StoredObject]
+) -> dict[StoredObject, str]:
+    """Return those of the sources that the jobs of some manifests have scored, each with the id of its job."""
+    wanted = {source.uri: source for source in sources}
+
+    def scored_by(manifest: StoredObject) -> list[StoredObject]:
+        told = read_stored(storage, manifest, read_sources)
+        found = ((source, wanted.get(source.uri)) for source in told)
+        return [ours for source, ours in found if ours is not None and ours.etag == source.etag]
+
+    scored: dict[StoredObject, str] = {}
+    in_order = sorted(manifests, key=lambda manifest: manifest.uri)
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="manifests") as pool:
-        for uri, sources in zip(
-            manifests, pool.map(lambda uri: read_sources(storage.read(uri), uri), manifests), strict=True
-        ):
-            batch_id = uri.removeprefix(folder).removesuffix(EXTENDED_MANIFEST_END)
-            scored |= {_key(source): batch_id for source in sources}
+        for manifest, found in zip(in_order, pool.map(scored_by, in_order), strict=True):
+            scored |= dict.fromkeys(found, base_name(manifest.uri).removesuffix(EXTENDED_MANIFEST_END))
     return scored
 
 
@@ -110,10 +137,10 @@ def _read_begun(storage: Storage, outputs: Outputs) -> set[tuple[str, str]] | No
         raise InputError(f"inputs {outputs.inputs}: expected the inputs of a job, got something else") from error
 
 
-def _check_unscored(batch_id: str, sources: Sequence[StoredObject], scored: dict[tuple[str, str], str]) -> None:
-    taken = [source for source in sources if _key(source) in scored]
+def _check_unscored(batch_id: str, sources: Iterable[StoredObject], scored: Mapping[StoredObject, str]) -> None:
+    taken = [source for source in sources if source in scored]
     if taken:
-        others = ", ".join(sorted({scored[_key(source)] for source in taken})[:5])
+        others = ", ".join(sorted({scored[source] for source in taken})[:5])
         raise InputsScoredError(
             f"job {batch_id}: expected inputs that no other job has scored, got {len(taken)} that {others} has, "
             f"the first {taken[0].uri}; run again with a new id for the rest"

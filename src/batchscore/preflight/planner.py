@@ -22,7 +22,7 @@ from batchscore.output.paths import new_id
 from batchscore.output.result_text import COLUMN_NAMES
 from batchscore.plan import JobSpec, Plan, check_inputs, make_inputs, naming_root, parameters_of
 from batchscore.preflight.discovery import find_schema
-from batchscore.preflight.new_inputs import SCORED_BEFORE, choose_inputs
+from batchscore.preflight.new_inputs import choose_inputs
 
 log = logging.getLogger(__name__)
 
@@ -56,8 +56,8 @@ def make_plan(config: JobConfig, model: LoadedModel) -> Plan:
     """
     version = model.version
     _check_class_names(model)
-    sources, skipped = choose_inputs(config)
-    check_inputs(sources)
+    choice = choose_inputs(config)
+    check_inputs(choice.sources)
     schema, schema_digest = find_schema(config)
     keys = Roles(config.row_id, config.target)
     columns = resolve_columns(version.pinned_uri, version.signature, schema, config.has_header, keys)
@@ -74,10 +74,17 @@ def make_plan(config: JobConfig, model: LoadedModel) -> Plan:
         positive_label=model.predictor.positive_label,
         threshold=model.threshold,
         columns=columns,
-        parameters=parameters_of(config, version, model.threshold, sources, schema_digest),
+        parameters=parameters_of(config, version, model.threshold, choice.sources, schema_digest),
     )
-    inputs = make_inputs(sources, naming_root(config.input), config.split_bytes)
-    return Plan(spec, inputs, make_splits(inputs, config.split_bytes), tuple(skipped))
+    inputs = make_inputs(choice.sources, naming_root(config.input), config.split_bytes)
+    return Plan(
+        spec,
+        inputs,
+        make_splits(inputs, config.split_bytes),
+        tuple(choice.skipped),
+        not_new=choice.not_new,
+        manifests_read=choice.manifests_read,
+    )
 
 
 def _check_class_names(model: LoadedModel) -> None:
@@ -98,11 +105,11 @@ def log_plan(plan: Plan) -> None:
         len(plan.inputs),
         plan.size_in_bytes,
         len(plan.splits),
-        len(plan.skipped),
+        sum(plan.skipped_count.values()),
     )
     for name, words in plan.spec.words_kept.items():
         log.info("column %s: the model knows %s, which are values there", name, ", ".join(words))
     for uri, reason in plan.skipped:
-        if reason.startswith(SCORED_BEFORE):  # their number grows with every job, and the manifest has them
-            continue
         log.info("skipped %s: %s", uri, reason)
+    for reason, number in plan.not_new.items():
+        log.info("skipped %d files: %s", number, reason)
