@@ -12,10 +12,11 @@ from tests.unit.test_plan import make_part, make_plan
 
 from batchscore.commit.receipts import check_present, finished_parts, write_receipt
 from batchscore.config.job_config import JobConfig
-from batchscore.errors import ScoringError
+from batchscore.errors import ObjectChangedError, ScoringError
 from batchscore.input.files import InputFile, Split
 from batchscore.output.parts import PartFile, WrittenFile
 from batchscore.plan import JobSpec
+from batchscore.storage.base import StoredObject
 from batchscore.storage.local import LocalStorage
 
 
@@ -72,6 +73,37 @@ def test_a_part_that_is_gone_or_has_other_bytes_is_scored_again_and_no_other(tas
     assert task.scored_again == [1]
     task.storage.delete(uri)
     assert task.scored_again == [1]
+
+
+class Ranges(LocalStorage):
+    """A store that gives no whole part; ``longest`` is the longest range that was asked for."""
+
+    longest = 0
+
+    def read(self, uri: str) -> bytes:
+        assert not uri.endswith(".gz")
+        return super().read(uri)
+
+    def read_range(self, source: StoredObject, start: int, stop: int) -> bytes:
+        Ranges.longest = max(Ranges.longest, stop - start)
+        return super().read_range(source, start, stop)
+
+
+def test_a_part_is_held_to_its_digest_without_all_of_it_in_memory(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("batchscore.input.blocks.CHUNK_BYTES", 4)
+    ranges = replace(task, storage=Ranges(task.storage.root))
+    assert ranges.scored_again == []
+    assert Ranges.longest == 4
+    task.storage.put(task.spec.outputs.part(task.work[1][1].name, 1, 3), io.BytesIO(b"part X"))
+    assert ranges.scored_again == [1]
+
+
+def test_a_part_that_is_replaced_while_it_is_read_is_scored_again(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    def replaced(_: LocalStorage, source: StoredObject, *__: int) -> bytes:
+        raise ObjectChangedError(f"input {source.uri}: expected etag 1 as planned, got 2")
+
+    monkeypatch.setattr(LocalStorage, "read_range", replaced)
+    assert task.scored_again == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize("uri", ["file:///etc/hostname", "s3://b/other", "a\0b", ""])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
@@ -12,6 +11,7 @@ from itertools import chain
 
 from batchscore.commands.pairing import PairFormat, Tally, pair
 from batchscore.commit.manifest_reader import CommittedInput, CommittedJob, CommittedPart, Finding
+from batchscore.commit.reading_back import read_by_ranges, sha256_of
 from batchscore.config.job_config import S3Settings
 from batchscore.config.uris import base_name
 from batchscore.errors import InputError, ObjectChangedError, ObjectMissingError, TransientReadError
@@ -165,14 +165,10 @@ def _as_told(file: WrittenFile, s3: S3Settings) -> _Written | None:
 
 
 def _pinned(stored: StoredObject, s3: S3Settings) -> _Written:
-    storage, size = storage_for(stored.uri, s3), stored.size_in_bytes
-
-    def read(start: int, stop: int) -> bytes:
-        return storage.read_range(stored, start, stop)
-
-    if size <= blocks.CHUNK_BYTES:
-        return _held(stored.uri, read(0, size))
-    return _Written(stored.uri, lambda: blocks.read_ranges(read, 0, size, size))
+    storage = storage_for(stored.uri, s3)
+    if stored.size_in_bytes <= blocks.CHUNK_BYTES:
+        return _held(stored.uri, b"".join(read_by_ranges(storage, stored)))
+    return _Written(stored.uri, lambda: blocks.read_ahead(read_by_ranges(storage, stored)))
 
 
 def _held(uri: str, content: bytes) -> _Written:
@@ -180,12 +176,10 @@ def _held(uri: str, content: bytes) -> _Written:
 
 
 def _with_digest(written: _Written, file: WrittenFile) -> _Written | Finding:
-    digest = hashlib.sha256()
-    for chunk in written.chunks():
-        digest.update(chunk)
-    if digest.hexdigest() == file.sha256:
+    digest = sha256_of(written.chunks())
+    if digest == file.sha256:
         return written
-    return Finding("files", file.uri, f"expected sha256 {file.sha256}, got {digest.hexdigest()}")
+    return Finding("files", file.uri, f"expected sha256 {file.sha256}, got {digest}")
 
 
 def _text(written: _Written) -> Iterator[bytes]:

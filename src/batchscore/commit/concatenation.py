@@ -8,12 +8,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, Any, cast
 
+from batchscore.commit.reading_back import read_by_ranges
 from batchscore.config.job_config import S3Settings
 from batchscore.errors import ScoringError
 from batchscore.input.blocks import CHUNK_BYTES, read_ahead
 from batchscore.output.parts import PartFile, WrittenFile
 from batchscore.plan import Plan
-from batchscore.storage.base import Storage, StoredObject
+from batchscore.storage.base import Storage
 from batchscore.storage.factory import storage_for
 
 
@@ -56,9 +57,7 @@ def _checked_chunks(storage: Storage, parts: Sequence[WrittenFile]) -> Iterator[
     for part in parts:
         stored = storage.stat(part.uri)
         digest = hashlib.sha256()
-        for start in range(0, stored.size_in_bytes, CHUNK_BYTES):
-            source = StoredObject(part.uri, stored.size_in_bytes, stored.etag)
-            chunk = storage.read_range(source, start, min(start + CHUNK_BYTES, stored.size_in_bytes))
+        for chunk in read_by_ranges(storage, stored):
             digest.update(chunk)
             yield chunk
         if digest.hexdigest() != part.sha256:

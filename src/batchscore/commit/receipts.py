@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
 
-from batchscore.errors import ObjectMissingError, ScoringError
+from batchscore.commit.reading_back import read_by_ranges, sha256_of
+from batchscore.errors import ObjectChangedError, ObjectMissingError, ScoringError
 from batchscore.input.files import InputFile, Split
 from batchscore.output.parts import PartFile, WrittenFile
 from batchscore.plan import JobSpec
@@ -81,6 +81,6 @@ def _is_unchanged(storage: Storage, written: WrittenFile) -> bool:
             return False
         if stored.etag == written.etag:
             return True
-        return hashlib.sha256(storage.read(written.uri)).hexdigest() == written.sha256
-    except ObjectMissingError:
+        return sha256_of(read_by_ranges(storage, stored)) == written.sha256
+    except (ObjectMissingError, ObjectChangedError):
         return False
