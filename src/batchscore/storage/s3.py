@@ -17,7 +17,7 @@ from batchscore.config.job_config import S3Settings
 from batchscore.config.uris import split_s3_uri
 from batchscore.errors import CommitError, InputError, ObjectExistsError, TransientReadError
 from batchscore.storage.base import StoredObject
-from batchscore.storage.s3_client import Answer, ask, client_for, is_of_aws
+from batchscore.storage.s3_client import Answer, ask, client_for, forgotten_if_refused, is_of_aws
 from batchscore.storage.s3_errors import (
     is_conflict,
     is_missing,
@@ -74,12 +74,10 @@ class S3Storage:
 
     def _list(self, prefix: str, **arguments: Any) -> Iterator[StoredObject]:
         bucket, key = split_s3_uri(prefix)
-        with read_errors(prefix):
-            pages = (
-                client_for(self.settings)
-                .get_paginator("list_objects_v2")
-                .paginate(Bucket=bucket, Prefix=key, **arguments, **self._for_reading())
-            )
+        client = client_for(self.settings)
+        with read_errors(prefix), forgotten_if_refused(client):
+            asked = client.get_paginator("list_objects_v2")
+            pages = asked.paginate(Bucket=bucket, Prefix=key, **arguments, **self._for_reading())
             for page in pages:
                 if "IsTruncated" not in page or (page["IsTruncated"] and not page.get("NextContinuationToken")):
                     raise TransientReadError(f"listing {prefix}: expected a whole page, got a part of one")
@@ -186,20 +184,21 @@ class S3Storage:
         """See Storage.delete: a request for each thousand, or for each where a store knows no other."""
         from botocore.exceptions import ClientError
 
+        client = client_for(self.settings)
         for start in range(0, len(uris), _DELETE_COUNT):
             some = uris[start : start + _DELETE_COUNT]
-            with write_errors(some[0]):
+            with write_errors(some[0]), forgotten_if_refused(client):
                 try:
-                    self._delete_together(some)
+                    self._delete_together(client, some)
                 except ClientError as error:
                     if not knows_no_bulk_delete(error):
                         raise
-                    self._delete_singly(some)
+                    self._delete_singly(client, some)
 
-    def _delete_together(self, uris: Sequence[str]) -> None:
+    def _delete_together(self, client: S3Client, uris: Sequence[str]) -> None:
         bucket = split_s3_uri(uris[0])[0]
         keys = [{"Key": split_s3_uri(uri)[1]} for uri in uris]
-        answer = client_for(self.settings).delete_objects(
+        answer = client.delete_objects(
             Bucket=bucket,
             Delete={"Objects": keys, "Quiet": True},  # type: ignore[typeddict-item] # plain dicts do
             **self._owner(),
@@ -208,10 +207,8 @@ class S3Storage:
             key, code = fault.get("Key"), fault.get("Code")
             raise CommitError(f"output s3://{bucket}/{key}: expected permission to delete, got {code}")
 
-    def _delete_singly(self, uris: Sequence[str]) -> None:
+    def _delete_singly(self, client: S3Client, uris: Sequence[str]) -> None:
         from botocore.exceptions import ClientError
-
-        client = client_for(self.settings)
 
         def delete(uri: str) -> None:
             bucket, key = split_s3_uri(uri)
