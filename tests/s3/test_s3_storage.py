@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 import pytest
 
-from batchscore.commit.create_only import commit_manifest
+from batchscore.commit.commit_manifest import commit_manifest
 from batchscore.config.job_config import S3Settings
 from batchscore.errors import (
     AlreadyCommittedError,

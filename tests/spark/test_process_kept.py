@@ -20,7 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from batchscore import cli
 from batchscore.commands import run as job_module
 from batchscore.commands.verify import review_job
-from batchscore.commit.create_only import commit_manifest
+from batchscore.commit.commit_manifest import commit_manifest
 from batchscore.errors import BatchScoreError
 from batchscore.udf import predict_udf
 from tests.registry import Registry, columns

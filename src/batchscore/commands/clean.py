@@ -1,6 +1,6 @@
 """What jobs have left behind: found, and removed if asked for; never what a manifest names or a job could still need.
 
-Only results, rejected files and work files are looked at. Records, manifests and logs always stay.
+Only work files, results and rejected files go. Records, manifests and logs tell of whom they are, and always stay.
 """
 
 from __future__ import annotations
@@ -97,6 +97,7 @@ def remove_leftovers(config: OutputConfig, leftovers: Leftovers) -> list[StoredO
 
 
 def _beside_results(storage: Storage, outputs: Outputs) -> Beside:
+    """Return the manifests, records and logs of an output."""
     found: Beside = defaultdict(set)
     folder = f"{outputs.folder}/"
     for item in storage.list_folder(folder):
@@ -120,7 +121,7 @@ def _path(uri: str, outputs: Outputs) -> str:
 
 
 def _written(storage: Storage, outputs: Outputs) -> Iterator[tuple[str, StoredObject]]:
-    """Yield the path of every file below the output's folder, and the file."""
+    """Yield every work file, result and rejected file, each with its path below the output's folder."""
     for folder in (_WORK, "result/", "rejected/"):
         for item in storage.list(f"{outputs.folder}/{folder}"):
             yield _path(item.uri, outputs), item
@@ -139,7 +140,7 @@ def _is_finished(beside: Beside, batch_id: str) -> bool:
 
 
 def _named_files(storage: Storage, beside: Beside) -> tuple[set[str], tuple[str, ...], set[str]]:
-    """Return the paths of files that manifests name, of folders that Amazon's name, and the ids of unreadable ones.
+    """Return the paths of all that manifests name, those of them that are folders, and the ids of unreadable ones.
 
     Of Amazon's manifests only those count that have no extended one beside them: such as the service wrote itself.
     """

@@ -15,8 +15,8 @@ from batchscore.commands.progress import progress_report
 from batchscore.commands.summary import software_versions, summary, telling_extra_columns
 from batchscore.commit import job_record
 from batchscore.commit.checks import Tallies, check_limits, check_scored, checked_parts
+from batchscore.commit.commit_manifest import commit_manifest
 from batchscore.commit.concatenation import plan_joins
-from batchscore.commit.create_only import commit_manifest
 from batchscore.commit.job_record import BatchPrediction
 from batchscore.commit.manifest import (
     classic_manifest,

@@ -1,4 +1,4 @@
-"""The parts of a job and its manifests (pure)."""
+"""The manifests of a job: written from its plan and parts, and what its driver reads back of them (pure)."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class StoredObject:
 
 
 class Storage(Protocol):
-    """What the job needs of a store; URIs are canonical (see uris.canonical_uri).
+    """What the job needs of a store; URIs are canonical (see config.uris.canonical_uri).
 
     Reads raise InputError (ObjectMissingError, ObjectChangedError, TransientReadError), writes CommitError
     (ObjectExistsError).
