@@ -27,6 +27,7 @@ from batchscore.commit.checks import checked_parts
 from batchscore.commit.manifest import classic_manifest, extended_manifest
 from batchscore.config.job_config import make_config
 from batchscore.input.columns import Column, Columns
+from batchscore.input.factory import job_reader
 from batchscore.input.files import Split, make_splits
 from batchscore.model.version import ModelVersion
 from batchscore.output.parts import PartFile, WrittenFile, count
@@ -224,7 +225,7 @@ def _synthetic_plan(count: int, splits_each: int = 1) -> Plan:
     spec = JobSpec("large", config, model, "binary", ("0", "1"), "1", 0.5, columns, {"schema": ""})
     size = splits_each * (64 << 20)
     sources = [StoredObject(f"s3://bucket/in/{number:06d}.csv", size, f"{number:032x}") for number in range(count)]
-    inputs = make_inputs(sources, "s3://bucket/in/", config.split_bytes)
+    inputs = make_inputs(sources, "s3://bucket/in/", config.split_bytes, job_reader(config, columns))
     return Plan(spec, inputs, make_splits(inputs, config.split_bytes), ())
 
 

@@ -20,10 +20,10 @@ from batchscore.model.categories import ModelInput
 from batchscore.model.predictor import FloatArray, Predictor
 from batchscore.model.version import ModelVersion
 from batchscore.output.parts import PartFile, count
-from batchscore.plan import JobSpec, Plan, make_inputs, naming_root, parameters_of
-from batchscore.scoring.score_split import score_split
+from batchscore.plan import JobSpec, Plan, naming_root, parameters_of
 from batchscore.storage.base import StoredObject
 from batchscore.storage.factory import storage_for
+from tests.scored import csv_inputs, score_split
 
 INPUTS = (Column("a", "double", required=True), Column("b", "string"))
 FAILS = 13.0  # the model raises where a is this
@@ -68,7 +68,7 @@ class FinishedJob:
         columns = Columns(INPUTS, row_id, target, names, has_header, numeric_names=self.numeric)
         parameters = parameters_of(config, version, 0.5, sources, "")
         spec = JobSpec(batch_id, config, version, "regression", (), None, 0.5, columns, parameters)
-        inputs = make_inputs(sources, naming_root(config.input), config.split_bytes)
+        inputs = csv_inputs(sources, naming_root(config.input), config.split_bytes)
         if has_header:
             inputs = with_headers(inputs, {item.source.uri: names for item in inputs if item.split_count > 1})
         return Plan(spec, inputs, make_splits(inputs, config.split_bytes), ())

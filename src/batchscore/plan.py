@@ -13,10 +13,9 @@ from typing import Any
 from batchscore import __version__
 from batchscore.config.job_config import JobConfig, ModelType
 from batchscore.errors import ConfigError
-from batchscore.input.blocks import compression_of
 from batchscore.input.columns import Columns
-from batchscore.input.csv_lines import TextFormat
-from batchscore.input.files import InputFile, Split, Splits, split_count
+from batchscore.input.files import InputFile, Split, Splits
+from batchscore.input.reader import Reader
 from batchscore.model.version import ModelVersion
 from batchscore.output.paths import Outputs, encode_name
 from batchscore.output.result_text import ResultFormat
@@ -52,12 +51,6 @@ class JobSpec:
     def outputs(self) -> Outputs:
         """Where the job writes."""
         return Outputs(self.config.output, self.id, self.config.layout)
-
-    @property
-    def text_format(self) -> TextFormat:
-        """How the inputs are spelt."""
-        as_amazon = self.config.layout == "amazon"
-        return TextFormat(self.config.delimiter, self.config.encoding, empty_last_line_is_record=as_amazon)
 
     @property
     def words_kept(self) -> dict[str, list[str]]:
@@ -119,11 +112,6 @@ class Plan:
         """The size of all inputs."""
         return sum(item.source.size_in_bytes for item in self.inputs)
 
-    def part_uri(self, split: Split) -> str:
-        """Return the URI of a split's part."""
-        item = self.inputs[split.input_index]
-        return self.spec.outputs.part(item.name, split.number, item.split_count)
-
 
 def naming_root(entries: Sequence[str]) -> str:
     """Return the folder that inputs are named from: the longest that all configured inputs lie in."""
@@ -140,14 +128,13 @@ def check_inputs(sources: Sequence[StoredObject]) -> None:
         raise ConfigError(f"key input: expected each file once, got twice: {', '.join(twice[:5])}")
 
 
-def make_inputs(sources: Sequence[StoredObject], root: str, split_bytes: int) -> tuple[InputFile, ...]:
-    """Return the inputs with their names below the result folder."""
+def make_inputs(sources: Sequence[StoredObject], root: str, split_bytes: int, reader: Reader) -> tuple[InputFile, ...]:
+    """Return the inputs with their names below the result folder, and as many splits as their reader cuts them into."""
     return tuple(
         InputFile(
             source=source,
             name=encode_name(source.uri.removeprefix(root)),
-            compression=compression_of(source.uri),
-            split_count=split_count(source, split_bytes),
+            split_count=reader.split_count(source, split_bytes),
         )
         for source in sources
     )

@@ -19,7 +19,7 @@ from batchscore.config.job_config import JobConfig
 from batchscore.input.files import with_headers
 from batchscore.plan import Plan
 from batchscore.preflight.planner import LoadedModel, make_plan
-from batchscore.scoring.score_split import score_split
+from tests.scored import score_split
 
 FloatArray = npt.NDArray[np.float64]
 Types = Mapping[str, str]

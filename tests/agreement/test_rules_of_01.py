@@ -19,7 +19,7 @@ from batchscore.input.files import with_headers
 from batchscore.model.predictor import Predictor
 from batchscore.model.version import ModelVersion
 from batchscore.preflight.planner import LoadedModel, make_plan
-from batchscore.scoring.score_split import score_split
+from tests.scored import score_split
 
 GOLDEN = Path(__file__).parent / "golden_01"
 KEYS = {"missing_values": "reject", "null_values": [], "invalid_values": "missing"}

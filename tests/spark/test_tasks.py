@@ -14,17 +14,19 @@ import pytest
 from batchscore.config.job_config import S3Settings, make_config
 from batchscore.errors import CommitError
 from batchscore.input.columns import Column, Columns
+from batchscore.input.factory import job_reader
 from batchscore.input.files import InputFile, Split, make_splits
 from batchscore.model.flavors import predictor_settings
 from batchscore.model.predictor import Predictor
 from batchscore.model.version import ModelVersion
-from batchscore.plan import JobSpec, make_inputs
-from batchscore.scoring import score_split
+from batchscore.output.parts import PartFile
+from batchscore.plan import JobSpec
 from batchscore.spark import loaded_models
 from batchscore.spark.tasks import score_splits
 from batchscore.storage.base import StoredObject
 from batchscore.storage.factory import storage_for
 from batchscore.storage.local import LocalStorage
+from tests.scored import csv_inputs, score_split
 
 MODEL = ModelVersion("models:/m/1", "m", "1", None, "d" * 64, {}, {}, None)
 Work = list[tuple[Split, InputFile]]
@@ -49,7 +51,7 @@ def files(tmp_path: Path) -> tuple[Work, JobSpec]:
         parameters={},
     )
     storage = storage_for(config.input[0], S3Settings())
-    inputs = make_inputs([storage.stat(f"{config.input[0]}{number}.csv") for number in range(10)], config.input[0], 100)
+    inputs = csv_inputs([storage.stat(f"{config.input[0]}{number}.csv") for number in range(10)], config.input[0], 100)
     return [(split, inputs[split.input_index]) for split in make_splits(inputs, 100)], spec
 
 
@@ -57,12 +59,16 @@ def echo(frame: Any) -> Any:
     return frame["x"].to_numpy()
 
 
+def scoring(work: Work, spec: JobSpec, predict: Any) -> Iterator[PartFile]:
+    return score_splits(work, spec, Predictor("regression", (), None, predict), job_reader(spec.config, spec.columns))
+
+
 def test_parts_come_in_order_whatever_is_in_hand(files: tuple[Work, JobSpec]) -> None:
     work, spec = files
-    parts = list(score_splits(work, spec, Predictor("regression", (), None, echo)))
+    parts = list(scoring(work, spec, echo))
     assert [part.split_index for part in parts] == list(range(10))
     contents = [Path(part.file.uri.removeprefix("file://")).read_bytes() for part in parts]
-    singly = [score_split.score_split(*item, spec, Predictor("regression", (), None, echo)) for item in work]
+    singly = [score_split(*item, spec, Predictor("regression", (), None, echo)) for item in work]
     assert [part.file.sha256 for part in parts] == [part.file.sha256 for part in singly]
     assert len(set(contents)) == 10
 
@@ -84,7 +90,7 @@ def test_the_next_split_is_read_while_one_is_scored(
         return np.zeros(len(frame))
 
     monkeypatch.setattr(LocalStorage, "read_range", read_range)
-    assert len(list(score_splits(work, spec, Predictor("regression", (), None, predict)))) == 10
+    assert len(list(scoring(work, spec, predict))) == 10
 
 
 def test_the_next_split_is_scored_while_one_is_stored(
@@ -106,7 +112,7 @@ def test_the_next_split_is_scored_while_one_is_stored(
         return np.zeros(len(frame))
 
     monkeypatch.setattr(LocalStorage, "put", put)
-    list(score_splits(work, spec, Predictor("regression", (), None, predict)))
+    list(scoring(work, spec, predict))
     assert scored == list(range(10))
 
 
@@ -130,7 +136,7 @@ def test_a_write_that_fails_fails_the_task_and_no_further_split_is_begun(
 
     monkeypatch.setattr(LocalStorage, "put", put)
     with pytest.raises(CommitError, match="disk"):
-        list(score_splits(work, spec, Predictor("regression", (), None, predict)))
+        list(scoring(work, spec, predict))
     assert len(scored) <= failing + 4  # those in hand
 
 

@@ -8,16 +8,18 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from tests.scored import csv_inputs, looked_at
 from tests.unit.test_plan import make_plan
 
 from batchscore.config.missing_values import NO_FACTS, MissingSettings
 from batchscore.input.columns import Column, Columns
+from batchscore.input.factory import job_reader
 from batchscore.input.files import InputFile
 from batchscore.input.findings import Finding, find_misfits, finding_as_json, finding_from_json
 from batchscore.model.frames import with_missing_rules
 from batchscore.model.predictor import Predictor
-from batchscore.plan import JobSpec, make_inputs
-from batchscore.preflight.first_look import FIRST_BYTES, Looked, complete_records, look_at
+from batchscore.plan import JobSpec
+from batchscore.preflight.first_look import FIRST_BYTES, Looked, complete_records
 from batchscore.preflight.trial import choose_sample, evenly, read_sample
 from batchscore.storage.local import LocalStorage
 
@@ -30,11 +32,11 @@ def written(folder: Path, files: dict[str, bytes]) -> tuple[InputFile, ...]:
     for name, content in files.items():
         (folder / name).write_bytes(content)
     storage = LocalStorage()
-    return make_inputs([storage.stat(f"file://{folder}/{name}") for name in files], f"file://{folder}/", 100)
+    return csv_inputs([storage.stat(f"file://{folder}/{name}") for name in files], f"file://{folder}/", 100)
 
 
 def look(folder: Path, files: dict[str, bytes], spec: JobSpec = SPEC) -> Looked:
-    return look_at(written(folder, files), spec)
+    return looked_at(written(folder, files), spec)
 
 
 FILES = {
@@ -177,7 +179,7 @@ def test_large_inputs_are_judged_alone_and_small_ones_together(
 def test_the_sample_is_spread_over_inputs_and_records_whatever_their_order(tmp_path: Path) -> None:
     files = {f"{number:03d}.csv": b"x,t\n" + b"1,a\n" * number for number in range(60)}
     inputs = written(tmp_path, files)
-    findings = look_at(inputs, SPEC).findings
+    findings = looked_at(inputs, SPEC).findings
 
     sample = choose_sample(inputs, findings)
 
@@ -191,11 +193,11 @@ def test_the_sample_is_spread_over_inputs_and_records_whatever_their_order(tmp_p
 def test_the_sample_holds_the_complete_records_of_those_numbers(tmp_path: Path) -> None:
     inputs = written(tmp_path, {"a.csv": b"x,t\n1,a\n2,\n,c\nword,d\n5,e\n6,f\n", "n.csv": b"t,x\nz,9\n"})
 
-    [table] = complete_records(inputs[0], SPEC, [0, 2], None)
+    [table] = complete_records(inputs[0], SPEC, job_reader(SPEC.config, SPEC.columns), [0, 2], None)
 
     assert isinstance(table, pa.Table)
     assert table.to_pydict() == {"x": [1.0, 6.0], "t": ["a", "f"]}
-    sample = choose_sample(inputs, look_at(inputs, SPEC).findings)
+    sample = choose_sample(inputs, looked_at(inputs, SPEC).findings)
     records = read_sample(SPEC, sample, Predictor("regression", (), None, np.asarray), {})
     assert isinstance(records, pd.DataFrame)
     assert records.to_dict("list") == {"x": [1.0, 5.0, 6.0, 9.0], "t": ["a", "e", "f", "z"]}
@@ -203,7 +205,7 @@ def test_the_sample_holds_the_complete_records_of_those_numbers(tmp_path: Path) 
 
 def test_numbers_alone_and_numbers_among_texts_are_one_sample(tmp_path: Path) -> None:
     inputs = written(tmp_path, {"a.csv": b"x\n1\n2\n", "b.csv": b'x\n"3"\n\n4\n'})
-    sample = choose_sample(inputs, look_at(inputs, NUMBERS).findings)
+    sample = choose_sample(inputs, looked_at(inputs, NUMBERS).findings)
 
     records = read_sample(NUMBERS, sample, Predictor("regression", (), None, np.asarray), {})
 

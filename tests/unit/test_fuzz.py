@@ -24,6 +24,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from tests.committed import FinishedJob
 from tests.parsed import parse_block, rows
+from tests.scored import part_uri
 from tests.unit.test_plan import make_part, make_plan
 
 from batchscore.commands.check import check_job
@@ -258,7 +259,7 @@ def receipt_of(folder: Path) -> tuple[Any, list[PartFile]]:
     plan = replace(PLAN, spec=replace(PLAN.spec, config=JobConfig.model_validate(keys_of(folder))))
     parts = []
     for part, split in zip(PARTS, plan.splits, strict=True):
-        uri = plan.part_uri(split)
+        uri = part_uri(plan, split)
         etag = storage.put(uri, io.BytesIO(b"part"))
         digest = "7d7f73c3fe6e6ae2ba7a2e3b0d0e8a2d"
         parts.append(replace(part, file=WrittenFile(uri, 4, digest, storage.stat(uri).etag or etag)))
@@ -283,7 +284,7 @@ def test_what_a_receipt_tells_of_a_part_is_that_of_the_plan_or_none(data: st.Dat
         storage.put(uri, io.BytesIO(content))
         for (split, _), part in zip(work, finished_parts(storage, uri, plan.spec, work), strict=True):
             if part is not None:
-                assert (part.split_index, part.file.uri) == (split.index, plan.part_uri(split))
+                assert (part.split_index, part.file.uri) == (split.index, part_uri(plan, split))
                 assert isinstance(part.record_count, int)
                 assert part.reused
 

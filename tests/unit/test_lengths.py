@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 from tests.committed import INPUTS, PREDICTOR, FinishedJob
+from tests.scored import csv_inputs
 from tests.unit.test_plan import make_plan as s3_plan
 
 from batchscore.config.job_config import JobConfig
 from batchscore.errors import ConfigError
 from batchscore.input.files import InputFile, make_splits
 from batchscore.model.version import ModelVersion
-from batchscore.plan import Plan, make_inputs
+from batchscore.plan import Plan
 from batchscore.preflight.discovery import find_schema
 from batchscore.preflight.lengths import check_lengths, is_too_long
 from batchscore.preflight.places import check_places
@@ -26,7 +27,7 @@ FIXED_BYTES = len("out/batch-prediction/rejected/bp-1-") + len("/part-00000.csv.
 def plan_of(*names: str, size: int = 1, split_bytes: int = 100, **changed: Any) -> Plan:
     plan = s3_plan(**changed)
     sources = [StoredObject(f"s3://b/in/{name}", size, "e") for name in names]
-    inputs = make_inputs(sources, "s3://b/in/", split_bytes)
+    inputs = csv_inputs(sources, "s3://b/in/", split_bytes)
     return replace(plan, inputs=inputs, splits=make_splits(inputs, split_bytes))
 
 
@@ -115,7 +116,7 @@ def test_a_local_path_has_at_most_4095_bytes(tmp_path: Path) -> None:
         fixed = len(f"{tmp_path}/out/batch-prediction/rejected/bp-1-/part-00000.csv.gz")
         name = ("y" * 99 + "/") * 50
         name = name[: length - fixed - 1] + "z"
-        item = InputFile(StoredObject("s3://b/in/x", 1, "e"), name, None, 1)
+        item = InputFile(StoredObject("s3://b/in/x", 1, "e"), name, 1)
         long = replace(plan, inputs=(item,), splits=make_splits([item], 100))
         if fits:
             check_lengths(long)

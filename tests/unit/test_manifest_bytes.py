@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.scored import csv_inputs
 from tests.unit.test_plan import make_part, make_plan
 
 from batchscore.commit.manifest import classic_manifest, extended_manifest
 from batchscore.errors import CommitError
 from batchscore.input.files import make_splits
 from batchscore.output.parts import PartFile, WrittenFile, count
-from batchscore.plan import Plan, make_inputs
+from batchscore.plan import Plan
 from batchscore.process import written_down
 from batchscore.storage.base import StoredObject
 
@@ -24,7 +25,7 @@ REJECTED = WrittenFile("s3://b/out/rejected/ü", 1, "s", "e")
 
 def plan_of(sizes: Sequence[tuple[str, int]], **changes: Any) -> Plan:
     sources = [StoredObject(f"s3://b/in/{name}", size, f'"{name}') for name, size in sizes]
-    inputs = make_inputs(sources, "s3://b/in/", 100)
+    inputs = csv_inputs(sources, "s3://b/in/", 100)
     return replace(make_plan(**changes), inputs=inputs, splits=make_splits(inputs, 100))
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.scored import csv_inputs, part_uri
 from tests.unit.test_plan import make_part, make_plan
 
 from batchscore.commit.concatenation import plan_joins
@@ -20,7 +21,7 @@ from batchscore.input.columns import resolve_columns
 from batchscore.input.files import make_splits
 from batchscore.input.schema_file import parse_schema
 from batchscore.output.paths import Layout, Outputs, encode_name
-from batchscore.plan import JobSpec, Plan, make_inputs, naming_root
+from batchscore.plan import JobSpec, Plan, naming_root
 from batchscore.storage.base import StoredObject
 from batchscore.storage.factory import storage_for
 from batchscore.storage.stored_json import is_text
@@ -47,7 +48,7 @@ def is_id(text: str) -> bool:
 def plan_of(config: JobConfig, keys: list[str]) -> Plan:
     spec = replace(make_plan().spec, id=str(config.id), config=config)
     sources = [StoredObject(f"{config.input[0]}{key}", 150 * (number % 3), "e") for number, key in enumerate(keys)]
-    inputs = make_inputs(sources, naming_root(config.input), 100)
+    inputs = csv_inputs(sources, naming_root(config.input), 100)
     return Plan(spec, inputs, make_splits(inputs, 100), ())
 
 
@@ -57,7 +58,7 @@ def written_uris(plan: Plan) -> list[str]:
     parts = [make_part(split.index) for split in plan.splits]
     return [
         *(outputs.manifest, outputs.extended_manifest, outputs.record, outputs.log),
-        *(plan.part_uri(split) for split in plan.splits),
+        *(part_uri(plan, split) for split in plan.splits),
         *(outputs.rejected(plan.inputs[split.input_index].name, split.number) for split in plan.splits),
         *(outputs.receipt(number) for number in range(len(plan.splits))),
         *(task.uri for task in plan_joins(plan, parts)),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.scored import csv_inputs
 
 from batchscore.commit.checks import Tallies, check_limits, check_scored, checked_parts
 from batchscore.commit.job_record import (
@@ -32,7 +33,7 @@ from batchscore.input.files import make_splits
 from batchscore.model.version import ModelVersion
 from batchscore.output.parts import Counts, PartFile, WrittenFile, count
 from batchscore.output.paths import Outputs, encode_name, new_id
-from batchscore.plan import JobSpec, Plan, check_inputs, make_inputs, naming_root, pack_tasks, parameters_of
+from batchscore.plan import JobSpec, Plan, check_inputs, naming_root, pack_tasks, parameters_of
 from batchscore.storage.base import StoredObject
 
 MODEL = ModelVersion("models:/m@best", "m", "3", "m-1", "abc", {}, {}, (Column("a", "double"),))
@@ -59,7 +60,7 @@ def make_plan(**changes: Any) -> Plan:
         columns=Columns((Column("a", "double"),), None, None, None, has_header=True),
         parameters=parameters_of(config, MODEL, 0.4, SOURCES, "schema-digest"),
     )
-    inputs = make_inputs(SOURCES, "s3://b/in/", 100)
+    inputs = csv_inputs(SOURCES, "s3://b/in/", 100)
     return Plan(spec, inputs, make_splits(inputs, 100), (("s3://b/in/.schema", "schema"),))
 
 
@@ -165,13 +166,13 @@ def test_plain_inputs_are_cut_into_ranges_and_compressed_ones_are_not() -> None:
 
 
 def test_an_empty_input_has_one_empty_split() -> None:
-    inputs = make_inputs([StoredObject("s3://b/e.csv", 0, "e")], "s3://b/", 100)
+    inputs = csv_inputs([StoredObject("s3://b/e.csv", 0, "e")], "s3://b/", 100)
     assert [(split.start, split.stop) for split in make_splits(inputs, 100)] == [(0, 0)]
 
 
 def test_a_hundred_thousand_small_files_become_some_hundred_tasks_in_order() -> None:
     sources = [StoredObject(f"s3://b/in/{number:06d}.csv", 20_000, "e") for number in range(100_000)]
-    inputs = make_inputs(sources, "s3://b/in/", 2**25)
+    inputs = csv_inputs(sources, "s3://b/in/", 2**25)
     splits = make_splits(inputs, 2**25)
     tasks = list(pack_tasks(splits, 2**25))
     assert [split for task in tasks for split in task] == list(splits)

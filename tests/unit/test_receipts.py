@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.scored import part_uri
 from tests.unit.test_plan import make_part, make_plan
 
 from batchscore.commit.receipts import check_present, finished_parts, write_receipt
@@ -54,7 +55,7 @@ def task(tmp_path: Path) -> Task:
     storage = LocalStorage(str(tmp_path))
     parts = []
     for split in plan.splits:
-        uri, content = plan.part_uri(split), b"part %d" % split.index
+        uri, content = part_uri(plan, split), b"part %d" % split.index
         storage.put(uri, io.BytesIO(content))
         written = WrittenFile(uri, len(content), hashlib.sha256(content).hexdigest(), "another etag")
         parts.append(make_part(split.index, file=written))

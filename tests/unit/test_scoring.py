@@ -17,6 +17,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.parsed import as_in_01
+from tests.scored import csv_inputs, score_split
 
 from batchscore.commit.concatenation import join_parts, plan_joins
 from batchscore.config.job_config import JobConfig
@@ -28,8 +29,7 @@ from batchscore.model.categories import ModelInput
 from batchscore.model.predictor import FloatArray, Predictor, WrongOutputError
 from batchscore.model.version import ModelVersion
 from batchscore.output.parts import PartFile
-from batchscore.plan import JobSpec, Plan, make_inputs
-from batchscore.scoring.score_split import score_split
+from batchscore.plan import JobSpec, Plan
 from batchscore.storage.base import StoredObject
 from batchscore.storage.factory import storage_for
 
@@ -70,7 +70,7 @@ def make_plan(path: Path, output: Path, split_bytes: int, has_header: bool, **se
         parameters={"schema": ""},
     )
     stored = storage_for(config.input[0], config.s3).stat(config.input[0])
-    inputs = make_inputs([stored], f"file://{path.parent}/", split_bytes)
+    inputs = csv_inputs([stored], f"file://{path.parent}/", split_bytes)
     if has_header:
         inputs = with_headers(inputs, {stored.uri: NAMES})
     return Plan(spec, inputs, make_splits(inputs, split_bytes), ())

@@ -5,12 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.scored import csv_inputs, looked_at
 from tests.unit.test_plan import make_plan
 
 from batchscore.input.columns import Column, Columns
 from batchscore.input.files import InputFile, Split, make_splits, with_headers
-from batchscore.plan import make_inputs, pack_tasks
-from batchscore.preflight.first_look import look_at
+from batchscore.plan import pack_tasks
 from batchscore.spark.workload import make_workload
 from batchscore.storage.base import StoredObject
 from batchscore.storage.local import LocalStorage
@@ -20,7 +20,7 @@ HEADER = tuple(f"column {number}" for number in range(500))
 
 def many_inputs(count: int, size_in_bytes: int) -> tuple[InputFile, ...]:
     sources = [StoredObject(f"s3://b/in/{number:06d}.csv", size_in_bytes, f"e{number}") for number in range(count)]
-    return make_inputs(sources, "s3://b/in/", 100)
+    return csv_inputs(sources, "s3://b/in/", 100)
 
 
 def test_a_split_by_its_index_is_that_of_the_walk_over_all() -> None:
@@ -28,7 +28,7 @@ def test_a_split_by_its_index_is_that_of_the_walk_over_all() -> None:
         StoredObject(f"s3://b/in/{name}", size, "e")
         for name, size in (("a.csv", 250), ("b.csv.gz", 900), ("c.csv", 0), ("d.csv", 100), ("e.csv", 101))
     ]
-    splits = make_splits(make_inputs(sources, "s3://b/in/", 100), 100)
+    splits = make_splits(csv_inputs(sources, "s3://b/in/", 100), 100)
     assert list(splits) == [
         Split(0, 0, 0, 0, 100),
         Split(1, 0, 1, 100, 200),
@@ -89,7 +89,7 @@ def test_headers_that_are_the_same_are_held_once(tmp_path: Path) -> None:
     storage = LocalStorage()
     sources = [storage.stat(f"file://{tmp_path}/{name}") for name in names]
     spec = replace(make_plan().spec, columns=Columns((Column("x", "double"),), None, None, None, has_header=True))
-    looked = look_at(make_inputs(sources, f"file://{tmp_path}/", 100), spec)
+    looked = looked_at(csv_inputs(sources, f"file://{tmp_path}/", 100), spec)
     assert looked.faults == {}
     first, second, third = looked.headers.values()
     assert (first, third) == (("x", "more"), ("x",))

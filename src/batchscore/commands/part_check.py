@@ -16,15 +16,12 @@ from batchscore.config.job_config import S3Settings
 from batchscore.config.uris import base_name
 from batchscore.errors import InputError, ObjectChangedError, ObjectMissingError, TransientReadError
 from batchscore.input import blocks
-from batchscore.input.blocks import compression_of
-from batchscore.input.columns import bind
-from batchscore.input.csv_lines import TextFormat
+from batchscore.input.factory import committed_reader
 from batchscore.input.files import InputFile
-from batchscore.input.parsed_block import ParsedBlock, parse_blocks
-from batchscore.input.reader import input_blocks, take_header
+from batchscore.input.parsed_block import ParsedBlock
+from batchscore.input.reader import Reader
 from batchscore.output.parts import WrittenFile
 from batchscore.output.rejected_files import REJECTED_HEADER, RejectedFileError, rejected_rows
-from batchscore.preflight.discovery import read_header
 from batchscore.storage.base import StoredObject
 from batchscore.storage.factory import storage_for
 
@@ -59,7 +56,7 @@ class PartToRead:
     @property
     def source(self) -> InputFile:
         """Its input, as a job reads it."""
-        return InputFile(self.item.source, "", compression_of(self.item.uri), len(self.item.parts))
+        return InputFile(self.item.source, "", len(self.item.parts))
 
 
 def parts_to_read(job: CommittedJob, item: CommittedInput) -> Iterator[PartToRead]:
@@ -187,22 +184,15 @@ def _text(written: _Written) -> Iterator[bytes]:
 
 
 def _parsed_blocks(todo: PartToRead, s3: S3Settings) -> Iterator[ParsedBlock]:
-    """Yield the records of a part's input; their tags are those of the rowId, else the first column's texts."""
-    source, (start, stop) = todo.source, todo.part.byte_range
-    columns, text = todo.job.input_format.columns, todo.job.input_format.text
-    header = _header(source, s3, text) if columns.has_header and start else None
-    for block in input_blocks(source, s3, start, None if source.compression else stop):
-        content = block
-        if block.offset == 0:
-            header, content = take_header(block, source, text, columns.has_header)
-        binding = bind(columns, header, source.source.uri)
-        if binding.row_id_position is None:  # one column has to be read for the lines to be parsed
-            binding = replace(binding, row_id_position=0)
-        if content.data:
-            yield from parse_blocks(content, binding, columns, text)
+    """Yield the records of a part's input; an input's header is read once for all of its parts."""
+    form, source, (start, stop) = todo.job.input_format, todo.source, todo.part.byte_range
+    reader = committed_reader(form.text, form.columns, s3)
+    if start:
+        source = replace(source, header=_header(reader, source))
+    for block in reader.read(source, start, stop):
+        yield from block.parse()
 
 
 @lru_cache(maxsize=64)
-def _header(source: InputFile, s3: S3Settings, text: TextFormat) -> list[str] | None:
-    """Return an input's header, read once for all of its parts."""
-    return read_header(source, s3, text, has_header=True)
+def _header(reader: Reader, source: InputFile) -> tuple[str, ...] | None:
+    return reader.columns(source)

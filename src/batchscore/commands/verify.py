@@ -17,10 +17,9 @@ from batchscore.config.job_config import JobConfig
 from batchscore.config.missing_values import ModelFacts, words_listed_but_known
 from batchscore.environment import process_kept
 from batchscore.errors import BatchScoreError, TooManyInvalidRecordsError
-from batchscore.input.columns import bind, extra_columns
+from batchscore.input.columns import extra_columns
+from batchscore.input.factory import job_reader
 from batchscore.input.files import InputFile
-from batchscore.input.parsed_block import parse_blocks
-from batchscore.input.reader import input_blocks, take_header
 from batchscore.input.sample_warnings import warnings_of
 from batchscore.model.flavors.installed import version_warnings
 from batchscore.model.frames import ModelRecords
@@ -69,7 +68,7 @@ def review_job(config: JobConfig, folder: Path, full: bool = False) -> Review:
         return Review(None, faults=faults)
     _attempt(faults, "output", lambda: check_lengths(plan))
     faults += _missing_faults(plan, model.predictor.facts)
-    looked = look_at(plan.inputs, plan.spec, KEPT_BYTES)
+    looked = look_at(plan.inputs, plan.spec, job_reader(plan.spec.config, plan.spec.columns), KEPT_BYTES)
     found = input_faults(plan, looked, lambda: _has_record(plan))
     faults += [_fault("header" if place is not None else "records", error) for place, error in found]
     if looked.faults:
@@ -157,18 +156,12 @@ def sample_input(source: InputFile, spec: JobSpec, predictor: Predictor, sample_
     reasons, values, missing, empty = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
     records = sampled = header_bytes = 0
     extra: list[str] = []
-    binding = None
-    for block in input_blocks(source, spec.config.s3, 0, sample_bytes):
-        content = block
-        if binding is None:
-            names, content = take_header(block, source, spec.text_format, spec.columns.has_header)
-            binding = bind(spec.columns, names, source.source.uri)
-            extra = extra_columns(spec.columns, names or ())
-            header_bytes = len(block.data) - len(content.data)
-        if not content.data:
-            continue
-        sampled += len(content.data)
-        for parsed in parse_blocks(content, binding, spec.columns, spec.text_format):
+    reader = job_reader(spec.config, spec.columns)
+    for block in reader.read_beginning(source, sample_bytes):
+        if block.is_first:
+            extra, header_bytes = extra_columns(spec.columns, block.names or ()), block.offset
+        sampled += block.size_in_bytes
+        for parsed in block.parse():
             records_read = ModelRecords(
                 parsed.inputs, spec.columns.inputs, spec.model.tensor_dtype, predictor.categorical
             )
@@ -183,7 +176,7 @@ def sample_input(source: InputFile, spec: JobSpec, predictor: Predictor, sample_
         uri=source.source.uri,
         size_in_bytes=source.source.size_in_bytes,
         record_count=records,
-        estimated_records=_estimate(source, sample_bytes, records, sampled, header_bytes),
+        estimated_records=_estimate(reader.content_bytes(source.source), sample_bytes, records, sampled, header_bytes),
         invalid_reasons=dict(reasons),
         invalid_values=dict(values),
         missing_values=dict(missing),
@@ -192,10 +185,9 @@ def sample_input(source: InputFile, spec: JobSpec, predictor: Predictor, sample_
     )
 
 
-def _estimate(source: InputFile, sample_bytes: int | None, records: int, sampled: int, header_bytes: int) -> int | None:
-    size = source.source.size_in_bytes
+def _estimate(size: int | None, sample_bytes: int | None, records: int, sampled: int, header_bytes: int) -> int | None:
     if sample_bytes is None or sampled == 0:
         return records
-    if source.compression:
+    if size is None:
         return records if sampled + header_bytes < sample_bytes else None
     return round(records * (size - header_bytes) / sampled)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from batchscore.input.csv_lines import text_format_of
 from batchscore.plan import JobSpec
 
 
@@ -36,7 +37,7 @@ def input_format_entry(spec: JobSpec) -> dict[str, Any]:
         "row_id": columns.row_id,
         "target": columns.target,
         "numeric": sorted(columns.numeric_names & {columns.row_id, columns.target}),
-        "empty_last_line_is_record": spec.text_format.empty_last_line_is_record,
+        "empty_last_line_is_record": text_format_of(spec.config).empty_last_line_is_record,
     }
 
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 
-from batchscore.input.blocks import compression_of
 from batchscore.storage.base import StoredObject
 
 
@@ -22,7 +21,6 @@ class InputFile:
 
     source: StoredObject
     name: str
-    compression: str | None
     split_count: int
     header: tuple[str, ...] | None = None
 
@@ -67,13 +65,6 @@ class Splits:
         start = (index - first) * self.split_bytes
         stop = self.sizes_in_bytes[input_index] if index == after - 1 else start + self.split_bytes
         return Split(index, input_index, index - first, start, stop)
-
-
-def split_count(source: StoredObject, split_bytes: int) -> int:
-    """Return how many splits an input gives; a compressed one gives one."""
-    if compression_of(source.uri):
-        return 1
-    return max(1, -(-source.size_in_bytes // split_bytes))
 
 
 def with_headers(inputs: Sequence[InputFile], headers: Mapping[str, tuple[str, ...]]) -> tuple[InputFile, ...]:

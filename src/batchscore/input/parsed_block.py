@@ -75,9 +75,18 @@ class ParsedBlock:
         """The number of records, valid and invalid."""
         return len(self.line_starts) - 1
 
+    def locate(self, rows: Sequence[int]) -> list[int]:
+        """Return where records stand in their input: the bytes at which their lines begin."""
+        return _places(self.offset, self.line_starts, rows)
+
+    def raw(self, rows: Sequence[int]) -> list[bytes]:
+        """Return records as their input has them, each cut after RAW_BYTES_KEPT bytes."""
+        return _raw_lines(self.data, self.line_starts, rows)
+
     def reject(self, faults: Sequence[Fault]) -> list[InvalidRecord]:
-        """Return the invalid records for the lines that the faults name."""
-        return _invalid_records(self.data, self.offset, self.line_starts, faults)
+        """Return the invalid records for the rows that the faults name."""
+        rows = [fault[0] for fault in faults]
+        return _rejected(faults, self.locate(rows), self.raw(rows))
 
 
 def parse_blocks(
@@ -168,13 +177,27 @@ def _texts_at(
 
 
 def _invalid_records(data: bytes, offset: int, starts: IntArray, faults: Sequence[Fault]) -> list[InvalidRecord]:
-    lines = np.fromiter((fault[0] for fault in faults), np.int64, len(faults))
+    rows = [fault[0] for fault in faults]
+    return _rejected(faults, _places(offset, starts, rows), _raw_lines(data, starts, rows))
+
+
+def _rejected(faults: Sequence[Fault], places: Sequence[int], raws: Sequence[bytes]) -> list[InvalidRecord]:
+    return [
+        InvalidRecord(row, place, stage, reason, attribute, raw)
+        for (row, stage, reason, attribute), place, raw in zip(faults, places, raws, strict=True)
+    ]
+
+
+def _places(offset: int, starts: IntArray, rows: Sequence[int]) -> list[int]:
+    places: list[int] = (starts[np.array(rows, np.int64)] + offset).tolist()
+    return places
+
+
+def _raw_lines(data: bytes, starts: IntArray, rows: Sequence[int]) -> list[bytes]:
+    lines = np.array(rows, np.int64)
     first, after = starts[lines], starts[lines + 1]
     bounds = zip(first.tolist(), np.minimum(after, first + _KEPT).tolist(), strict=True)
-    return [
-        InvalidRecord(line, offset + start, stage, reason, attribute, _kept(data[start:end]))
-        for (line, stage, reason, attribute), (start, end) in zip(faults, bounds, strict=True)
-    ]
+    return [_kept(data[start:end]) for start, end in bounds]
 
 
 def _kept(raw: bytes) -> bytes:

@@ -1,57 +1,77 @@
-"""An input or a byte range of it -> blocks of its records, from a store; CSV with the contract's rules."""
+"""What is asked of a format of inputs (pure: protocols): a reader for each, and the blocks of records that it reads.
+
+Who scores, looks, verifies and checks knows this and no format; ``input/factory`` says which reader reads what.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from typing import Protocol, Self
 
-from batchscore.config.job_config import S3Settings
-from batchscore.errors import InputError
-from batchscore.input import blocks
-from batchscore.input.blocks import Block
-from batchscore.input.csv_lines import UTF8_MARK, MalformedRecordError, TextFormat, decode_header
+from batchscore.input.columns import Binding
 from batchscore.input.files import InputFile
-from batchscore.storage.factory import storage_for
+from batchscore.input.findings import FaultKind
+from batchscore.input.parsed_block import RECORDS_TOGETHER, ParsedBlock
+from batchscore.storage.base import StoredObject
 
 
-def input_blocks(source: InputFile, s3: S3Settings, start: int, stop: int | None) -> Iterator[Block]:
-    """Yield the records whose first byte lies in [start, stop), header record and byte-order mark included.
+class UnparsedBlock(Protocol):
+    """Consecutive records of an input: fetched, and not made into values yet."""
 
-    A compressed input is counted in decompressed bytes and read from its start; ``stop`` None is the end.
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """The names of the input's columns as it tells them itself, None where it does not."""
+
+    @property
+    def binding(self) -> Binding:
+        """Where the job's columns stand among them."""
+
+    @property
+    def is_first(self) -> bool:
+        """Whether it is the first of its input; it may hold no record, as of an input that is a header alone."""
+
+    @property
+    def offset(self) -> int:
+        """The byte of the input's content at which its first record begins."""
+
+    @property
+    def size_in_bytes(self) -> int:
+        """The bytes of its records, as many as it holds of memory."""
+
+    @property
+    def record_count(self) -> int:
+        """Its records, as far as that shows before they are parsed: an empty last line may turn out to be none."""
+
+    def parse(self, records_together: int = RECORDS_TOGETHER) -> Iterator[ParsedBlock]:
+        """Yield its records in the types of the job's columns, so many at a time at the most."""
+
+    def joined(self, others: Sequence[Self]) -> Self:
+        """Return its records and those of blocks of other inputs as one; all have the same binding."""
+
+    def explain(self, kind: FaultKind, number: int, record_count: int) -> str:
+        """Say why so many of the records read have a fault, as far as these show; no value is quoted."""
+
+
+class Reader(Protocol):
+    """Reads the inputs of a job, all of one format, from their store; reading raises InputError.
+
+    A split is a range of an input's bytes, and each record belongs to one: the reader says where it begins.
     """
-    storage = storage_for(source.source.uri, s3)
-    size = source.source.size_in_bytes
 
-    def read(first: int, last: int) -> bytes:
-        return storage.read_range(source.source, first, last)
+    def __hash__(self) -> int:
+        """Readers of the same settings are the same, so that what one tells can be kept."""
 
-    planned = size if stop is None else min(stop, size)
-    if source.compression:
-        chunks = blocks.read_ranges(read, 0, planned, size)
-        content = blocks.decompressed(chunks, source.compression, source.source.uri) if size else iter(())
-        yield from blocks.ending_here(blocks.read_blocks(content, 0, 0, stop), stop)
-    else:
-        origin = max(start - 1, 0)
-        content = blocks.read_ranges(read, origin, planned, size)
-        yield from blocks.ending_at(blocks.read_blocks(content, origin, start, planned), size)
+    def split_count(self, source: StoredObject, split_bytes: int) -> int:
+        """Return how many splits of so many bytes an input gives; one where it can only be read from its start."""
 
+    def columns(self, source: InputFile) -> tuple[str, ...] | None:
+        """Return the names of an input's columns, None where it tells none."""
 
-def take_header(block: Block, source: InputFile, text: TextFormat, has_header: bool) -> tuple[list[str] | None, Block]:
-    """Take byte-order mark and header record off the first block of an input.
+    def read(self, source: InputFile, start: int, stop: int) -> Iterator[UnparsedBlock]:
+        """Yield the records of a split, [start, stop); of a later one by ``source.header``, if it is known."""
 
-    Returns the header's names, None for inputs without headers, and the rest. Raises InputError.
-    """
-    uri = source.source.uri
-    blocks.check_content(uri, block.data, source.compression)
-    skipped = len(UTF8_MARK) if text.encoding == "utf-8" and block.data.startswith(UTF8_MARK) else 0
-    names = None
-    if has_header:
-        end = block.data.find(b"\n", skipped) + 1 or len(block.data)
-        if len(block.data[skipped:end].rstrip(b"\r\n")) > blocks.MAX_RECORD_BYTES:
-            raise InputError(f"header of {uri}: expected at most {blocks.MAX_RECORD_BYTES} bytes, got more")
-        try:
-            names = decode_header(block.data[skipped:end], text)
-        except MalformedRecordError as error:
-            raise InputError(f"header of {uri}: expected a record of names, got one with {error}") from None
-        skipped = end
-    return names, replace(block, offset=block.offset + skipped, data=block.data[skipped:])
+    def read_beginning(self, source: InputFile, size_in_bytes: int | None) -> Iterator[UnparsedBlock]:
+        """Yield the records that begin in the first bytes of an input's content, or all."""
+
+    def content_bytes(self, source: StoredObject) -> int | None:
+        """Return the size of an input's content, None where only reading tells it, as of a compressed one."""

@@ -1,4 +1,4 @@
-"""What lies at the inputs: listings, schema files, headers. Reads, but decides nothing that the plan could."""
+"""What lies at the inputs: listings and schema files. Reads, but decides nothing that the plan could."""
 
 from __future__ import annotations
 
@@ -7,12 +7,8 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
 from batchscore.config import uris
-from batchscore.config.job_config import JobConfig, S3Settings
+from batchscore.config.job_config import JobConfig
 from batchscore.errors import BatchScoreError, InputError, ObjectMissingError
-from batchscore.input import blocks
-from batchscore.input.csv_lines import TextFormat
-from batchscore.input.files import InputFile
-from batchscore.input.reader import input_blocks, take_header
 from batchscore.input.schema_file import Schema, parse_schema
 from batchscore.preflight.lengths import is_too_long
 from batchscore.storage.base import StoredObject
@@ -88,15 +84,6 @@ def find_schema(config: JobConfig) -> tuple[Schema | None, str]:
 
 def _beside(entry: str) -> str:
     return f"{entry}{_SCHEMA_ENDING}"
-
-
-def read_header(source: InputFile, s3: S3Settings, text: TextFormat, has_header: bool) -> list[str] | None:
-    """Return the header record of an input, None where it has none: no records, or inputs without headers.
-
-    Raises InputError if the input begins with something else than text.
-    """
-    block = next(input_blocks(source, s3, 0, blocks.TAIL_BYTES), None)
-    return take_header(block, source, text, has_header)[0] if block else None
 
 
 def raise_together(faults: Sequence[BatchScoreError]) -> None:

@@ -16,20 +16,16 @@ from typing import TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from batchscore.config.job_config import S3Settings
-from batchscore.errors import BatchScoreError, InputError
-from batchscore.input.blocks import Block
-from batchscore.input.columns import Binding, Column, bind
-from batchscore.input.csv_lines import UTF8_MARK, IntArray
-from batchscore.input.diagnosis import Beginning, explain, explain_header, first_lines
+from batchscore.errors import BatchScoreError
+from batchscore.input.columns import Column
+from batchscore.input.csv_lines import IntArray
 from batchscore.input.files import InputFile
 from batchscore.input.findings import JUDGED_ALONE, FaultKind, Finding, same_fault
 from batchscore.input.numeric_lines import FloatArray
-from batchscore.input.parsed_block import ParsedBlock, parse_blocks
-from batchscore.input.reader import input_blocks, take_header
+from batchscore.input.parsed_block import ParsedBlock
+from batchscore.input.reader import Reader, UnparsedBlock
 from batchscore.model.frames import ModelRecords
 from batchscore.plan import JobSpec
-from batchscore.storage.factory import storage_for
 
 FIRST_BYTES = 1024 * 1024
 _THREADS = 16
@@ -56,24 +52,22 @@ class Looked:
 
 @dataclass(frozen=True)
 class Head:
-    """The first MiB of one input, its header taken off; ``is_whole`` tells that there is nothing after it."""
+    """The first MiB of one input, its blocks without records left out; ``is_whole``: there is nothing after it."""
 
     source: InputFile
     names: tuple[str, ...] | None
-    binding: Binding
-    blocks: list[Block]
-    first_line: str
+    blocks: list[UnparsedBlock]
     is_whole: bool
 
     @property
     def record_count(self) -> int:
         """The records that were read."""
-        return sum(block.data.count(b"\n") + (not block.data.endswith(b"\n")) for block in self.blocks)
+        return sum(block.record_count for block in self.blocks)
 
     @property
     def size_in_bytes(self) -> int:
         """The bytes of those records."""
-        return sum(len(block.data) for block in self.blocks)
+        return sum(block.size_in_bytes for block in self.blocks)
 
     @property
     def is_small(self) -> bool:
@@ -96,7 +90,7 @@ class _Keeper:
                 self._kept[head.source.source.uri] = head
 
 
-def look_at(inputs: Sequence[InputFile], spec: JobSpec, keep_bytes: int = 0) -> Looked:
+def look_at(inputs: Sequence[InputFile], spec: JobSpec, reader: Reader, keep_bytes: int = 0) -> Looked:
     """Read the first MiB of each input and hold its header and its records against the columns of the job.
 
     Small inputs are parsed together, as long as nothing is wrong with them: to begin takes longer than to parse them.
@@ -108,7 +102,7 @@ def look_at(inputs: Sequence[InputFile], spec: JobSpec, keep_bytes: int = 0) -> 
 
     def look(source: InputFile) -> tuple[Head | None, Finding | None, BatchScoreError | None]:
         try:
-            return *_look(source, spec, keeper), None
+            return *_look(source, spec, reader, keeper), None
         except BatchScoreError as error:
             return None, None, error
 
@@ -123,68 +117,48 @@ def look_at(inputs: Sequence[InputFile], spec: JobSpec, keep_bytes: int = 0) -> 
                     looked.headers[head.source.source.uri] = distinct.setdefault(head.names, head.names)
                 if head and finding is None and head.record_count:
                     small[start + place] = head
-            for place, found in _find_small(small, spec):
+            for place, found in _find_small(small, spec, reader):
                 looked.findings[place] = found
     return looked
 
 
-def _look(source: InputFile, spec: JobSpec, keeper: _Keeper) -> tuple[Head | None, Finding | None]:
+def _look(source: InputFile, spec: JobSpec, reader: Reader, keeper: _Keeper) -> tuple[Head | None, Finding | None]:
     """Return the beginning of an input, and what it shows unless it is small enough to be parsed with others."""
-    head = _read_head(source, spec)
+    head = _read_head(source, reader)
     if head is None:
         return None, None
     keeper.keep(head)
     if head.is_small:
         return head, None
-    return replace(head, blocks=[]), _find(head, spec)  # of many, a MiB each would be too much
+    return replace(head, blocks=[]), _find(head, spec, reader)  # of many, a MiB each would be too much
 
 
-def first_blocks(source: InputFile, s3: S3Settings) -> Iterator[Block]:
-    """Yield the records whose first byte lies in the first MiB of an input, header included."""
-    size = source.source.size_in_bytes
-    if source.compression or size > FIRST_BYTES:
-        yield from input_blocks(source, s3, 0, FIRST_BYTES)
-    elif size:  # a small file is one request: to begin a thread that reads ahead takes longer
-        yield Block(0, storage_for(source.source.uri, s3).read_range(source.source, 0, size), ends_input=True)
-
-
-def _read_head(source: InputFile, spec: JobSpec) -> Head | None:
+def _read_head(source: InputFile, reader: Reader) -> Head | None:
     """Return the beginning of an input, None where it is empty; raises InputError."""
-    found = list(first_blocks(source, spec.config.s3))
+    found = list(reader.read_beginning(source, FIRST_BYTES))
     if not found:
         return None
-    end = found[-1].offset + len(found[-1].data)
-    names, first = take_header(found[0], source, spec.text_format, spec.columns.has_header)
-    [first_line, *_] = first_lines(found[0].data.removeprefix(UTF8_MARK), spec.text_format)
-    try:
-        binding = bind(spec.columns, names, source.source.uri)
-    except InputError as error:
-        seen = explain_header(first_line, spec.columns, spec.text_format)
-        raise InputError(f"{error}; {seen}" if seen else str(error)) from error
-    is_whole = end < FIRST_BYTES if source.compression else source.source.size_in_bytes <= FIRST_BYTES
-    blocks = [block for block in (first, *found[1:]) if block.data]
-    return Head(source, None if names is None else tuple(names), binding, blocks, first_line, is_whole)
+    size, end = reader.content_bytes(source.source), found[-1].offset + found[-1].size_in_bytes
+    is_whole = end < FIRST_BYTES if size is None else size <= FIRST_BYTES
+    return Head(source, found[0].names, [block for block in found if block.size_in_bytes], is_whole)
 
 
-def _parsed(head: Head, spec: JobSpec) -> Iterator[ParsedBlock]:
+def _parsed(head: Head) -> Iterator[ParsedBlock]:
     for block in head.blocks:
-        yield from parse_blocks(block, head.binding, spec.columns, spec.text_format, _RECORDS_TOGETHER)
+        yield from block.parse(_RECORDS_TOGETHER)
 
 
-def _find(head: Head, spec: JobSpec) -> Finding:
+def _find(head: Head, spec: JobSpec, reader: Reader) -> Finding:
     faults = Counter[FaultKind]()
     records = invalid = complete = 0
-    for parsed in _parsed(head, spec):
+    for parsed in _parsed(head):
         records += parsed.record_count
         invalid += len(parsed.invalid)
         complete += len(_complete_rows(parsed, spec))
         faults.update(_faults(parsed, spec.columns.inputs))
-    explanation = ""
-    if kind := same_fault(faults, records):
-        lines = first_lines(head.blocks[0].data, spec.text_format)
-        start = Beginning(head.names, head.first_line, lines, head.binding, spec.columns, spec.text_format)
-        explanation = explain(start, kind, faults[kind], records)
-    is_large = records >= JUDGED_ALONE or (not head.is_whole and _has_many(head.source, spec))
+    kind = same_fault(faults, records)
+    explanation = head.blocks[0].explain(kind, faults[kind], records) if kind else ""
+    is_large = records >= JUDGED_ALONE or (not head.is_whole and _has_many(head.source, reader))
     return Finding(records, invalid, complete, is_large, dict(faults), explanation)
 
 
@@ -197,29 +171,29 @@ def _faults(parsed: ParsedBlock, columns: Sequence[Column]) -> Counter[FaultKind
     return +faults
 
 
-def _has_many(source: InputFile, spec: JobSpec) -> bool:
+def _has_many(source: InputFile, reader: Reader) -> bool:
     """Tell whether an input has JUDGED_ALONE records, where its first MiB holds fewer, each of many KB."""
-    records = -1 if spec.columns.has_header else 0
-    for block in input_blocks(source, spec.config.s3, 0, None):
-        records += block.data.count(b"\n") + (not block.data.endswith(b"\n"))
+    records = 0
+    for block in reader.read_beginning(source, None):
+        records += block.record_count
         if records >= JUDGED_ALONE:
             return True
     return False
 
 
-def _find_small(heads: Mapping[int, Head], spec: JobSpec) -> Iterator[tuple[int, Finding]]:
+def _find_small(heads: Mapping[int, Head], spec: JobSpec, reader: Reader) -> Iterator[tuple[int, Finding]]:
     """Yield the findings of small inputs, by place; those of the same columns are parsed at once."""
-    bindings = {head.binding for head in heads.values()}
-    for binding in bindings:
-        some = {place: head for place, head in heads.items() if head.binding == binding}
+    for binding in {head.blocks[0].binding for head in heads.values()}:
+        some = {place: head for place, head in heads.items() if head.blocks[0].binding == binding}
         together = _clean_findings(list(some.values()), spec) if len(some) > 1 else None
-        yield from zip(some, together or [_find(head, spec) for head in some.values()], strict=True)
+        yield from zip(some, together or [_find(head, spec, reader) for head in some.values()], strict=True)
 
 
 def _clean_findings(heads: Sequence[Head], spec: JobSpec) -> list[Finding] | None:
     """Return the findings of inputs parsed as one, or None if any of their records has a fault."""
-    data = b"".join(block.data.removesuffix(b"\n") + b"\n" for head in heads for block in head.blocks)
-    [parsed] = parse_blocks(Block(0, data), heads[0].binding, spec.columns, spec.text_format, len(data))
+    first, *others = [block for head in heads for block in head.blocks]
+    joined = first.joined(others)
+    [parsed] = joined.parse(joined.record_count)
     if parsed.invalid or parsed.invalid_values:
         return None
     counts = np.array([head.record_count for head in heads])
@@ -246,14 +220,16 @@ def _complete_rows(parsed: ParsedBlock, spec: JobSpec) -> IntArray:
     return np.flatnonzero(~ModelRecords(parsed.inputs, spec.columns.inputs).absent().any(axis=1))
 
 
-def complete_records(source: InputFile, spec: JobSpec, numbers: Sequence[int], kept: Head | None) -> list[Inputs]:
+def complete_records(
+    source: InputFile, spec: JobSpec, reader: Reader, numbers: Sequence[int], kept: Head | None
+) -> list[Inputs]:
     """Return the records of these numbers among the complete ones of an input's first MiB; raises InputError.
 
     It is read again unless it was kept.
     """
-    head = kept or _read_head(source, spec)
+    head = kept or _read_head(source, reader)
     wanted, before, found = np.array(numbers), 0, []
-    for parsed in _parsed(head, spec) if head else ():
+    for parsed in _parsed(head) if head else ():
         rows = _complete_rows(parsed, spec)
         here = wanted[(wanted >= before) & (wanted < before + len(rows))] - before
         if len(here):

@@ -10,6 +10,7 @@ from batchscore.config.job_config import JobConfig
 from batchscore.environment import forget_code_at_end
 from batchscore.errors import ModelError
 from batchscore.input.columns import resolve_columns
+from batchscore.input.factory import job_reader
 from batchscore.input.files import make_splits
 from batchscore.input.roles import Roles
 from batchscore.model.flavors import predictor_settings
@@ -76,7 +77,7 @@ def make_plan(config: JobConfig, model: LoadedModel) -> Plan:
         columns=columns,
         parameters=parameters_of(config, version, model.threshold, choice.sources, schema_digest),
     )
-    inputs = make_inputs(choice.sources, naming_root(config.input), config.split_bytes)
+    inputs = make_inputs(choice.sources, naming_root(config.input), config.split_bytes, job_reader(config, columns))
     return Plan(
         spec,
         inputs,

@@ -27,6 +27,7 @@ from batchscore.errors import (
     TransientReadError,
     describe_without_content,
 )
+from batchscore.input.factory import job_reader
 from batchscore.input.files import InputFile, with_headers
 from batchscore.input.findings import Finding, find_misfits
 from batchscore.model.categories import ModelInput
@@ -55,12 +56,13 @@ def preflight(plan: Plan, predictor: Predictor, look_by_tasks: LookAt, is_known:
     Many inputs are looked at by tasks, but for those of several splits. ``is_known`` tells whether
     the id has a record; it is asked only where an input is at fault.
     """
+    reader = job_reader(plan.spec.config, plan.spec.columns)
     several = [item for item in plan.inputs if item.split_count > 1]
     if len(plan.inputs) <= _FEW_INPUTS:
-        looked = look_at(plan.inputs, plan.spec, KEPT_BYTES)
+        looked = look_at(plan.inputs, plan.spec, reader, KEPT_BYTES)
     else:
         single = [item for item in plan.inputs if item.split_count == 1]
-        looked = _merged(plan.inputs, look_at(several, plan.spec), look_by_tasks(single))
+        looked = _merged(plan.inputs, look_at(several, plan.spec, reader), look_by_tasks(single))
     check_findings(plan, looked, is_known)
     sample = choose_sample(plan.inputs, looked.findings)
     try_model(predictor, plan.spec, sample, looked.heads)
@@ -160,9 +162,10 @@ def read_sample(
     spec: JobSpec, sample: Sequence[SampledInput], predictor: Predictor, kept: Mapping[str, Head]
 ) -> ModelInput | None:
     """Return the records of a sample as the model takes them, None if there are none; raises InputError."""
+    reader = job_reader(spec.config, spec.columns)
 
     def read(part: SampledInput) -> list[Inputs]:
-        return complete_records(part.source, spec, part.numbers, kept.get(part.source.source.uri))
+        return complete_records(part.source, spec, reader, part.numbers, kept.get(part.source.source.uri))
 
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="sample") as pool:
         found = [piece for pieces in pool.map(read, sample) for piece in pieces]

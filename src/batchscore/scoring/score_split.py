@@ -1,4 +1,4 @@
-"""A split -> its part: read, parse, predict, format, write. An ordinary function; a Spark task calls it."""
+"""A split -> its part: read, parse, predict, format, write. Ordinary functions; a Spark task calls them."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import cast
 
 import numpy as np
 import pyarrow as pa
 
 from batchscore.errors import TooManyInvalidRecordsError
-from batchscore.input.blocks import Block
-from batchscore.input.columns import Binding, bind, extra_columns
+from batchscore.input.columns import extra_columns
 from batchscore.input.files import InputFile, Split
-from batchscore.input.parsed_block import RECORDS_TOGETHER, InvalidRecord, ParsedBlock, parse_blocks
-from batchscore.input.reader import input_blocks, take_header
+from batchscore.input.parsed_block import RECORDS_TOGETHER, InvalidRecord, ParsedBlock
+from batchscore.input.reader import UnparsedBlock
 from batchscore.model.frames import ModelRecords
 from batchscore.model.missing_patterns import predict_table
 from batchscore.model.predictor import Predictor
@@ -30,52 +28,6 @@ from batchscore.scoring.time_limit import time_limit
 from batchscore.storage.factory import storage_for
 
 _RESULTS_TOGETHER = 8 * 1024 * 1024  # of many classes: each takes up to 20 bytes of text
-
-
-def split_blocks(split: Split, source: InputFile, spec: JobSpec) -> Iterator[Block]:
-    """Yield the records of a split, header record and byte-order mark included."""
-    return input_blocks(source, spec.config.s3, split.start, None if source.compression else split.stop)
-
-
-def parsed_blocks(
-    content: Iterator[Block], source: InputFile, split: Split, spec: JobSpec, clock: StageClock, extra: list[str]
-) -> Iterator[ParsedBlock]:
-    """Yield the parsed records of a split; raises InputError if the header does not fit the model.
-
-    ``content`` are its blocks. ``extra`` is given the columns of the input that the job does not read, if the split
-    holds the header.
-    """
-    binding: Binding | None = None
-    if source.header is not None or not spec.columns.has_header:
-        binding = bind(spec.columns, source.header, source.source.uri)
-    first = split.start == 0
-    together = min(RECORDS_TOGETHER, max(_RESULTS_TOGETHER // max(len(spec.classes), 1), 1))
-    while True:
-        with clock("read"):
-            block = next(content, None)
-        if block is None:
-            return
-        if first:
-            names, block = take_header(block, source, spec.text_format, spec.columns.has_header)
-            binding = bind(spec.columns, names, source.source.uri)
-            extra += extra_columns(spec.columns, names or ())
-            first = False
-        if block.data:
-            pieces = parse_blocks(block, cast("Binding", binding), spec.columns, spec.text_format, together)
-            while True:
-                with clock("parse"):
-                    parsed = next(pieces, None)
-                if parsed is None:
-                    break
-                yield parsed
-
-
-def score_split(split: Split, source: InputFile, spec: JobSpec, predictor: Predictor) -> PartFile:
-    """Score a split, write its part and its rejected records, and return the part's record.
-
-    Raises InputError, ModelError, BatchTimeoutError, TooManyInvalidRecordsError or CommitError.
-    """
-    return score_blocks(split_blocks(split, source, spec), split, source, spec, predictor).store()
 
 
 @dataclass
@@ -126,17 +78,24 @@ class ScoredSplit:
         self.rejected.close()
 
 
-def score_blocks(
-    content: Iterator[Block], split: Split, source: InputFile, spec: JobSpec, predictor: Predictor
+def score_split(
+    content: Iterator[UnparsedBlock], split: Split, source: InputFile, spec: JobSpec, predictor: Predictor
 ) -> ScoredSplit:
-    """Score the blocks of a split; raises InputError, ModelError, BatchTimeoutError or TooManyInvalidRecordsError."""
+    """Score the records of a split, ``content``, as a reader reads them.
+
+    Raises InputError, ModelError, BatchTimeoutError or TooManyInvalidRecordsError.
+    """
+    together = min(RECORDS_TOGETHER, max(_RESULTS_TOGETHER // max(len(spec.classes), 1), 1))
     scored, started = ScoredSplit(split, source, spec), time.process_time()
     try:
         if spec.config.layout == "parts" or split.number == 0:
             scored.part.write(header_line(spec.result_format))
         scored.rejected.write(csv_lines([[name] for name in REJECTED_HEADER]))
-        for block in parsed_blocks(content, source, split, spec, scored.clock, scored.extra_columns):
-            _add_block(scored, block, predictor)
+        for block in scored.clock.each("read", content):
+            if block.is_first:
+                scored.extra_columns = extra_columns(spec.columns, block.names or ())
+            for parsed in scored.clock.each("parse", block.parse(together)):
+                _add_block(scored, parsed, predictor)
     except BaseException:
         scored.close()
         raise

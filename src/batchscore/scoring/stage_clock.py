@@ -6,6 +6,9 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TypeVar
+
+Item = TypeVar("Item")
 
 
 class StageClock:
@@ -22,3 +25,12 @@ class StageClock:
             yield
         finally:
             self.seconds[stage] += time.perf_counter() - started  # type: ignore[assignment] # a Counter of float
+
+    def each(self, stage: str, items: Iterator[Item]) -> Iterator[Item]:
+        """Yield the same items; add the time that getting them takes to a stage."""
+        while True:
+            with self(stage):
+                item = next(items, None)
+            if item is None:
+                return
+            yield item

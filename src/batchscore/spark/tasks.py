@@ -22,16 +22,18 @@ from batchscore.errors import (
     TooManyInvalidRecordsError,
     TransientReadError,
 )
-from batchscore.input.blocks import Block, read_first
+from batchscore.input.blocks import read_first
+from batchscore.input.factory import job_reader
 from batchscore.input.files import InputFile, Split, make_splits
 from batchscore.input.findings import finding_as_json, finding_from_json
+from batchscore.input.reader import Reader, UnparsedBlock
 from batchscore.model.flavors import PredictorSettings, predictor_settings
 from batchscore.model.predictor import Predictor
 from batchscore.output.parts import PartFile, WrittenFile
 from batchscore.plan import JobSpec, Plan, SampledInput, pack_tasks
 from batchscore.preflight.first_look import Looked, look_at
 from batchscore.preflight.trial import check_model
-from batchscore.scoring.score_split import score_blocks, split_blocks
+from batchscore.scoring.score_split import score_split
 from batchscore.spark.action import run_tasks
 from batchscore.spark.loaded_models import loaded_predictor
 from batchscore.spark.task_answers import (
@@ -119,7 +121,8 @@ def look_at_inputs(spark: SparkSession, spec: JobSpec, inputs: Sequence[InputFil
 
     def work(number: int) -> str:
         spec, shared = broadcast.value
-        looked = look_at([source for _, source in shared.task(number)], spec)
+        sources = [source for _, source in shared.task(number)]
+        looked = look_at(sources, spec, job_reader(spec.config, spec.columns))
         faults = {place: _error_answer(fault) for place, fault in looked.faults.items()}
         return "\n".join([json.dumps(faults), *map(finding_as_json, looked.findings)])
 
@@ -197,7 +200,8 @@ def _task_parts(shared: ScoringBroadcast, number: int, progress: Accumulator[Pro
     scored: Iterator[PartFile] = iter(())
     if missing:
         predictor = loaded_predictor(shared.model_archive, spec.model, shared.settings)
-        scored = score_splits(missing, spec, _doubting(predictor, spec, shared.sample))
+        doubting = _doubting(predictor, spec, shared.sample)
+        scored = score_splits(missing, spec, doubting, job_reader(spec.config, spec.columns))
     parts = []
     for (split, _), part in zip(work, finished, strict=True):
         parts.append(part or next(scored))
@@ -220,23 +224,25 @@ def _doubting(predictor: Predictor, spec: JobSpec, sample: Sequence[SampledInput
     return replace(predictor, in_doubt=try_once)
 
 
-def score_splits(work: Sequence[tuple[Split, InputFile]], spec: JobSpec, predictor: Predictor) -> Iterator[PartFile]:
+def score_splits(
+    work: Sequence[tuple[Split, InputFile]], spec: JobSpec, predictor: Predictor, reader: Reader
+) -> Iterator[PartFile]:
     """Score the splits of a task one after another and yield their parts in order.
 
     Small files share a task, and fetching and storing one takes longer than scoring it: the next ones are begun to be
     read, and the last ones are being stored, while one is scored.
     """
     waiting = iter(work)
-    reading = deque[tuple[Split, InputFile, Iterator[Block]]]()
+    reading = deque[tuple[Split, InputFile, Iterator[UnparsedBlock]]]()
     storing = deque[Future[PartFile]]()
     with ThreadPoolExecutor(2 * _SPLITS_AT_ONCE, thread_name_prefix="splits") as pool:
         while True:
             for split, source in islice(waiting, _SPLITS_AT_ONCE - len(reading)):
-                reading.append((split, source, read_first(split_blocks(split, source, spec), pool)))
+                reading.append((split, source, read_first(reader.read(source, split.start, split.stop), pool)))
             if not reading:
                 break
             split, source, content = reading.popleft()
-            storing.append(pool.submit(score_blocks(content, split, source, spec, predictor).store))
+            storing.append(pool.submit(score_split(content, split, source, spec, predictor).store))
             if len(storing) == _SPLITS_AT_ONCE:
                 yield storing.popleft().result()
         while storing:

@@ -1,0 +1,187 @@
+"""CSV with the contract's rules, from a store: byte ranges, compression, byte-order mark and header record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from batchscore.config.job_config import S3Settings
+from batchscore.errors import InputError
+from batchscore.input import blocks
+from batchscore.input.blocks import Block, compression_of
+from batchscore.input.columns import Binding, Columns, bind
+from batchscore.input.csv_lines import UTF8_MARK, MalformedRecordError, TextFormat, decode_header
+from batchscore.input.diagnosis import Beginning, explain, explain_header, first_lines
+from batchscore.input.files import InputFile
+from batchscore.input.findings import FaultKind
+from batchscore.input.parsed_block import RECORDS_TOGETHER, ParsedBlock, parse_blocks
+from batchscore.storage.base import StoredObject
+from batchscore.storage.factory import storage_for
+
+
+@dataclass(frozen=True)
+class CsvHead:
+    """What the lines of an input are read by; ``line`` is its header, byte-order mark included, where it was read."""
+
+    wanted: Columns
+    text: TextFormat
+    names: tuple[str, ...] | None
+    binding: Binding
+    line: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True)
+class CsvBlock:
+    """Lines of an input, the header taken off."""
+
+    head: CsvHead
+    lines: Block = field(repr=False)
+    is_first: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """The header's names."""
+        return self.head.names
+
+    @property
+    def binding(self) -> Binding:
+        """Where the job's columns stand among them."""
+        return self.head.binding
+
+    @property
+    def offset(self) -> int:
+        """The byte of the decompressed input at which its first line begins."""
+        return self.lines.offset
+
+    @property
+    def size_in_bytes(self) -> int:
+        """The bytes of its lines."""
+        return len(self.lines.data)
+
+    @property
+    def record_count(self) -> int:
+        """The number of its lines."""
+        data = self.lines.data
+        return data.count(b"\n") + (not data.endswith(b"\n")) if data else 0
+
+    def parse(self, records_together: int = RECORDS_TOGETHER) -> Iterator[ParsedBlock]:
+        """Yield its records in the types of the job's columns, so many at a time at the most."""
+        if not self.lines.data:
+            return iter(())
+        head = self.head
+        return parse_blocks(self.lines, head.binding, head.wanted, head.text, records_together)
+
+    def joined(self, others: Sequence[CsvBlock]) -> CsvBlock:
+        """Return its lines and those of blocks of other inputs as one; all have the same binding."""
+        texts = (block.lines.data for block in (self, *others))
+        data = b"".join(text.removesuffix(b"\n") + b"\n" for text in texts if text)
+        return CsvBlock(self.head, Block(0, data))
+
+    def explain(self, kind: FaultKind, number: int, record_count: int) -> str:
+        """Say why so many of the records read have a fault, as far as these lines show; no value is quoted."""
+        head, data = self.head, self.lines.data
+        first = _first_line(data if head.names is None else head.line, head.text)
+        start = Beginning(head.names, first, first_lines(data, head.text), head.binding, head.wanted, head.text)
+        return explain(start, kind, number, record_count)
+
+
+@dataclass(frozen=True)
+class CsvReader:
+    """Reads CSV; ``wanted`` is what the job reads of each record."""
+
+    wanted: Columns
+    text: TextFormat
+    s3: S3Settings
+
+    def split_count(self, source: StoredObject, split_bytes: int) -> int:
+        """Return how many splits of so many bytes an input gives; a compressed one gives one."""
+        if compression_of(source.uri):
+            return 1
+        return max(1, -(-source.size_in_bytes // split_bytes))
+
+    def columns(self, source: InputFile) -> tuple[str, ...] | None:
+        """Return the header's names, None where there is none: no records, or inputs without headers."""
+        if not self.wanted.has_header:
+            return None
+        uri, block = source.source.uri, next(self._lines(source.source, 0, blocks.TAIL_BYTES), None)
+        return self._names(self._taken_off(block, uri)[0], uri) if block else None
+
+    def read(self, source: InputFile, start: int, stop: int) -> Iterator[CsvBlock]:
+        """Yield the records whose first byte lies in [start, stop); a compressed input is read whole."""
+        return self._blocks(source, start, None if compression_of(source.source.uri) else stop)
+
+    def read_beginning(self, source: InputFile, size_in_bytes: int | None) -> Iterator[CsvBlock]:
+        """Yield the records whose first byte lies in the first bytes of the decompressed input, or all."""
+        return self._blocks(source, 0, size_in_bytes)
+
+    def content_bytes(self, source: StoredObject) -> int | None:
+        """Return the size of an input, None of a compressed one."""
+        return None if compression_of(source.uri) else source.size_in_bytes
+
+    def _blocks(self, source: InputFile, start: int, stop: int | None) -> Iterator[CsvBlock]:
+        """Find the columns by the header: that of the first block, or of a later split the one known."""
+        uri, head = source.source.uri, None
+        if start:
+            names = (source.header or self.columns(source)) if self.wanted.has_header else None
+            head = CsvHead(self.wanted, self.text, names, bind(self.wanted, names, uri))
+        for block in self._lines(source.source, start, stop):
+            if head is None:
+                line, lines = self._taken_off(block, uri)
+                head = self._head(line, lines, uri)
+                yield CsvBlock(head, lines, is_first=True)
+            else:
+                yield CsvBlock(head, block)
+
+    def _head(self, line: bytes, lines: Block, uri: str) -> CsvHead:
+        """Find the columns by the header's line; the error tells what explains it."""
+        names = self._names(line, uri)
+        try:
+            return CsvHead(self.wanted, self.text, names, bind(self.wanted, names, uri), line)
+        except InputError as error:
+            first = _first_line(line if self.wanted.has_header else lines.data, self.text)
+            seen = explain_header(first, self.wanted, self.text)
+            raise InputError(f"{error}; {seen}" if seen else str(error)) from error
+
+    def _lines(self, source: StoredObject, start: int, stop: int | None) -> Iterator[Block]:
+        """Yield the lines that begin in [start, stop), header and byte-order mark included; None is the end.
+
+        A compressed input is counted in decompressed bytes and read from its start.
+        """
+        storage, size = storage_for(source.uri, self.s3), source.size_in_bytes
+
+        def read(first: int, last: int) -> bytes:
+            return storage.read_range(source, first, last)
+
+        planned = size if stop is None else min(stop, size)
+        if compression := compression_of(source.uri):
+            chunks = blocks.read_ranges(read, 0, planned, size)
+            content = blocks.decompressed(chunks, compression, source.uri) if size else iter(())
+            yield from blocks.ending_here(blocks.read_blocks(content, 0, 0, stop), stop)
+        else:
+            origin = max(start - 1, 0)
+            content = blocks.read_ranges(read, origin, planned, size)
+            yield from blocks.ending_at(blocks.read_blocks(content, origin, start, planned), size)
+
+    def _taken_off(self, first: Block, uri: str) -> tuple[bytes, Block]:
+        """Return byte-order mark and header of an input's first block, and the rest; raises InputError."""
+        blocks.check_content(uri, first.data, compression_of(uri))
+        taken = len(UTF8_MARK) if self.text.encoding == "utf-8" and first.data.startswith(UTF8_MARK) else 0
+        if self.wanted.has_header:
+            taken = first.data.find(b"\n", taken) + 1 or len(first.data)
+        return first.data[:taken], replace(first, offset=first.offset + taken, data=first.data[taken:])
+
+    def _names(self, header_line: bytes, uri: str) -> tuple[str, ...] | None:
+        """Return the names of a header record, None for inputs without headers; raises InputError."""
+        if not self.wanted.has_header:
+            return None
+        line = header_line.removeprefix(UTF8_MARK) if self.text.encoding == "utf-8" else header_line
+        if len(line.rstrip(b"\r\n")) > blocks.MAX_RECORD_BYTES:
+            raise InputError(f"header of {uri}: expected at most {blocks.MAX_RECORD_BYTES} bytes, got more")
+        try:
+            return tuple(decode_header(line, self.text))
+        except MalformedRecordError as error:
+            raise InputError(f"header of {uri}: expected a record of names, got one with {error}") from None
+
+
+def _first_line(data: bytes, text: TextFormat) -> str:
+    return first_lines(data.removeprefix(UTF8_MARK), text)[0]
