@@ -10,7 +10,8 @@ from batchscore.input.files import InputFile, Split
 from batchscore.model.predictor import Predictor
 from batchscore.output.parts import PartFile
 from batchscore.plan import JobSpec, Plan, make_inputs
-from batchscore.preflight.first_look import Looked, look_at
+from batchscore.preflight.beginnings import Looked
+from batchscore.preflight.first_look import look_in_task
 from batchscore.scoring import score_split as scoring
 from batchscore.storage.base import StoredObject
 
@@ -24,7 +25,7 @@ def csv_inputs(sources: Sequence[StoredObject], root: str, split_bytes: int) -> 
 
 def looked_at(inputs: Sequence[InputFile], spec: JobSpec) -> Looked:
     """Return what the first MiB of inputs shows."""
-    return look_at(inputs, spec, job_reader(spec.config, spec.columns))
+    return look_in_task(inputs, spec)
 
 
 def score_split(split: Split, source: InputFile, spec: JobSpec, predictor: Predictor) -> PartFile:

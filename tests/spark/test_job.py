@@ -33,7 +33,7 @@ from batchscore.errors import (
     ModelError,
     TooManyInvalidRecordsError,
 )
-from batchscore.preflight import trial
+from batchscore.preflight import first_look
 from batchscore.spark import tasks
 from tests.registry import Registry, columns
 from tests.spark.conftest import Runner
@@ -396,7 +396,7 @@ def test_too_large_a_fraction_of_invalid_records_fails_the_job(model_uri: str, r
 def _few_or_many(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """The driver looks at few inputs by itself, at many through Spark."""
     if request.param == "many inputs":
-        monkeypatch.setattr(trial, "_FEW_INPUTS", 0)
+        monkeypatch.setattr(first_look, "FEW_INPUTS", 0)
 
 
 @pytest.mark.usefixtures("_few_or_many")

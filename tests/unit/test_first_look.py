@@ -13,14 +13,14 @@ from tests.unit.test_plan import make_plan
 
 from batchscore.config.missing_values import NO_FACTS, MissingSettings
 from batchscore.input.columns import Column, Columns
-from batchscore.input.factory import job_reader
 from batchscore.input.files import InputFile
 from batchscore.input.findings import Finding, find_misfits, finding_as_json, finding_from_json
 from batchscore.model.frames import with_missing_rules
 from batchscore.model.predictor import Predictor
 from batchscore.plan import JobSpec
-from batchscore.preflight.first_look import FIRST_BYTES, Looked, complete_records
-from batchscore.preflight.trial import choose_sample, evenly, read_sample
+from batchscore.preflight.beginnings import Looked
+from batchscore.preflight.first_look import FIRST_BYTES, scope_of
+from batchscore.preflight.sample import choose_sample, complete_records, evenly, read_sample
 from batchscore.storage.local import LocalStorage
 
 COLUMNS = Columns((Column("x", "double", required=True), Column("t", "string")), None, None, None, has_header=True)
@@ -193,7 +193,7 @@ def test_the_sample_is_spread_over_inputs_and_records_whatever_their_order(tmp_p
 def test_the_sample_holds_the_complete_records_of_those_numbers(tmp_path: Path) -> None:
     inputs = written(tmp_path, {"a.csv": b"x,t\n1,a\n2,\n,c\nword,d\n5,e\n6,f\n", "n.csv": b"t,x\nz,9\n"})
 
-    [table] = complete_records(inputs[0], SPEC, job_reader(SPEC.config, SPEC.columns), [0, 2], None)
+    [table] = complete_records(inputs[0], scope_of(SPEC), [0, 2], None)
 
     assert isinstance(table, pa.Table)
     assert table.to_pydict() == {"x": [1.0, 6.0], "t": ["a", "f"]}

@@ -45,8 +45,7 @@ from batchscore.preflight.lengths import check_lengths
 from batchscore.preflight.new_inputs import bind_inputs, check_still_new
 from batchscore.preflight.output_check import check_create_only, put_record
 from batchscore.preflight.places import check_places
-from batchscore.preflight.planner import LoadedModel, load_model, log_plan, make_plan
-from batchscore.preflight.trial import preflight
+from batchscore.preflight.planner import LoadedModel, load_model, log_plan, make_plan, preflight
 from batchscore.process import StopRequested, log_file, signals_as_errors, temporary_folder, written_down
 from batchscore.scoring.stage_clock import StageClock
 from batchscore.spark.session import BackgroundSpark
@@ -57,7 +56,7 @@ from batchscore.storage.s3_client import begin_run
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from batchscore.preflight.first_look import Looked
+    from batchscore.preflight.beginnings import Looked
 
 log = logging.getLogger(__name__)
 

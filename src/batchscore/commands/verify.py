@@ -17,9 +17,10 @@ from batchscore.config.job_config import JobConfig
 from batchscore.config.missing_values import ModelFacts, words_listed_but_known
 from batchscore.environment import process_kept
 from batchscore.errors import BatchScoreError, TooManyInvalidRecordsError
-from batchscore.input.columns import extra_columns
+from batchscore.input.columns import Column, extra_columns
 from batchscore.input.factory import job_reader
 from batchscore.input.files import InputFile
+from batchscore.input.parsed_block import ParsedBlock
 from batchscore.input.sample_warnings import warnings_of
 from batchscore.model.flavors.installed import version_warnings
 from batchscore.model.frames import ModelRecords
@@ -27,12 +28,14 @@ from batchscore.model.missing_patterns import predict_table
 from batchscore.model.predictor import Predictor
 from batchscore.plan import JobSpec, Plan
 from batchscore.preflight.discovery import find_schema, list_inputs
-from batchscore.preflight.first_look import FIRST_BYTES, empty_cells, look_at
+from batchscore.preflight.first_look import FIRST_BYTES, first_look
 from batchscore.preflight.lengths import check_lengths
+from batchscore.preflight.misfits import input_faults
+from batchscore.preflight.model_trial import try_model
 from batchscore.preflight.output_check import check_output
 from batchscore.preflight.places import check_places
 from batchscore.preflight.planner import load_model, make_plan
-from batchscore.preflight.trial import KEPT_BYTES, choose_sample, input_faults, try_model
+from batchscore.preflight.sample import choose_sample
 from batchscore.spark.settings import check_settings
 from batchscore.storage.base import is_present
 from batchscore.storage.factory import storage_for
@@ -68,7 +71,7 @@ def review_job(config: JobConfig, folder: Path, full: bool = False) -> Review:
         return Review(None, faults=faults)
     _attempt(faults, "output", lambda: check_lengths(plan))
     faults += _missing_faults(plan, model.predictor.facts)
-    looked = look_at(plan.inputs, plan.spec, job_reader(plan.spec.config, plan.spec.columns), KEPT_BYTES)
+    looked = first_look(plan)
     found = input_faults(plan, looked, lambda: _has_record(plan))
     faults += [_fault("header" if place is not None else "records", error) for place, error in found]
     if looked.faults:
@@ -171,7 +174,7 @@ def sample_input(source: InputFile, spec: JobSpec, predictor: Predictor, sample_
             reasons.update(failure.reason for failure in failures)
             values.update(parsed.invalid_values)
             missing.update(item.attribute for item in parsed.invalid if item.attribute and item.reason == _MISSING)
-            empty.update(empty_cells(parsed, spec.columns.inputs))
+            empty.update(_empty_cells(parsed, spec.columns.inputs))
     return Sample(
         uri=source.source.uri,
         size_in_bytes=source.source.size_in_bytes,
@@ -183,6 +186,17 @@ def sample_input(source: InputFile, spec: JobSpec, predictor: Predictor, sample_
         empty_values=dict(empty),
         extra_columns=extra,
     )
+
+
+def _empty_cells(parsed: ParsedBlock, columns: Sequence[Column]) -> Counter[str]:
+    """Count the missing values of the valid records by column; values that cannot be read are none."""
+    numbers = ModelRecords(parsed.inputs, columns).absent().sum(axis=0).tolist()
+    counts = zip(columns, numbers, strict=True)
+    return +Counter({column.name: number - _read_as_missing(parsed, column) for column, number in counts})
+
+
+def _read_as_missing(parsed: ParsedBlock, column: Column) -> int:
+    return parsed.invalid_values[column.name] if column.missing.invalid_is_missing else 0
 
 
 def _estimate(size: int | None, sample_bytes: int | None, records: int, sampled: int, header_bytes: int) -> int | None:

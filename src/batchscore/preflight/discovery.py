@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 from batchscore.config import uris
 from batchscore.config.job_config import JobConfig
-from batchscore.errors import BatchScoreError, InputError, ObjectMissingError
+from batchscore.errors import InputError, ObjectMissingError
 from batchscore.input.schema_file import Schema, parse_schema
 from batchscore.preflight.lengths import is_too_long
 from batchscore.storage.base import StoredObject
 from batchscore.storage.factory import storage_for
 
 _SCHEMA_ENDING = ".schema"
-_FAULTS_TOLD = 100
 
 
 def list_inputs(config: JobConfig) -> tuple[list[StoredObject], list[tuple[str, str]]]:
@@ -84,13 +83,3 @@ def find_schema(config: JobConfig) -> tuple[Schema | None, str]:
 
 def _beside(entry: str) -> str:
     return f"{entry}{_SCHEMA_ENDING}"
-
-
-def raise_together(faults: Sequence[BatchScoreError]) -> None:
-    """Raise one InputError that tells all faults, if there are any."""
-    if len(faults) == 1:
-        raise faults[0]
-    if faults:
-        told = "" if len(faults) <= _FAULTS_TOLD else f", the first {_FAULTS_TOLD} of them"
-        lines = [f"{len(faults)} faults in the inputs{told}:", *map(str, faults[:_FAULTS_TOLD])]
-        raise InputError("\n  ".join(lines)) from faults[0]

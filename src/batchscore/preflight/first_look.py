@@ -1,239 +1,62 @@
-"""The first MiB of inputs, read many at a time: their headers, what is wrong with their records, and complete ones.
+"""The first look at inputs, before anything is written (ADR 17): here alone is decided who looks, and at how much.
 
-One reading serves three ends: the header tells where the columns are, the counts tell whether the file is what the job
-expects, and of the complete records a few are the job's sample, on which the model is tried.
+Whatever a job reads later, what it is judged by is the first MiB of each input, so that it depends on nothing else.
 """
 
 from __future__ import annotations
 
-import threading
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from collections.abc import Callable, Sequence
 
-import numpy as np
-import pyarrow as pa
-
-from batchscore.errors import BatchScoreError
-from batchscore.input.columns import Column
-from batchscore.input.csv_lines import IntArray
+from batchscore.input.factory import job_reader
 from batchscore.input.files import InputFile
-from batchscore.input.findings import JUDGED_ALONE, FaultKind, Finding, same_fault
-from batchscore.input.numeric_lines import FloatArray
-from batchscore.input.parsed_block import ParsedBlock
-from batchscore.input.reader import Reader, UnparsedBlock
-from batchscore.model.frames import ModelRecords
-from batchscore.plan import JobSpec
+from batchscore.plan import JobSpec, Plan
+from batchscore.preflight.beginnings import Looked, Scope, look_at
 
 FIRST_BYTES = 1024 * 1024
-_THREADS = 16
-_INPUTS_TOGETHER = 256
-_RECORDS_TOGETHER = 16 * 1024  # what is made of an invalid one takes hundreds of bytes, in each thread
-_SMALL_BYTES = 64 * 1024
+"""How much of each input is read."""
+KEPT_BYTES = 32 * 1024 * 1024
+"""What the driver keeps of it where it looks at all by itself, so that the sample needs no second reading."""
+FEW_INPUTS = 256
+"""So many the driver looks at by itself."""
+INPUTS_A_TASK = 256
+"""So many a task looks at: a few seconds of it."""
 
-Inputs: TypeAlias = "pa.Table | FloatArray"
+LookByTasks = Callable[[Sequence[InputFile]], Looked]
+"""Looks at inputs of one split through Spark's tasks, each of which calls look_in_task."""
 
 
-@dataclass(frozen=True)
-class Looked:
-    """What a look at inputs gives, in their order: a finding for each, None where the input has a fault of its own.
+def first_look(plan: Plan, look_by_tasks: LookByTasks | None = None) -> Looked:
+    """Look at every input of a plan.
 
-    ``headers`` are those that were read, by URI; inputs that share one share the object. ``heads`` is what was kept of
-    the reading, by URI.
+    Few inputs the driver looks at by itself, and all of them where there are no tasks, as in ``verify``. Of many it
+    looks at those of several splits alone, whose headers the tasks of their later splits need, and tasks at the rest.
     """
-
-    findings: list[Finding | None] = field(default_factory=list)
-    headers: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    faults: dict[int, BatchScoreError] = field(default_factory=dict)
-    heads: dict[str, Head] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Head:
-    """The first MiB of one input, its blocks without records left out; ``is_whole``: there is nothing after it."""
-
-    source: InputFile
-    names: tuple[str, ...] | None
-    blocks: list[UnparsedBlock]
-    is_whole: bool
-
-    @property
-    def record_count(self) -> int:
-        """The records that were read."""
-        return sum(block.record_count for block in self.blocks)
-
-    @property
-    def size_in_bytes(self) -> int:
-        """The bytes of those records."""
-        return sum(block.size_in_bytes for block in self.blocks)
-
-    @property
-    def is_small(self) -> bool:
-        """Tell whether to parse it together with others is worth the while."""
-        return self.is_whole and self.size_in_bytes <= _SMALL_BYTES and self.record_count < JUDGED_ALONE
+    scope = scope_of(plan.spec)
+    if look_by_tasks is None or len(plan.inputs) <= FEW_INPUTS:
+        return look_at(plan.inputs, scope, KEPT_BYTES)
+    several = [item for item in plan.inputs if item.split_count > 1]
+    single = [item for item in plan.inputs if item.split_count == 1]
+    return _merged(plan.inputs, look_at(several, scope, keep_bytes=0), look_by_tasks(single))
 
 
-class _Keeper:
-    """Keeps what was read, up to a number of bytes: which of many inputs depends on chance, and no result on which."""
-
-    def __init__(self, room_in_bytes: int, kept: dict[str, Head]) -> None:
-        self._room_in_bytes = room_in_bytes
-        self._kept = kept
-        self._lock = threading.Lock()
-
-    def keep(self, head: Head) -> None:
-        with self._lock:
-            if head.size_in_bytes <= self._room_in_bytes:
-                self._room_in_bytes -= head.size_in_bytes
-                self._kept[head.source.source.uri] = head
+def look_in_task(inputs: Sequence[InputFile], spec: JobSpec) -> Looked:
+    """Look at the inputs of a task, which answers counts and keeps no record."""
+    return look_at(inputs, scope_of(spec), keep_bytes=0)
 
 
-def look_at(inputs: Sequence[InputFile], spec: JobSpec, reader: Reader, keep_bytes: int = 0) -> Looked:
-    """Read the first MiB of each input and hold its header and its records against the columns of the job.
-
-    Small inputs are parsed together, as long as nothing is wrong with them: to begin takes longer than to parse them.
-    So many bytes of what was read are kept for the sample.
-    """
-    looked = Looked()
-    keeper = _Keeper(keep_bytes, looked.heads)
-    distinct: dict[tuple[str, ...], tuple[str, ...]] = {}
-
-    def look(source: InputFile) -> tuple[Head | None, Finding | None, BatchScoreError | None]:
-        try:
-            return *_look(source, spec, reader, keeper), None
-        except BatchScoreError as error:
-            return None, None, error
-
-    with ThreadPoolExecutor(_THREADS, thread_name_prefix="first-look") as pool:
-        for start in range(0, len(inputs), _INPUTS_TOGETHER):
-            small: dict[int, Head] = {}
-            for place, (head, finding, fault) in enumerate(pool.map(look, inputs[start : start + _INPUTS_TOGETHER])):
-                looked.findings.append(finding or (None if fault else Finding()))
-                if fault:
-                    looked.faults[start + place] = fault
-                if head and head.names is not None:
-                    looked.headers[head.source.source.uri] = distinct.setdefault(head.names, head.names)
-                if head and finding is None and head.record_count:
-                    small[start + place] = head
-            for place, found in _find_small(small, spec, reader):
-                looked.findings[place] = found
-    return looked
+def scope_of(spec: JobSpec) -> Scope:
+    """Return what is looked at of the inputs of a job."""
+    return Scope(spec, job_reader(spec.config, spec.columns), FIRST_BYTES)
 
 
-def _look(source: InputFile, spec: JobSpec, reader: Reader, keeper: _Keeper) -> tuple[Head | None, Finding | None]:
-    """Return the beginning of an input, and what it shows unless it is small enough to be parsed with others."""
-    head = _read_head(source, reader)
-    if head is None:
-        return None, None
-    keeper.keep(head)
-    if head.is_small:
-        return head, None
-    return replace(head, blocks=[]), _find(head, spec, reader)  # of many, a MiB each would be too much
-
-
-def _read_head(source: InputFile, reader: Reader) -> Head | None:
-    """Return the beginning of an input, None where it is empty; raises InputError."""
-    found = list(reader.read_beginning(source, FIRST_BYTES))
-    if not found:
-        return None
-    size, end = reader.content_bytes(source.source), found[-1].offset + found[-1].size_in_bytes
-    is_whole = end < FIRST_BYTES if size is None else size <= FIRST_BYTES
-    return Head(source, found[0].names, [block for block in found if block.size_in_bytes], is_whole)
-
-
-def _parsed(head: Head) -> Iterator[ParsedBlock]:
-    for block in head.blocks:
-        yield from block.parse(_RECORDS_TOGETHER)
-
-
-def _find(head: Head, spec: JobSpec, reader: Reader) -> Finding:
-    faults = Counter[FaultKind]()
-    records = invalid = complete = 0
-    for parsed in _parsed(head):
-        records += parsed.record_count
-        invalid += len(parsed.invalid)
-        complete += len(_complete_rows(parsed, spec))
-        faults.update(_faults(parsed, spec.columns.inputs))
-    kind = same_fault(faults, records)
-    explanation = head.blocks[0].explain(kind, faults[kind], records) if kind else ""
-    is_large = records >= JUDGED_ALONE or (not head.is_whole and _has_many(head.source, reader))
-    return Finding(records, invalid, complete, is_large, dict(faults), explanation)
-
-
-def _faults(parsed: ParsedBlock, columns: Sequence[Column]) -> Counter[FaultKind]:
-    """Count records by fault; a value that cannot be read counts in its column, whatever else its record has."""
-    others = (record for record in parsed.invalid if record.reason != "invalid_value")
-    faults = Counter[FaultKind]((record.reason, record.attribute) for record in others)
-    judged = [column.name for column in columns if not column.missing.invalid_is_missing]
-    faults.update({("invalid_value", name): parsed.invalid_values[name] for name in judged})
-    return +faults
-
-
-def _has_many(source: InputFile, reader: Reader) -> bool:
-    """Tell whether an input has JUDGED_ALONE records, where its first MiB holds fewer, each of many KB."""
-    records = 0
-    for block in reader.read_beginning(source, None):
-        records += block.record_count
-        if records >= JUDGED_ALONE:
-            return True
-    return False
-
-
-def _find_small(heads: Mapping[int, Head], spec: JobSpec, reader: Reader) -> Iterator[tuple[int, Finding]]:
-    """Yield the findings of small inputs, by place; those of the same columns are parsed at once."""
-    for binding in {head.blocks[0].binding for head in heads.values()}:
-        some = {place: head for place, head in heads.items() if head.blocks[0].binding == binding}
-        together = _clean_findings(list(some.values()), spec) if len(some) > 1 else None
-        yield from zip(some, together or [_find(head, spec, reader) for head in some.values()], strict=True)
-
-
-def _clean_findings(heads: Sequence[Head], spec: JobSpec) -> list[Finding] | None:
-    """Return the findings of inputs parsed as one, or None if any of their records has a fault."""
-    first, *others = [block for head in heads for block in head.blocks]
-    joined = first.joined(others)
-    [parsed] = joined.parse(joined.record_count)
-    if parsed.invalid or parsed.invalid_values:
-        return None
-    counts = np.array([head.record_count for head in heads])
-    firsts = np.cumsum(counts) - counts
-    complete = np.zeros(len(parsed.lines), np.int64)
-    complete[_complete_rows(parsed, spec)] = 1
-    complete = np.add.reduceat(complete, firsts).tolist()
-    return [Finding(head.record_count, 0, number) for head, number in zip(heads, complete, strict=True)]
-
-
-def empty_cells(parsed: ParsedBlock, columns: Sequence[Column]) -> Counter[str]:
-    """Count the missing values of the valid records by column; values that cannot be read are none."""
-    numbers = ModelRecords(parsed.inputs, columns).absent().sum(axis=0).tolist()
-    counts = zip(columns, numbers, strict=True)
-    return +Counter({column.name: number - _read_as_missing(parsed, column) for column, number in counts})
-
-
-def _read_as_missing(parsed: ParsedBlock, column: Column) -> int:
-    return parsed.invalid_values[column.name] if column.missing.invalid_is_missing else 0
-
-
-def _complete_rows(parsed: ParsedBlock, spec: JobSpec) -> IntArray:
-    """Return which of the valid records have a value in every column."""
-    return np.flatnonzero(~ModelRecords(parsed.inputs, spec.columns.inputs).absent().any(axis=1))
-
-
-def complete_records(
-    source: InputFile, spec: JobSpec, reader: Reader, numbers: Sequence[int], kept: Head | None
-) -> list[Inputs]:
-    """Return the records of these numbers among the complete ones of an input's first MiB; raises InputError.
-
-    It is read again unless it was kept.
-    """
-    head = kept or _read_head(source, reader)
-    wanted, before, found = np.array(numbers), 0, []
-    for parsed in _parsed(head) if head else ():
-        rows = _complete_rows(parsed, spec)
-        here = wanted[(wanted >= before) & (wanted < before + len(rows))] - before
-        if len(here):
-            inputs = parsed.inputs
-            found.append(inputs[rows[here]] if isinstance(inputs, np.ndarray) else inputs.take(rows[here]))
-        before += len(rows)
-    return found
+def _merged(inputs: Sequence[InputFile], several: Looked, single: Looked) -> Looked:
+    """Put together what was seen of inputs of several splits and of one."""
+    places: dict[bool, list[int]] = {True: [], False: []}
+    for place, item in enumerate(inputs):
+        places[item.split_count > 1].append(place)
+    merged = Looked([None] * len(inputs), several.headers)
+    for looked, where in ((several, places[True]), (single, places[False])):
+        for place, finding in zip(where, looked.findings, strict=True):
+            merged.findings[place] = finding
+        merged.faults.update({where[number]: fault for number, fault in looked.faults.items()})
+    return merged

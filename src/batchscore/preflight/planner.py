@@ -1,9 +1,10 @@
-"""From a configuration to a plan: resolve the model, find the inputs, hold one against the other."""
+"""From a configuration to a plan: resolve the model, find the inputs, hold one against the other and try them."""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from batchscore.config.job_config import JobConfig
@@ -11,7 +12,7 @@ from batchscore.environment import forget_code_at_end
 from batchscore.errors import ModelError
 from batchscore.input.columns import resolve_columns
 from batchscore.input.factory import job_reader
-from batchscore.input.files import make_splits
+from batchscore.input.files import make_splits, with_headers
 from batchscore.input.roles import Roles
 from batchscore.model.flavors import predictor_settings
 from batchscore.model.flavors.installed import version_warnings
@@ -23,7 +24,11 @@ from batchscore.output.paths import new_id
 from batchscore.output.result_text import COLUMN_NAMES
 from batchscore.plan import JobSpec, Plan, check_inputs, make_inputs, naming_root, parameters_of
 from batchscore.preflight.discovery import find_schema
+from batchscore.preflight.first_look import LookByTasks, first_look
+from batchscore.preflight.misfits import input_faults, raise_together
+from batchscore.preflight.model_trial import try_model
 from batchscore.preflight.new_inputs import choose_inputs
+from batchscore.preflight.sample import choose_sample
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +58,7 @@ def load_model(config: JobConfig, folder: Path) -> LoadedModel:
 def make_plan(config: JobConfig, model: LoadedModel) -> Plan:
     """Return the plan as far as listings and schema tell: enough to tell whether a finished job is the same.
 
-    Its inputs are not read: see trial. Raises ConfigError, InputError or ModelError.
+    Its inputs are not read: see preflight. Raises ConfigError, InputError or ModelError.
     """
     version = model.version
     _check_class_names(model)
@@ -97,6 +102,23 @@ def _check_class_names(model: LoadedModel) -> None:
             f"model {model.version.pinned_uri}: expected classes of other names than {', '.join(COLUMN_NAMES)}, which "
             f"are columns of results, got {', '.join(taken)}; train it with other labels"
         )
+
+
+def preflight(
+    plan: Plan, predictor: Predictor, look_by_tasks: LookByTasks | None, is_known: Callable[[], bool]
+) -> Plan:
+    """Return the plan with the headers that tasks need and the job's sample; raises InputError or ModelError.
+
+    A fault of a file goes before one of the model: what the model would be given is not what the file means.
+    ``is_known`` tells whether the id has a record; it is asked only where an input is at fault.
+    """
+    looked = first_look(plan, look_by_tasks)
+    raise_together([fault for _, fault in input_faults(plan, looked, is_known)])
+    sample = choose_sample(plan.inputs, looked.findings)
+    try_model(predictor, plan.spec, sample, looked.heads)
+    needed = {item.source.uri for item in plan.inputs if item.split_count > 1}
+    headers = {uri: header for uri, header in looked.headers.items() if uri in needed}
+    return replace(plan, inputs=with_headers(plan.inputs, headers), sample=sample)
 
 
 def log_plan(plan: Plan) -> None:

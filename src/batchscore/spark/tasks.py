@@ -31,8 +31,9 @@ from batchscore.model.flavors import PredictorSettings, predictor_settings
 from batchscore.model.predictor import Predictor
 from batchscore.output.parts import PartFile, WrittenFile
 from batchscore.plan import JobSpec, Plan, SampledInput, pack_tasks
-from batchscore.preflight.first_look import Looked, look_at
-from batchscore.preflight.trial import check_model
+from batchscore.preflight.beginnings import Looked
+from batchscore.preflight.first_look import INPUTS_A_TASK, look_in_task
+from batchscore.preflight.model_trial import check_model
 from batchscore.scoring.score_split import score_split
 from batchscore.spark.action import run_tasks
 from batchscore.spark.loaded_models import loaded_predictor
@@ -94,7 +95,6 @@ class ScoringBroadcast:
     sample: tuple[SampledInput, ...]
 
 
-_INPUTS_LOOKED_AT = 256  # by one task: a few seconds of it
 _SPLITS_AT_ONCE = 4  # for each of them a few blocks are held
 
 
@@ -116,13 +116,12 @@ def look_at_inputs(spark: SparkSession, spec: JobSpec, inputs: Sequence[InputFil
     """Look at the beginning of each input, all of one split, by many tasks."""
     splits = make_splits(inputs, spec.config.split_bytes)
     waiting = iter(splits)
-    workload = make_workload(inputs, splits, iter(lambda: list(islice(waiting, _INPUTS_LOOKED_AT)), []))
+    workload = make_workload(inputs, splits, iter(lambda: list(islice(waiting, INPUTS_A_TASK)), []))
     broadcast = spark.sparkContext.broadcast((spec, workload))
 
     def work(number: int) -> str:
         spec, shared = broadcast.value
-        sources = [source for _, source in shared.task(number)]
-        looked = look_at(sources, spec, job_reader(spec.config, spec.columns))
+        looked = look_in_task([source for _, source in shared.task(number)], spec)
         faults = {place: _error_answer(fault) for place, fault in looked.faults.items()}
         return "\n".join([json.dumps(faults), *map(finding_as_json, looked.findings)])
 
