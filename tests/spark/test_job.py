@@ -431,7 +431,7 @@ def test_a_damaged_compressed_file_ends_the_job_by_the_file_s_name_before_it_beg
 def test_every_input_with_a_fault_is_told_at_once(
     model_uri: str, run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tasks, "_INPUTS_LOOKED_AT", 2)
+    monkeypatch.setattr(tasks, "INPUTS_A_TASK", 2)
     for number in range(7):
         _write_people(tmp_path / "in" / f"{number}.csv", 5, number)
     for number in (1, 2, 6):

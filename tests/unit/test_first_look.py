@@ -1,6 +1,7 @@
 """The first MiB of inputs: what it counts, whatever inputs are looked at together."""
 
 import gzip
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,13 +14,13 @@ from tests.unit.test_plan import make_plan
 
 from batchscore.config.missing_values import NO_FACTS, MissingSettings
 from batchscore.input.columns import Column, Columns
-from batchscore.input.files import InputFile
+from batchscore.input.files import InputFile, make_splits
 from batchscore.input.findings import Finding, find_misfits, finding_as_json, finding_from_json
 from batchscore.model.frames import with_missing_rules
 from batchscore.model.predictor import Predictor
-from batchscore.plan import JobSpec
+from batchscore.plan import JobSpec, Plan
 from batchscore.preflight.beginnings import Looked
-from batchscore.preflight.first_look import FIRST_BYTES, scope_of
+from batchscore.preflight.first_look import FIRST_BYTES, first_look, look_in_task, scope_of
 from batchscore.preflight.sample import choose_sample, complete_records, evenly, read_sample
 from batchscore.storage.local import LocalStorage
 
@@ -142,6 +143,49 @@ def test_a_column_of_markers_names_the_key_unless_they_are_to_be_missing_and_hid
     assert commas
     assert commas.faults == {("invalid_value", "y"): 20}
     assert "decimal commas" in commas.explanation
+
+
+# --- who looks
+
+
+def many(folder: Path) -> Plan:
+    """Four inputs, of two, one, two and one splits; the last two do not fit."""
+    good, bad = b"x,t\n" + b"1,a\n" * 30, b"y,t\n" + b"1,a\n" * 30
+    inputs = written(folder, {"a.csv": good, "b.csv": good[:12], "c.csv": bad, "d.csv": bad[:8]})
+    return Plan(SPEC, inputs, make_splits(inputs, 100), ())
+
+
+def test_of_many_inputs_tasks_look_at_those_of_one_split(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    plan, asked = many(tmp_path), []
+
+    def by_tasks(inputs: Sequence[InputFile]) -> Looked:
+        asked.append([item.name for item in inputs])
+        return look_in_task(inputs, SPEC)
+
+    monkeypatch.setattr("batchscore.preflight.first_look.FEW_INPUTS", 3)
+    looked = first_look(plan, by_tasks)
+
+    assert asked == [["b.csv", "d.csv"]]
+    assert looked.findings == [Finding(30, 0, 30), Finding(2, 0, 2), None, None]
+    assert sorted(looked.faults) == [2, 3]
+    assert list(looked.headers) == [plan.inputs[0].source.uri]
+    assert looked.heads == {}
+
+
+def test_the_driver_looks_at_few_inputs_and_where_there_are_no_tasks_at_all(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def by_tasks(inputs: Sequence[InputFile]) -> Looked:
+        raise AssertionError(f"{len(inputs)} inputs were given to tasks")
+
+    plan = many(tmp_path)
+    few = first_look(plan, by_tasks)
+    monkeypatch.setattr("batchscore.preflight.first_look.FEW_INPUTS", 3)
+    without_tasks = first_look(plan)
+
+    for looked in (few, without_tasks):
+        assert looked.findings == [Finding(30, 0, 30), Finding(2, 0, 2), None, None]
+        assert sorted(looked.heads) == [item.source.uri for item in plan.inputs[:2]]
 
 
 # --- misfits

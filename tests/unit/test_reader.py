@@ -222,6 +222,7 @@ def test_the_columns_of_a_csv_file_are_its_header_s_names_and_none_without_heade
     assert reader.columns(marked) == ("x, y", "t")
     assert reader.columns(packed) == ("x", "t")
     assert reader.columns(csv_input(tmp_path, "c.csv", b"")) is None
+    Path(tmp_path / "a.csv").unlink()  # without headers nothing is read for it
     assert job_reader(spec.config, replace(COLUMNS, has_header=False, names=("x", "t"))).columns(marked) is None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from batchscore.input.csv_lines import text_format_of
+from batchscore.input.text_format import text_format_of
 from batchscore.plan import JobSpec
 
 

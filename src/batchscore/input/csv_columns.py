@@ -34,8 +34,7 @@ def read_csv_lines(
         # A rowId that the model takes too is read once, as text: for a number the way of those that are not plain.
         if position is not None and not _is_text(types.get(position, pa.null())):
             types[position] = pa.string()
-    if not types:  # one column has to be read for the lines to be parsed
-        types[0] = pa.string()
+    types = types or {0: pa.string()}  # of no columns at all pyarrow would read every one
     if len(lines) == 0:
         return {position: pa.array([], kind) for position, kind in types.items()}, lines, set()
     whole = {place for place, column in zip(binding.positions, columns.inputs, strict=True) if column.type == "long"}

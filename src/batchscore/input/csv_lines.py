@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from batchscore.config.job_config import JobConfig
 from batchscore.input.blocks import MAX_RECORD_BYTES
 
 IntArray = npt.NDArray[np.int64]
@@ -39,12 +38,6 @@ class TextFormat:
     delimiter: str = ","
     encoding: str = "utf-8"
     empty_last_line_is_record: bool = True
-
-
-def text_format_of(config: JobConfig) -> TextFormat:
-    """Return how the inputs of a job are spelt."""
-    as_amazon = config.layout == "amazon"
-    return TextFormat(config.delimiter, config.encoding, empty_last_line_is_record=as_amazon)
 
 
 def split_record(line: str, delimiter: str) -> list[str]:

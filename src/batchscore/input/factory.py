@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from batchscore.config.job_config import JobConfig, S3Settings
 from batchscore.input.columns import Columns
-from batchscore.input.csv_lines import TextFormat, text_format_of
+from batchscore.input.csv_lines import TextFormat
 from batchscore.input.csv_reader import CsvReader
 from batchscore.input.reader import Reader
+from batchscore.input.text_format import text_format_of
 
 
 def job_reader(config: JobConfig, columns: Columns) -> Reader:

@@ -86,16 +86,16 @@ class Head:
 class _Keeper:
     """Keeps what was read, up to a number of bytes: which of many inputs depends on chance, and no result on which."""
 
-    def __init__(self, room_in_bytes: int, kept: dict[str, Head]) -> None:
+    def __init__(self, room_in_bytes: int) -> None:
+        self.heads: dict[str, Head] = {}
         self._room_in_bytes = room_in_bytes
-        self._kept = kept
         self._lock = threading.Lock()
 
     def keep(self, head: Head) -> None:
         with self._lock:
             if head.size_in_bytes <= self._room_in_bytes:
                 self._room_in_bytes -= head.size_in_bytes
-                self._kept[head.source.source.uri] = head
+                self.heads[head.source.source.uri] = head
 
 
 def look_at(inputs: Sequence[InputFile], scope: Scope, keep_bytes: int) -> Looked:
@@ -104,8 +104,8 @@ def look_at(inputs: Sequence[InputFile], scope: Scope, keep_bytes: int) -> Looke
     Small inputs are parsed together, as long as nothing is wrong with them: to begin takes longer than to parse them.
     So many bytes of what was read are kept for the sample.
     """
-    looked = Looked()
-    keeper = _Keeper(keep_bytes, looked.heads)
+    keeper = _Keeper(keep_bytes)
+    looked = Looked(heads=keeper.heads)
     distinct: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def look(source: InputFile) -> tuple[Head | None, Finding | None, BatchScoreError | None]:
