@@ -27,8 +27,10 @@ from batchscore.commit.checks import checked_parts
 from batchscore.commit.manifest import classic_manifest, extended_manifest
 from batchscore.config.job_config import make_config
 from batchscore.input.columns import Column, Columns
+from batchscore.input.echo_columns import echo_columns
 from batchscore.input.factory import job_reader
 from batchscore.input.files import Split, make_splits
+from batchscore.input.roles import Roles
 from batchscore.model.version import ModelVersion
 from batchscore.output.parts import PartFile, WrittenFile, count
 from batchscore.plan import JobSpec, Plan, make_inputs, pack_tasks
@@ -220,7 +222,8 @@ def _synthetic_plan(count: int, splits_each: int = 1) -> Plan:
     config = make_config(
         {"id": "large", "model": "models:/m/1", "input": "s3://bucket/in/", "output": "s3://bucket/out"}
     )
-    columns = Columns(tuple(Column(f"x{place}", "double") for place in range(20)), "id", None, None, has_header=True)
+    taken = tuple(Column(f"x{place}", "double") for place in range(20))
+    columns = Columns(taken, echo_columns(Roles("id")), None, has_header=True)
     model = ModelVersion("models:/m/1", "m", "1", None, "d" * 64, {}, {"sklearn": {}}, None)
     spec = JobSpec("large", config, model, "binary", ("0", "1"), "1", 0.5, columns, {"schema": ""})
     size = splits_each * (64 << 20)

@@ -15,7 +15,9 @@ from batchscore.commit.concatenation import join_parts, plan_joins
 from batchscore.commit.manifest import classic_manifest, extended_manifest
 from batchscore.config.job_config import JobConfig, OutputConfig
 from batchscore.input.columns import Column, Columns
+from batchscore.input.echo_columns import EchoColumn, echo_columns
 from batchscore.input.files import make_splits, with_headers
+from batchscore.input.roles import NO_ROLES, Roles
 from batchscore.model.categories import ModelInput
 from batchscore.model.predictor import FloatArray, Predictor
 from batchscore.model.version import ModelVersion
@@ -51,6 +53,7 @@ class FinishedJob:
         settings = {"model": "models:/m/1", "input": f"{folder}/in/", "output": f"{folder}/out"} | settings
         self.tagged: bool = settings.pop("tagged", True)
         self.numeric: frozenset[str] = settings.pop("numeric", frozenset())
+        self.more_echoed: tuple[EchoColumn, ...] = settings.pop("more_echoed", ())
         self.config = JobConfig.model_validate(settings)
         [prefix] = self.config.input
         storage = storage_for(prefix, self.config.s3)
@@ -64,8 +67,8 @@ class FinishedJob:
         config, version = self.config, ModelVersion("models:/m/1", "m", "1", None, "0", {}, {}, INPUTS)
         names = ("id", "a", "b", "y")
         has_header = config.has_header is not False
-        row_id, target = ("id", "y") if self.tagged else (None, None)
-        columns = Columns(INPUTS, row_id, target, names, has_header, numeric_names=self.numeric)
+        told = echo_columns(Roles("id", "y") if self.tagged else NO_ROLES, self.numeric)
+        columns = Columns(INPUTS, (*told, *self.more_echoed), names, has_header)
         parameters = parameters_of(config, version, 0.5, sources, "")
         spec = JobSpec(batch_id, config, version, "regression", (), None, 0.5, columns, parameters)
         inputs = csv_inputs(sources, naming_root(config.input), config.split_bytes)

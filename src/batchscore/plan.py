@@ -68,12 +68,9 @@ class JobSpec:
             classes=self.classes if self.model_type == "multiclass" else (),
             threshold=self.threshold,
             precision=self.config.precision,
-            has_tag=self.columns.row_id is not None,
-            has_label=self.columns.target is not None,
+            echoed=self.columns.echoed,
             keep_tag=self.config.invalid_records_in_force == "keep_tag",
             escape_formulas=self.config.escape_formulas,
-            numeric_tag=self.columns.row_id in self.columns.numeric_names,
-            numeric_label=self.columns.target in self.columns.numeric_names,
         )
 
 

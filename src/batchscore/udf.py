@@ -61,7 +61,7 @@ def predict_udf(spark: SparkSession, model_uri: str, **settings: Any) -> UserDef
     if not isinstance(version.signature, tuple):
         raise ModelError(f"model {version.pinned_uri}: expected a signature with named inputs, got none")
     missing = replace(config.missing, of_file=False)
-    columns = with_missing_rules(Columns(version.signature, None, None, None, False), missing, predictor.facts).inputs
+    columns = with_missing_rules(Columns(version.signature, (), None, False), missing, predictor.facts).inputs
     broadcast = spark.sparkContext.broadcast(archive)
     loading = predictor_settings(config, predictor.model_type)
 

@@ -38,7 +38,7 @@ def files(tmp_path: Path) -> tuple[Work, JobSpec]:
     for number in range(10):
         (tmp_path / f"{number}.csv").write_text(f"{number}\n")
     config = make_config({"id": "j", "model": "models:/m/1", "input": f"{tmp_path}/", "output": f"{tmp_path}/out"})
-    columns = Columns((Column("x", "double", required=True),), None, None, ("x",), has_header=False)
+    columns = Columns((Column("x", "double", required=True),), (), ("x",), has_header=False)
     spec = JobSpec(
         config=config,
         id="j",

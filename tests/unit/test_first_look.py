@@ -24,7 +24,7 @@ from batchscore.preflight.first_look import FIRST_BYTES, first_look, look_in_tas
 from batchscore.preflight.sample import choose_sample, complete_records, evenly, read_sample
 from batchscore.storage.local import LocalStorage
 
-COLUMNS = Columns((Column("x", "double", required=True), Column("t", "string")), None, None, None, has_header=True)
+COLUMNS = Columns((Column("x", "double", required=True), Column("t", "string")), (), None, has_header=True)
 SPEC = replace(make_plan().spec, columns=COLUMNS)
 NUMBERS = replace(SPEC, columns=replace(COLUMNS, inputs=COLUMNS.inputs[:1]))
 
@@ -123,7 +123,7 @@ def test_a_missing_value_that_its_record_needs_is_counted_and_no_fault_of_the_fi
 
 
 def test_a_column_of_markers_names_the_key_unless_they_are_to_be_missing_and_hides_no_other(tmp_path: Path) -> None:
-    columns = Columns((Column("x", "double"), Column("y", "double")), None, None, None, has_header=True)
+    columns = Columns((Column("x", "double"), Column("y", "double")), (), None, has_header=True)
     files = {
         "a.csv": b"x,y\n" + b"?,1\n" * 20,
         "b.csv": b"x,y\n" + b'?,"1,5"\n' * 20,

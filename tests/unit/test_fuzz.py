@@ -39,6 +39,8 @@ from batchscore.input import blocks
 from batchscore.input.blocks import Block, check_content, decompressed, read_blocks
 from batchscore.input.columns import Column, Columns, ColumnType, bind, resolve_columns
 from batchscore.input.csv_lines import MalformedRecordError, TextFormat, decode_header, split_record
+from batchscore.input.echo_columns import echo_columns
+from batchscore.input.roles import Roles
 from batchscore.input.schema_file import Schema, parse_schema
 from batchscore.model.archive import unpack_model
 from batchscore.output.parts import PartFile, WrittenFile, count
@@ -507,7 +509,8 @@ def tables(draw: st.DrawFn) -> tuple[Columns, TextFormat, bytes]:
     """Return columns, a spelling, and bytes that have more or less to do with them."""
     kinds = draw(st.lists(COLUMN, min_size=1, max_size=4))
     inputs = tuple(replace(column, name=f"c{place}") for place, column in enumerate(kinds))
-    columns = Columns(inputs, "id", "y", ("id", *(column.name for column in inputs), "y"), has_header=False)
+    names = ("id", *(column.name for column in inputs), "y")
+    columns = Columns(inputs, echo_columns(Roles("id", "y")), names, has_header=False)
     text = TextFormat(draw(st.sampled_from(DELIMITERS)), draw(st.sampled_from(ENCODINGS)))
     width = len(inputs) + 2
     record = st.lists(CELLS | st.binary(max_size=4), min_size=width - 1, max_size=width + 1)
@@ -523,14 +526,13 @@ def outcomes(columns: Columns, text: TextFormat, data: bytes) -> list[Any]:
     assert parsed.record_count == len(lines)
     invalid = [record.line for record in parsed.invalid]
     assert sorted([*parsed.lines.tolist(), *invalid]) == list(range(len(lines)))
-    assert parsed.tags is not None
-    assert parsed.labels is not None
-    assert len(parsed.tags) == len(parsed.labels) == len(lines)
+    tags, labels = (texts.to_pylist() for texts in parsed.echoed)
+    assert len(tags) == len(labels) == len(lines)
     values = dict(zip(parsed.lines.tolist(), rows(parsed), strict=True))
     reasons = {record.line: (record.stage, record.reason, record.attribute) for record in parsed.invalid}
     return [
         (tag, label, repr(values.get(line)), reasons.get(line))
-        for line, (tag, label) in enumerate(zip(parsed.tags.to_pylist(), parsed.labels.to_pylist(), strict=True))
+        for line, (tag, label) in enumerate(zip(tags, labels, strict=True))
     ]
 
 
@@ -553,8 +555,8 @@ def test_a_header_is_names_that_bind_or_a_declared_error(line: bytes, delimiter:
     if names is None:
         return
     for columns in (
-        Columns((Column("a", "double"),), None, None, None, has_header=True),
-        Columns((Column("column 1", "double"),), None, None, None, has_header=True, by_position=True),
+        Columns((Column("a", "double"),), (), None, has_header=True),
+        Columns((Column("column 1", "double"),), (), None, has_header=True, by_position=True),
     ):
         binding = attempt(partial(bind, columns, names, "x"), InputError, "header of x: expected")
         assert binding is None or binding.column_count == len(names)
@@ -562,7 +564,7 @@ def test_a_header_is_names_that_bind_or_a_declared_error(line: bytes, delimiter:
 
 def test_a_record_of_20000_columns_and_one_of_nul_bytes_are_records() -> None:
     names = tuple(f"c{number}" for number in range(20_000))
-    columns = Columns(tuple(Column(name, "double") for name in names), None, None, names, has_header=False)
+    columns = Columns(tuple(Column(name, "double") for name in names), (), names, has_header=False)
     parsed = parse_block(
         Block(0, b",".join([b"1.5"] * 20_000) + b"\n" + b"\0" * 1000 + b"\n"),
         bind(columns, None, "x"),

@@ -26,7 +26,7 @@ KINDS: tuple[ColumnType, ...] = ("double", "long", "integer", "boolean", "string
 
 def columns_of(settings: MissingSettings, facts: ModelFacts = NO_FACTS, required: bool = True) -> Columns:
     inputs = tuple(Column(name, kind, required) for name, kind in zip(NAMES, KINDS, strict=True))
-    return with_missing_rules(Columns(inputs, None, None, NAMES, has_header=False), settings, facts)
+    return with_missing_rules(Columns(inputs, (), NAMES, has_header=False), settings, facts)
 
 
 def parse(text: str, columns: Columns) -> ParsedBlock:
@@ -128,7 +128,7 @@ def test_numbers_mean_missing_by_value(cell: str, column: int) -> None:
 
 
 def test_numbers_mean_missing_by_value_where_all_columns_are_plain_numbers() -> None:
-    columns = Columns((Column("x", "double"), Column("y", "double")), None, None, ("x", "y"), has_header=False)
+    columns = Columns((Column("x", "double"), Column("y", "double")), (), ("x", "y"), has_header=False)
     columns = with_missing_rules(columns, MissingSettings(null_values=("-999",)), NO_FACTS)
     parsed = parse("1,-999\n-999.0,2\n", columns)
     assert isinstance(parsed.inputs, np.ndarray)

@@ -13,14 +13,15 @@ from batchscore.input import delimiters, numeric_lines, parsed_block
 from batchscore.input.blocks import Block
 from batchscore.input.columns import Column, Columns, ColumnType, bind
 from batchscore.input.csv_lines import TextFormat, line_starts
+from batchscore.input.echo_columns import echo_columns
 from batchscore.input.numeric_lines import NumberLines, read_number_lines
 from batchscore.input.parsed_block import ParsedBlock
+from batchscore.input.roles import Roles
 from batchscore.model.frames import to_model_input
 
 COLUMNS = Columns(
     (Column("y", "double", required=True), Column("x", "double")),
-    row_id="id",
-    target="label",
+    echo_columns(Roles("id", "label")),
     names=("x", "id", "note", "y", "label"),
     has_header=False,
 )
@@ -33,7 +34,7 @@ def read(data: bytes, columns: Columns = COLUMNS, delimiter: str = ",") -> Numbe
 
 
 def numbers_only(*names: str, **column: Any) -> Columns:
-    return Columns(tuple(Column(name, "double", **column) for name in names), None, None, names, has_header=False)
+    return Columns(tuple(Column(name, "double", **column) for name in names), (), names, has_header=False)
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
@@ -48,7 +49,9 @@ def test_numbers_come_in_the_models_order_and_texts_beside_them(delimiter: str, 
 
 
 def test_a_row_id_that_the_model_takes_is_a_number_and_a_text() -> None:
-    columns = replace(COLUMNS, row_id="y", inputs=(Column("y", "double"), Column("x", "double")))
+    columns = replace(
+        COLUMNS, echoed=echo_columns(Roles("y", "label")), inputs=(Column("y", "double"), Column("x", "double"))
+    )
     read_lines = read(b"1,a,note,2.50,yes\n-3,b,note, 4e2 ,\n", columns)
     assert read_lines is not None
     assert read_lines.numbers.tolist() == [[2.5, 1.0], [400.0, -3.0]]
@@ -71,7 +74,7 @@ def test_a_line_that_is_not_two_plain_numbers_gives_no_matrix(line: bytes) -> No
 
 @pytest.mark.parametrize("line", [b"1,3.5e38", b"-1e39,2"])
 def test_a_number_beyond_float32_gives_no_matrix_of_float_columns(line: bytes) -> None:
-    columns = Columns(tuple(Column(name, "float") for name in "xy"), None, None, ("x", "y"), has_header=False)
+    columns = Columns(tuple(Column(name, "float") for name in "xy"), (), ("x", "y"), has_header=False)
     assert read(b"1,3.4e38\n-3.4e38,2\n", columns) is not None
     assert read(b"1,2\n" + line + b"\n", columns) is None
 
@@ -94,18 +97,18 @@ def test_a_zero_keeps_its_sign() -> None:
 
 @pytest.mark.parametrize("column", [Column("x", "long"), Column("x", "double", binary_words=True)])
 def test_other_types_than_double_and_float_are_left_to_the_reader_of_values(column: Column) -> None:
-    assert read(b"1\n", Columns((column,), None, None, ("x",), has_header=False)) is None
+    assert read(b"1\n", Columns((column,), (), ("x",), has_header=False)) is None
 
 
 def test_columns_of_double_and_float_are_no_one_matrix() -> None:
-    columns = Columns((Column("x", "double"), Column("y", "float")), None, None, ("x", "y"), has_header=False)
+    columns = Columns((Column("x", "double"), Column("y", "float")), (), ("x", "y"), has_header=False)
     assert read(b"1,2\n", columns) is None
 
 
 @pytest.mark.parametrize("kind", ["double", "float"])
 def test_records_reach_the_model_row_by_row_whichever_reader_read_them(kind: ColumnType) -> None:
     names = ("x", "y", "z")
-    columns = Columns(tuple(Column(name, kind) for name in "zxy"), None, None, names, has_header=False)
+    columns = Columns(tuple(Column(name, kind) for name in "zxy"), (), names, has_header=False)
     for line in (b"5,6,7", b"5,6,"):  # as JSON, and by pyarrow
         parsed = parse_block(Block(0, b"1,2,3\n" + line + b"\n"), bind(columns, None, "x"), columns, TextFormat())
         frame = to_model_input(parsed.inputs, columns.inputs, None)
@@ -144,8 +147,7 @@ def outcome(parsed: ParsedBlock) -> Any:
     return (
         [[value.hex() for value in column.tolist()] for column in columns],
         parsed.lines.tolist(),
-        parsed.tags,
-        parsed.labels,
+        parsed.echoed,
         [(record.line, record.offset, record.reason, record.attribute, record.raw) for record in parsed.invalid],
         parsed.invalid_values,
     )

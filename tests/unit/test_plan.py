@@ -29,7 +29,9 @@ from batchscore.errors import (
     TooManyInvalidRecordsError,
 )
 from batchscore.input.columns import Column, Columns
+from batchscore.input.echo_columns import echo_columns
 from batchscore.input.files import make_splits
+from batchscore.input.roles import Roles
 from batchscore.model.version import ModelVersion
 from batchscore.output.parts import Counts, PartFile, WrittenFile, count
 from batchscore.output.paths import Outputs, encode_name, new_id
@@ -57,7 +59,7 @@ def make_plan(**changes: Any) -> Plan:
         classes=("0", "1"),
         positive_label="1",
         threshold=0.4,
-        columns=Columns((Column("a", "double"),), None, None, None, has_header=True),
+        columns=Columns((Column("a", "double"),), (), None, has_header=True),
         parameters=parameters_of(config, MODEL, 0.4, SOURCES, "schema-digest"),
     )
     inputs = csv_inputs(SOURCES, "s3://b/in/", 100)
@@ -284,10 +286,10 @@ def test_escape_formulas_is_told_by_the_manifest_and_binds_the_id() -> None:
 
 def test_a_tag_or_label_that_the_schema_calls_numeric_is_one_for_the_results() -> None:
     spec = make_plan().spec
-    columns = Columns((), "id", "y", ("id", "y"), has_header=True, numeric_names=frozenset({"y"}))
+    columns = Columns((), echo_columns(Roles("id", "y"), {"y"}), ("id", "y"), has_header=True)
     result = replace(spec, columns=columns).result_format
-    assert (result.numeric_tag, result.numeric_label) == (False, True)
-    assert (spec.result_format.numeric_tag, spec.result_format.numeric_label) == (False, False)
+    assert [(column.header, column.is_numeric) for column in result.echoed] == [("tag", False), ("trueLabel", True)]
+    assert spec.result_format.echoed == ()
 
 
 def test_a_joined_input_is_one_part_over_all_of_its_bytes() -> None:

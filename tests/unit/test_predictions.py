@@ -2,12 +2,14 @@ import csv
 import io
 import math
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 
+from batchscore.input.echo_columns import EchoColumn
 from batchscore.output.result_text import (
     FloatArray,
     ResultFormat,
@@ -64,24 +66,25 @@ def test_powers_of_ten_and_their_neighbours_equal_the_formula() -> None:
     assert_equals_formula(np.concatenate([values, -values])[np.isfinite(np.concatenate([values, -values]))])
 
 
+TAG = EchoColumn("tag", "id", role="row_id")
+LABEL = EchoColumn("trueLabel", "y", is_required=False, role="target")
+
+
 def result_format(model_type: str, **changes: object) -> ResultFormat:
     fields: dict[str, object] = {
         "model_type": model_type,
         "classes": ("a", "b,c") if model_type == "multiclass" else (),
         "threshold": 0.5,
         "precision": "amazon",
-        "has_tag": False,
-        "has_label": False,
+        "echoed": (),
         "keep_tag": False,
     }
     return ResultFormat(**(fields | changes))  # type: ignore[arg-type] # literals in the tests
 
 
-def lines_of(result: ResultFormat, predictions: list[object], lines: list[int], count: int, **texts: list[str]) -> str:
-    arrays = {name: pa.array(values, pa.string()) for name, values in texts.items()}
-    content = format_predictions(
-        result, count, np.array(lines, np.int64), np.array(predictions, float), arrays.get("tags"), arrays.get("labels")
-    )
+def lines_of(result: ResultFormat, predictions: list[object], lines: list[int], count: int, *texts: list[str]) -> str:
+    echoed = [pa.array(values, pa.string()) for values in texts]
+    content = format_predictions(result, count, np.array(lines, np.int64), np.array(predictions, float), echoed)
     return header_line(result).decode() + content.decode()
 
 
@@ -99,8 +102,8 @@ def test_best_answer_is_one_from_the_threshold_on() -> None:
 
 
 def test_regression_results_echo_tag_and_label() -> None:
-    result = result_format("regression", has_tag=True, has_label=True)
-    text = lines_of(result, [132396.7, 122570.8], [0, 1], 2, tags=["1461", "1461"], labels=["0", ""])
+    result = result_format("regression", echoed=(TAG, LABEL))
+    text = lines_of(result, [132396.7, 122570.8], [0, 1], 2, ["1461", "1461"], ["0", ""])
     assert text == "tag,trueLabel,score\n1461,0,1.323967E5\n1461,,1.225708E5\n"
 
 
@@ -109,13 +112,13 @@ def test_multiclass_results_have_a_column_for_each_class_and_no_more() -> None:
 
 
 def test_an_invalid_record_is_a_blank_line_at_its_place() -> None:
-    result = result_format("binary", has_tag=True)
-    assert lines_of(result, [0.25], [1], 3, tags=["x", "y", "z"]).splitlines()[1:] == ["", "y,0,2.5E-1", ""]
+    result = result_format("binary", echoed=(TAG,))
+    assert lines_of(result, [0.25], [1], 3, ["x", "y", "z"]).splitlines()[1:] == ["", "y,0,2.5E-1", ""]
 
 
 def test_keep_tag_writes_the_tag_with_empty_predictions() -> None:
-    result = result_format("binary", has_tag=True, has_label=True, keep_tag=True)
-    text = lines_of(result, [0.25], [1], 3, tags=["x", "y", ""], labels=["1", "0", ""])
+    result = result_format("binary", echoed=(TAG, LABEL), keep_tag=True)
+    text = lines_of(result, [0.25], [1], 3, ["x", "y", ""], ["1", "0", ""])
     assert text.splitlines()[1:] == ["x,1,,", "y,0,0,2.5E-1", ",,,"]
 
 
@@ -129,19 +132,18 @@ def test_a_kept_record_has_a_cell_for_each_column_and_a_lone_one_in_quotes() -> 
 
 
 def test_the_lines_of_kept_records_are_rows_to_pandas() -> None:
-    texts = {"tags": ["", "y", ""], "labels": ["", "1", ""]}
+    texts = {TAG: ["", "y", ""], LABEL: ["", "1", ""]}
     for model_type in ("regression", "binary", "multiclass"):
-        for has_tag, has_label in ((False, False), (True, False), (False, True), (True, True)):
-            result = result_format(model_type, has_tag=has_tag, has_label=has_label, keep_tag=True)
+        for echoed in ((), (TAG,), (LABEL,), (TAG, LABEL)):
+            result = result_format(model_type, echoed=echoed, keep_tag=True)
             value = [0.25, 0.75] if model_type == "multiclass" else 0.25
-            echoed = {name: cells for name, cells in texts.items() if getattr(result, f"has_{name[:-1]}")}
-            frame = pd.read_csv(io.StringIO(lines_of(result, [value], [1], 3, **echoed)))
+            frame = pd.read_csv(io.StringIO(lines_of(result, [value], [1], 3, *(texts[column] for column in echoed))))
             assert frame[result.prediction_names[-1]].isna().tolist() == [True, False, True]
 
 
 def test_tags_are_quoted_where_they_need_it() -> None:
-    result = result_format("regression", has_tag=True)
-    text = lines_of(result, [1, 1, 1], [0, 1, 2], 3, tags=["a,b", 'say "x"', "c\rd"])
+    result = result_format("regression", echoed=(TAG,))
+    text = lines_of(result, [1, 1, 1], [0, 1, 2], 3, ["a,b", 'say "x"', "c\rd"])
     assert text.split("\n")[1:4] == ['"a,b",1E0', '"say ""x""",1E0', '"c\rd",1E0']
 
 
@@ -149,14 +151,14 @@ FORMULAS = ["=1+1", "+1", "-1", "@a", "\t=1", "\r1", "a=1", "", "'=1", " =1", "Ã
 
 
 def test_without_escape_formulas_texts_are_echoed_as_they_are() -> None:
-    result = result_format("regression", has_tag=True)
-    text = lines_of(result, [0.5] * 2, [0, 1], 2, tags=["=1+1", "-1"])
+    result = result_format("regression", echoed=(TAG,))
+    text = lines_of(result, [0.5] * 2, [0, 1], 2, ["=1+1", "-1"])
     assert text == "tag,score\n=1+1,5E-1\n-1,5E-1\n"
 
 
 def test_escape_formulas_puts_an_apostrophe_before_tags_and_labels_that_a_spreadsheet_could_run() -> None:
-    result = result_format("regression", has_tag=True, has_label=True, escape_formulas=True, keep_tag=True)
-    text = lines_of(result, [-0.5] * 10, list(range(10)), 11, tags=FORMULAS, labels=FORMULAS)
+    result = result_format("regression", echoed=(TAG, LABEL), escape_formulas=True, keep_tag=True)
+    text = lines_of(result, [-0.5] * 10, list(range(10)), 11, FORMULAS, FORMULAS)
     cells = ["'=1+1", "'+1", "'-1", "'@a", "'\t=1", '"\'\r1"', "a=1", "", "'=1", " =1", "Ã©=1"]
     scores = [*["-5E-1"] * 10, ""]  # a score is ours: its sign is left alone
     told = [f"{cell},{cell},{score}" for cell, score in zip(cells, scores, strict=True)]
@@ -164,16 +166,16 @@ def test_escape_formulas_puts_an_apostrophe_before_tags_and_labels_that_a_spread
 
 
 def test_escape_formulas_leaves_the_numbers_of_a_numeric_column_alone_and_nothing_else_of_it() -> None:
-    result = result_format("regression", has_label=True, escape_formulas=True, numeric_label=True)
+    result = result_format("regression", echoed=(replace(LABEL, is_numeric=True),), escape_formulas=True)
     labels = ["-1", "+1.5e3", "-.5", "-1 ", "\t-1", "-1+cmd()", "=1", "-", "@1", "7"]
-    text = lines_of(result, [0.5] * 10, list(range(10)), 10, labels=labels)
+    text = lines_of(result, [0.5] * 10, list(range(10)), 10, labels)
     told = ["-1", "+1.5e3", "-.5", "-1 ", "\t-1", "'-1+cmd()", "'=1", "'-", "'@1", "7"]
     assert text == "trueLabel,score\n" + "".join(f"{label},5E-1\n" for label in told)
 
 
 def test_an_escaped_text_is_quoted_as_a_whole() -> None:
-    result = result_format("regression", has_tag=True, escape_formulas=True)
-    assert lines_of(result, [0.5], [0], 1, tags=['=A("x",1)']) == 'tag,score\n"\'=A(""x"",1)",5E-1\n'
+    result = result_format("regression", echoed=(TAG,), escape_formulas=True)
+    assert lines_of(result, [0.5], [0], 1, ['=A("x",1)']) == 'tag,score\n"\'=A(""x"",1)",5E-1\n'
 
 
 def test_full_precision_reads_back_to_the_same_number() -> None:
@@ -189,9 +191,9 @@ def test_no_records_give_no_lines() -> None:
     assert lines_of(result_format("regression"), [], [], 0) == "score\n"
 
 
-def test_a_label_that_the_header_does_not_have_is_no_result() -> None:
-    with pytest.raises(AssertionError, match="as the header has them"):
-        lines_of(result_format("regression", has_label=True), [1.0], [0], 1)
+def test_another_number_of_echoed_columns_than_the_header_has_is_no_result() -> None:
+    with pytest.raises(AssertionError, match="expected 1 echoed columns, got 0"):
+        lines_of(result_format("regression", echoed=(LABEL,)), [1.0], [0], 1)
 
 
 def test_csv_lines_quote_what_needs_it() -> None:

@@ -13,7 +13,9 @@ from tests.parsed import as_in_01, parse_block, rows
 from batchscore.input.blocks import MAX_RECORD_BYTES, Block
 from batchscore.input.columns import Column, Columns, ColumnType, bind
 from batchscore.input.csv_lines import MalformedRecordError, TextFormat, split_record
+from batchscore.input.echo_columns import echo_columns
 from batchscore.input.parsed_block import ParsedBlock, parse_blocks
+from batchscore.input.roles import Roles
 from batchscore.model.frames import ModelRecords, fitting_array, to_model_input
 
 NEW_COLUMNS = Columns(
@@ -25,8 +27,7 @@ NEW_COLUMNS = Columns(
         Column("f", "float"),
         Column("b", "boolean"),
     ),
-    row_id="id",
-    target=None,
+    echo_columns(Roles("id")),
     names=("id", "d", "s", "l", "i", "f", "b"),
     has_header=False,
 )
@@ -44,7 +45,7 @@ def outcome(parsed: ParsedBlock) -> list[Any]:
         found[line] = tuple(repr(value) for value in row)
     for record in parsed.invalid:
         found[record.line] = (record.stage, record.reason, record.attribute)
-    tags = parsed.tags.to_pylist() if parsed.tags is not None else [""] * parsed.record_count
+    tags = parsed.echoed[0].to_pylist() if parsed.echoed else [""] * parsed.record_count
     return [(tags[line], found[line]) for line in range(parsed.record_count)]
 
 
@@ -82,11 +83,10 @@ def test_what_becomes_of_a_record_does_not_depend_on_its_neighbours(
 
 @given(DATA, st.sampled_from(["d", "s", "l", "i", "f", "b"]))
 def test_a_row_id_that_the_model_takes_is_read_both_ways(data: bytes, name: str) -> None:
-    both = replace(COLUMNS, row_id=name)
+    both = replace(COLUMNS, echoed=echo_columns(Roles(name)))
     together, apart = outcome(parse(data, both)), outcome(parse(data))
     assert [found for _, found in together] == [found for _, found in apart]
-    echoed = parse(data, replace(both, inputs=())).tags
-    assert echoed is not None
+    [echoed] = parse(data, replace(both, inputs=())).echoed
     assert [tag for tag, _ in together] == echoed.to_pylist()
 
 
@@ -108,8 +108,7 @@ def test_quotes_and_columns_are_those_of_the_reference_parser(data: bytes) -> No
 def test_a_byte_order_mark_after_an_invalid_record_is_part_of_its_record() -> None:
     parsed = parse(b'"\n\xef\xbb\xbft,1,a,1,1,1,1\n')
     assert [record.line for record in parsed.invalid] == [0]
-    assert parsed.tags is not None
-    assert parsed.tags.to_pylist() == ["", "\ufefft"]
+    assert [texts.to_pylist() for texts in parsed.echoed] == [["", "\ufefft"]]
 
 
 @given(DATA)
@@ -148,7 +147,7 @@ def test_each_reason_for_which_a_record_is_invalid(line: bytes, reason: str, att
 
 def read(kind: ColumnType, text: str, **column: Any) -> Any:
     """Return how one value reads: the value, None for missing, or the reason for which its record is invalid."""
-    columns = Columns((Column("c", kind, **column), Column("z", "string")), None, None, ("c", "z"), has_header=False)
+    columns = Columns((Column("c", kind, **column), Column("z", "string")), (), ("c", "z"), has_header=False)
     parsed = parse(f"{text},\n".encode(), as_in_01(columns))
     return parsed.invalid[0].reason if parsed.invalid else rows(parsed)[0][0]
 
@@ -248,7 +247,7 @@ def test_records_read_some_at_a_time_are_those_read_together(together: int) -> N
 
 
 def test_a_number_beyond_float32_is_invalid_for_a_model_that_takes_an_array_of_them() -> None:
-    columns = Columns((Column("a", "double"), Column("b", "double")), None, None, ("a", "b"), has_header=False)
+    columns = Columns((Column("a", "double"), Column("b", "double")), (), ("a", "b"), has_header=False)
     fitting = as_in_01(fitting_array(columns, "float32"))
     parsed = parse_block(Block(0, b"1e39,2\n3,4\n"), bind(fitting, None, "x"), fitting, TextFormat())
     assert parsed.invalid_values == {"a": 1}
@@ -258,7 +257,7 @@ def test_a_number_beyond_float32_is_invalid_for_a_model_that_takes_an_array_of_t
 
 @pytest.mark.parametrize("data", [b"0.1,3\n", b"0.1,\n"])  # as JSON, and by pyarrow
 def test_float_columns_reach_the_model_as_float32(data: bytes) -> None:
-    columns = Columns((Column("a", "float"), Column("b", "float")), None, None, ("a", "b"), has_header=False)
+    columns = Columns((Column("a", "float"), Column("b", "float")), (), ("a", "b"), has_header=False)
     parsed = parse_block(Block(0, data), bind(columns, None, "x"), columns, TextFormat())
     frame = to_model_input(parsed.inputs, columns.inputs, None)
     assert isinstance(frame, pd.DataFrame)
@@ -297,7 +296,9 @@ def test_words_are_trimmed_of_spaces_and_tabs_alone(space: str) -> None:
 
 
 def test_an_empty_text_is_a_value() -> None:
-    columns = as_in_01(Columns((Column("c", "string", required=True),), "t", None, ("t", "c"), has_header=False))
+    columns = as_in_01(
+        Columns((Column("c", "string", required=True),), echo_columns(Roles("t")), ("t", "c"), has_header=False)
+    )
     [(_, frame)] = ModelRecords(parse(b"t,\n", columns).inputs, columns.inputs).groups()
     assert np.asarray(frame).tolist() == [[""]]
 
@@ -305,8 +306,7 @@ def test_an_empty_text_is_a_value() -> None:
 @pytest.mark.parametrize(("encoding", "byte"), [("iso8859-1", b"\xe9"), ("cp1252", b"\xe9"), ("utf-8", b"\xc3\xa9")])
 def test_text_is_read_in_its_encoding(encoding: str, byte: bytes) -> None:
     parsed = parse(byte + b",1," + byte + b",1,1,1,1\n", encoding=encoding)
-    assert parsed.tags is not None
-    assert (parsed.tags.to_pylist(), rows(parsed)[0][1]) == (["é"], "é")
+    assert ([texts.to_pylist() for texts in parsed.echoed], rows(parsed)[0][1]) == ([["é"]], "é")
 
 
 def test_bytes_that_an_encoding_does_not_have_are_invalid() -> None:
@@ -323,7 +323,7 @@ def test_other_delimiters_leave_commas_alone(delimiter: str) -> None:
 
 def test_a_thousand_columns() -> None:
     names = tuple(f"c{number}" for number in range(1000))
-    columns = Columns(tuple(Column(name, "double") for name in names), None, None, names, has_header=False)
+    columns = Columns(tuple(Column(name, "double") for name in names), (), names, has_header=False)
     parsed = parse(",".join(map(str, range(1000))).encode(), columns)
     assert rows(parsed) == [tuple(float(number) for number in range(1000))]
 
@@ -334,8 +334,7 @@ def test_many_lines_of_a_wrong_encoding_are_found_in_time() -> None:
 
 
 def test_a_target_that_a_file_does_not_have_leaves_an_empty_label() -> None:
-    columns = Columns((Column("a", "double"),), "id", "y", None, has_header=True)
+    columns = Columns((Column("a", "double"),), echo_columns(Roles("id", "y")), None, has_header=True)
     binding = bind(columns, ["id", "a"], "x")
     parsed = parse_block(Block(0, b"A,1\nB,2\n"), binding, columns, TextFormat())
-    assert parsed.labels is not None
-    assert parsed.labels.to_pylist() == ["", ""]
+    assert [texts.to_pylist() for texts in parsed.echoed] == [["A", "B"], ["", ""]]

@@ -5,6 +5,7 @@ import pytest
 
 from batchscore.errors import ConfigError, InputError, ModelError
 from batchscore.input.columns import Binding, Column, bind, extra_columns, resolve_columns
+from batchscore.input.echo_columns import EchoColumn
 from batchscore.input.roles import Roles
 from batchscore.input.schema_file import Schema, parse_schema
 
@@ -114,7 +115,15 @@ def test_without_a_signature_the_schema_types_the_inputs() -> None:
         Column("note", "string"),
     )
     assert (columns.row_id, columns.target, columns.has_header) == ("id", "y", True)
-    assert columns.numeric_names == {"age", "old"}
+    assert columns.echoed == (
+        EchoColumn("tag", "id", is_numeric=False, is_required=True, role="row_id"),
+        EchoColumn("trueLabel", "y", is_numeric=False, is_required=False, role="target"),
+    )
+
+
+def test_an_echoed_column_that_the_schema_calls_numeric_is_one() -> None:
+    columns = resolve_columns("m", None, parse(rowId=None, targetAttributeName=None), None, Roles("old", "note"))
+    assert [(column.source, column.is_numeric) for column in columns.echoed] == [("old", True), ("note", False)]
 
 
 def test_with_a_signature_the_signature_types_and_orders_them() -> None:
@@ -144,20 +153,20 @@ def test_neither_signature_nor_schema_is_an_error_with_the_line_that_mends_it() 
 
 def test_a_header_binds_by_name_and_extra_columns_are_told() -> None:
     columns = resolve_columns("m", (Column("b", "double"), Column("a", "double")), None, None)
-    assert bind(columns, ["a", "extra", "b"], "f") == Binding(3, (2, 0), None, None)
+    assert bind(columns, ["a", "extra", "b"], "f") == Binding(3, (2, 0), ())
     assert extra_columns(columns, ["a", "extra", "b"]) == ["extra"]
 
 
 def test_without_a_header_columns_bind_by_position() -> None:
     columns = resolve_columns("m", (Column("b", "double"), Column("a", "double")), None, has_header=False)
-    assert bind(columns, None, "f") == Binding(2, (0, 1), None, None)
+    assert bind(columns, None, "f") == Binding(2, (0, 1), ())
     columns = resolve_columns("m", (Column("note", "string"), Column("age", "double")), parse(), has_header=False)
-    assert bind(columns, None, "f") == Binding(6, (3, 1), 0, 5)
+    assert bind(columns, None, "f") == Binding(6, (3, 1), (0, 5))
 
 
 def test_the_target_may_be_absent_from_a_file() -> None:
     columns = resolve_columns("m", (Column("age", "double"),), parse(), None)
-    assert bind(columns, ["age", "id"], "f") == Binding(2, (0,), 1, None)
+    assert bind(columns, ["age", "id"], "f") == Binding(2, (0,), (1, None))
 
 
 def test_missing_and_repeated_columns_name_file_and_column() -> None:
@@ -190,8 +199,8 @@ SIGNATURE = (Column("a", "double"), Column("b", "string"))
 def test_the_configuration_names_row_id_and_target_without_a_schema_file() -> None:
     columns = resolve_columns("m", SIGNATURE, None, None, Roles("id", "y"))
     assert (columns.row_id, columns.target, columns.inputs) == ("id", "y", SIGNATURE)
-    assert bind(columns, ["y", "b", "id", "a"], "f") == Binding(4, (3, 1), 2, 0)
-    assert bind(columns, ["b", "id", "a"], "f") == Binding(3, (2, 0), 1, None)
+    assert bind(columns, ["y", "b", "id", "a"], "f") == Binding(4, (3, 1), (2, 0))
+    assert bind(columns, ["b", "id", "a"], "f") == Binding(3, (2, 0), (1, None))
     assert extra_columns(columns, ["y", "b", "id", "a", "more"]) == ["more"]
     with pytest.raises(InputError, match="header of f: expected columns that are not there: id"):
         bind(columns, ["y", "b", "a"], "f")
@@ -199,7 +208,7 @@ def test_the_configuration_names_row_id_and_target_without_a_schema_file() -> No
 
 def test_a_row_id_may_be_an_input_of_the_model_and_a_target_may_not() -> None:
     columns = resolve_columns("m", SIGNATURE, None, None, Roles("b", None))
-    assert bind(columns, ["a", "b"], "f") == Binding(2, (0, 1), 1, None)
+    assert bind(columns, ["a", "b"], "f") == Binding(2, (0, 1), (1,))
     with pytest.raises(InputError, match=r"expected columns that are not there: b$"):
         bind(columns, ["a"], "f")
     for schema in (None, parse(rowId=None, targetAttributeName=None, attributes=ATTRIBUTES)):
@@ -256,7 +265,7 @@ def test_a_row_id_of_the_schema_file_is_no_input_though_the_key_says_the_same() 
     with pytest.raises(InputError, match="input id: expected a model input, got the rowId"):
         resolve_columns("m", (Column("id", "string"),), parse(), None, Roles("id"))
     columns = resolve_columns("m", (Column("id", "string"),), parse(rowId=None), None, Roles("id"))
-    assert bind(columns, ["id"], "f") == Binding(1, (0,), 0, None)
+    assert bind(columns, ["id"], "f") == Binding(1, (0,), (0, None))
 
 
 @pytest.mark.parametrize("signature", [SIGNATURE, 2])
@@ -268,19 +277,18 @@ def test_without_a_header_a_schema_file_has_to_name_the_column(
         resolve_columns("m", signature, None, False, keys)
     schema = parse(rowId=None, targetAttributeName=None, attributes=ATTRIBUTES, dataFileContainsHeader=False)
     columns = resolve_columns("m", SIGNATURE, schema, None, keys)
-    places = (3, None) if key == "row_id" else (None, 4)
-    assert bind(columns, None, "f") == Binding(5, (0, 1), *places)
+    assert bind(columns, None, "f") == Binding(5, (0, 1), (3 if key == "row_id" else 4,))
 
 
 def test_without_a_header_the_row_id_may_be_one_of_the_inputs() -> None:
     columns = resolve_columns("m", SIGNATURE, None, False, Roles("b"))
-    assert bind(columns, None, "f") == Binding(2, (0, 1), 1, None)
+    assert bind(columns, None, "f") == Binding(2, (0, 1), (1,))
 
 
 def test_inputs_without_names_are_the_columns_beside_row_id_and_target_in_order() -> None:
     columns = resolve_columns("m", 2, None, None, Roles("id", "y"))
-    assert bind(columns, ["p", "id", "y", "q"], "f") == Binding(4, (0, 3), 1, 2)
-    assert bind(columns, ["id", "p", "q"], "f") == Binding(3, (1, 2), 0, None)
+    assert bind(columns, ["p", "id", "y", "q"], "f") == Binding(4, (0, 3), (1, 2))
+    assert bind(columns, ["id", "p", "q"], "f") == Binding(3, (1, 2), (0, None))
     with pytest.raises(InputError, match="header of f: expected 2 columns beside row_id and target, got 3"):
         bind(columns, ["p", "id", "y", "q", "r"], "f")
     with pytest.raises(InputError, match="header of f: expected columns that are not there: id"):

@@ -24,7 +24,9 @@ from batchscore.config.job_config import JobConfig
 from batchscore.errors import InputError, ModelError, TooManyInvalidRecordsError
 from batchscore.input.blocks import MAX_RECORD_BYTES
 from batchscore.input.columns import Column, Columns
+from batchscore.input.echo_columns import echo_columns
 from batchscore.input.files import make_splits, with_headers
+from batchscore.input.roles import Roles
 from batchscore.model.categories import ModelInput
 from batchscore.model.predictor import FloatArray, Predictor, WrongOutputError
 from batchscore.model.version import ModelVersion
@@ -66,7 +68,7 @@ def make_plan(path: Path, output: Path, split_bytes: int, has_header: bool, **se
         classes=(),
         positive_label=None,
         threshold=0.5,
-        columns=as_in_01(Columns(INPUTS, "id", None, NAMES, has_header), has_signature=False),
+        columns=as_in_01(Columns(INPUTS, echo_columns(Roles("id")), NAMES, has_header), has_signature=False),
         parameters={"schema": ""},
     )
     stored = storage_for(config.input[0], config.s3).stat(config.input[0])
@@ -304,7 +306,7 @@ def test_where_lines_have_one_column_the_empty_last_line_is_a_record(tmp_path: P
     path = tmp_path / "x.csv"
     path.write_bytes(b"a\n5\n\n")
     plan = make_plan(path, tmp_path / "out", split_bytes, has_header=True)
-    columns = Columns((Column("a", "double", required=True),), None, None, None, has_header=True)
+    columns = Columns((Column("a", "double", required=True),), (), None, has_header=True)
     plan = replace(
         plan,
         spec=replace(plan.spec, columns=columns),

@@ -105,7 +105,7 @@ NUMBERS: st.SearchStrategy[Any] = st.one_of(
 
 @given(NUMBERS, st.sampled_from(["double", "float", "long", "integer"]))
 def test_a_number_is_judged_as_its_text_is_in_a_required_column_of_a_file(value: Any, kind: ColumnType) -> None:
-    columns = Columns((Column("c", kind, required=True),), None, None, ("c",), has_header=False)
+    columns = Columns((Column("c", kind, required=True),), (), ("c",), has_header=False)
     parsed = parse_block(Block(0, f"{value}\n".encode()), bind(columns, None, "x"), columns, TextFormat())
     read = BAD if parsed.invalid else rows(parsed)[0][0]
 

@@ -88,7 +88,7 @@ def test_headers_that_are_the_same_are_held_once(tmp_path: Path) -> None:
         (tmp_path / name).write_text(f"{header}\n1\n")
     storage = LocalStorage()
     sources = [storage.stat(f"file://{tmp_path}/{name}") for name in names]
-    spec = replace(make_plan().spec, columns=Columns((Column("x", "double"),), None, None, None, has_header=True))
+    spec = replace(make_plan().spec, columns=Columns((Column("x", "double"),), (), None, has_header=True))
     looked = looked_at(csv_inputs(sources, f"file://{tmp_path}/", 100), spec)
     assert looked.faults == {}
     first, second, third = looked.headers.values()

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from batchscore.input.csv_lines import BoolArray, IntArray, line_starts
 from batchscore.input.parsed_block import ParsedBlock
 from batchscore.output.rejected_files import RejectedRow, whole_lines
-from batchscore.output.result_text import LONE_EMPTY_CELL, EchoFormat, csv_lines, echoed_cells, echoed_tags
+from batchscore.output.result_text import LONE_EMPTY_CELL, EchoFormat, csv_lines, echoed_cells, row_ids
 
 _COMPARED_BYTES = 1 << 20  # how much of the echoed text is compared at a time: eight bytes of index for each
 _COMMA = ord(",")
@@ -29,7 +29,7 @@ _NUMBER_BYTES[list(b"0123456789+-.eE")] = True
 
 @dataclass(frozen=True)
 class PairFormat(EchoFormat):
-    """What is known of a part: the header of its result, and how tags and labels are written.
+    """What is known of a part: the header of its result, and how its first cells, the echoed ones, are written.
 
     ``number`` is that of the split, by which rejected rows count; None where the part is of several splits.
     ``quotes_lone_cell`` says how an empty score was kept that is all of its line.
@@ -42,7 +42,7 @@ class PairFormat(EchoFormat):
     @property
     def prediction_count(self) -> int:
         """How many columns of the result are predictions."""
-        return len(self.header) - self.has_tag - self.has_label
+        return len(self.header) - len(self.echoed)
 
 
 @dataclass
@@ -159,12 +159,10 @@ def _invalid_mask(
     invalid = np.zeros(block.record_count, bool)
     tally.reasons.update(row.reason for row in rows)
     offsets = np.array([row.offset for row in rows], np.int64) - block.offset
-    places = np.searchsorted(block.line_starts[:-1], offsets).tolist()
-    tags = [""] * len(rows)
-    if form.has_tag and block.tags is not None:
-        tags = echoed_tags(form, block.tags.take(pa.array(places, pa.int64()))).to_pylist()
+    places = np.searchsorted(block.line_starts[:-1], offsets)
+    tags = row_ids(form, block.echoed, places)
     wrong = 0
-    for row, offset, place, tag in zip(rows, offsets.tolist(), places, tags, strict=True):
+    for row, offset, place, tag in zip(rows, offsets.tolist(), places.tolist(), tags, strict=True):
         there = int(block.line_starts[place]) == offset
         fits = there and not invalid[place]
         fits &= form.number is None or (row.part, row.line) == (str(form.number), str(before + place + 1))
@@ -180,8 +178,8 @@ def _invalid_mask(
 
 
 def _prefixes(block: ParsedBlock, invalid: BoolArray, form: PairFormat) -> pa.StringArray:
-    """Return how the line of each record begins: with tag and label, unless it is to be blank."""
-    echoed = echoed_cells(form, block.tags, block.labels)
+    """Return how the line of each record begins: with what is echoed, unless it is to be blank."""
+    echoed = echoed_cells(form, block.echoed)
     if not echoed:
         return pa.array([""] * block.record_count, pa.string())
     texts = pc.binary_join_element_wise(*echoed, "", ",")
@@ -207,7 +205,7 @@ def _compare(records: _Expected, chunk: bytes, starts: IntArray, form: PairForma
     tally.add("records", len(records))
     torn = unscored != records.invalid
     tally.add_mask("invalid records", torn, "expected a prediction or a rejected row, got both or none")
-    if form.has_tag or form.has_label:
+    if form.echoed:
         tally.add_mask("tags", differs & ~torn, "expected the tag and label of the input, got others")
     wrong = ~(scored | unscored | differs | torn)
     tally.add_mask("predictions", wrong, f"expected {count} numbers, got others")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 
@@ -106,13 +106,10 @@ def _pair_format(todo: PartToRead) -> PairFormat:
     job, form = todo.job, todo.job.input_format
     return PairFormat(
         header=job.columns,
-        has_tag=form.row_id is not None,
-        has_label=form.target is not None,
+        echoed=form.columns.echoed,
         keep_tag=job.invalid_records == "keep_tag",
         quotes_lone_cell=form.quotes_lone_cell,
         escape_formulas=job.escape_formulas,
-        numeric_tag=form.row_id in form.numeric,
-        numeric_label=form.target in form.numeric,
         number=todo.number if job.layout == "parts" else None,
     )
 

@@ -14,6 +14,8 @@ from batchscore.commit.manifest import stored_manifest
 from batchscore.config.values import canonical_encoding, one_delimiter
 from batchscore.input.columns import Columns
 from batchscore.input.csv_lines import TextFormat
+from batchscore.input.echo_columns import EchoColumn, echo_columns
+from batchscore.input.roles import Roles
 from batchscore.output.parts import WrittenFile
 from batchscore.output.paths import Layout, Outputs
 from batchscore.plan import digest_of
@@ -62,6 +64,7 @@ class CommittedInput(CommittedSource):
 class InputFormat:
     """How the inputs were read; ``numeric`` are those of ``row_id`` and ``target`` that the schema calls NUMERIC.
 
+    ``echoed`` are the echoed columns where there are others than these two, else None.
     ``empty_last_line_is_record`` is None in the manifests of batchscore 0.1, to which such a line was one, and which
     left the line of an invalid record blank where the score is the only column.
     """
@@ -74,11 +77,13 @@ class InputFormat:
     target: str | None
     numeric: frozenset[str]
     empty_last_line_is_record: bool | None = None
+    echoed: tuple[EchoColumn, ...] | None = None
 
     @property
     def columns(self) -> Columns:
-        """What can be read again: rowId and target, no inputs of the model."""
-        return Columns((), self.row_id, self.target, self.names, self.has_header, numeric_names=self.numeric)
+        """What can be read again: what is echoed, no inputs of the model."""
+        told = echo_columns(Roles(self.row_id, self.target), self.numeric)
+        return Columns((), told if self.echoed is None else self.echoed, self.names, self.has_header)
 
     @property
     def text(self) -> TextFormat:

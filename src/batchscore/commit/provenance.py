@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
+from batchscore.input.columns import Columns
+from batchscore.input.echo_columns import echo_columns
+from batchscore.input.roles import Roles
 from batchscore.input.text_format import text_format_of
 from batchscore.plan import JobSpec
 
@@ -36,9 +40,20 @@ def input_format_entry(spec: JobSpec) -> dict[str, Any]:
         "names": names,
         "row_id": columns.row_id,
         "target": columns.target,
-        "numeric": sorted(columns.numeric_names & {columns.row_id, columns.target}),
+        "numeric": sorted(_numeric_sources(columns)),
         "empty_last_line_is_record": text_format_of(spec.config).empty_last_line_is_record,
+        **_echo_entry(columns),
     }
+
+
+def _numeric_sources(columns: Columns) -> set[str]:
+    return {column.source for column in columns.echoed if column.is_numeric and column.role}
+
+
+def _echo_entry(columns: Columns) -> dict[str, Any]:
+    """Return the echoed columns, if row id and target do not tell all of them."""
+    told = echo_columns(Roles(columns.row_id, columns.target), _numeric_sources(columns))
+    return {} if columns.echoed == told else {"echoed": [asdict(column) for column in columns.echoed]}
 
 
 def missing_entry(spec: JobSpec) -> dict[str, Any]:

@@ -40,6 +40,11 @@ def parse_attributes(raw: Any) -> tuple[list[tuple[str, AttributeType]], list[st
     return attributes, faults
 
 
+def numeric_names(attributes: Iterable[tuple[str, AttributeType]]) -> frozenset[str]:
+    """Return the names of the NUMERIC ones."""
+    return frozenset(name for name, kind in attributes if kind == "NUMERIC")
+
+
 def named_twice(names: Iterable[str]) -> list[str]:
     """Return the names that are there more than once."""
     return [name for name, count in Counter(names).items() if count > 1]

@@ -9,7 +9,8 @@ from typing import Literal
 
 from batchscore.config.missing_values import AS_PANDAS, MissingRule
 from batchscore.errors import InputError, ModelError
-from batchscore.input.attributes import AttributeType, named_twice
+from batchscore.input.attributes import AttributeType, named_twice, numeric_names
+from batchscore.input.echo_columns import EchoColumn, Role, echo_columns, place_of
 from batchscore.input.roles import NO_ROLES, Roles, roles_in_force
 from batchscore.input.schema_file import Schema
 
@@ -52,27 +53,57 @@ class Column:
 class Columns:
     """What a job reads from each record, before the columns' places in a file are known.
 
-    ``names`` are all columns of a file in order, None where only its header tells; ``numeric_names`` those that a
-    schema calls NUMERIC. ``by_position`` binds inputs without names to the columns in order.
+    ``inputs`` go to the model, ``echoed`` to the results; a column may be both. ``names`` are all columns of a file in
+    order, None where only its header tells. ``by_position`` binds inputs without names to the columns in order.
     """
 
     inputs: tuple[Column, ...]
-    row_id: str | None
-    target: str | None
+    echoed: tuple[EchoColumn, ...]
     names: tuple[str, ...] | None
     has_header: bool
     by_position: bool = False
-    numeric_names: frozenset[str] = frozenset()
+
+    @property
+    def row_id(self) -> str | None:
+        """The column that tells the records apart, None if there is none."""
+        return self._source_of("row_id")
+
+    @property
+    def target(self) -> str | None:
+        """The column of known labels, None if there is none."""
+        return self._source_of("target")
+
+    @property
+    def sources(self) -> frozenset[str]:
+        """The columns of the inputs that are echoed."""
+        return frozenset(column.source for column in self.echoed)
+
+    @property
+    def required_sources(self) -> tuple[str, ...]:
+        """Those of them without which a file is not read."""
+        return tuple(column.source for column in self.echoed if column.is_required)
+
+    def _source_of(self, role: Role) -> str | None:
+        place = place_of(role, self.echoed)
+        return None if place is None else self.echoed[place].source
 
 
 @dataclass(frozen=True)
 class Binding:
-    """The place of each column in the records of one file."""
+    """The place of each column in the records of one file, counted from 0.
+
+    ``positions`` are those of the model's inputs, ``echo_positions`` those of the echoed columns, each in its list's
+    order; None where the file lacks a column that it may lack.
+    """
 
     column_count: int
     positions: tuple[int, ...]
-    row_id_position: int | None
-    target_position: int | None
+    echo_positions: tuple[int | None, ...]
+
+    @property
+    def text_positions(self) -> list[int]:
+        """The places that are read as text, since they are echoed, each once."""
+        return list(dict.fromkeys(place for place in self.echo_positions if place is not None))
 
 
 def resolve_columns(
@@ -107,8 +138,7 @@ def resolve_columns(
         inputs = tuple(Column(name, "double", binary_words=kind == "BINARY") for name, kind in features)
     else:
         inputs = _typed_inputs(model_uri, signature, schema)
-    numeric = frozenset(name for name, kind in schema.attributes if kind == "NUMERIC")
-    return Columns(inputs, roles.row_id, roles.target, schema.names, header, numeric_names=numeric)
+    return Columns(inputs, echo_columns(roles, numeric_names(schema.attributes)), schema.names, header)
 
 
 def _columns_without_schema(
@@ -121,9 +151,9 @@ def _columns_without_schema(
         )
     if isinstance(signature, int):
         inputs = tuple(Column(f"column {number}", "double") for number in range(1, signature + 1))
-        return Columns(inputs, roles.row_id, roles.target, None, header, by_position=True)
+        return Columns(inputs, echo_columns(roles), None, header, by_position=True)
     names = None if header else tuple(column.name for column in signature)
-    return Columns(tuple(signature), roles.row_id, roles.target, names, header)
+    return Columns(tuple(signature), echo_columns(roles), names, header)
 
 
 def _typed_inputs(model_uri: str, signature: Sequence[Column], schema: Schema) -> tuple[Column, ...]:
@@ -158,7 +188,7 @@ def bind(columns: Columns, header: Sequence[str] | None, uri: str) -> Binding:
     duplicates = named_twice(header)
     if duplicates:
         # A name that the job does not know could be a value, of a file without a header.
-        known = {*named, columns.row_id, columns.target}
+        known = {*named, *columns.sources}
         shown = [name if name in known else f"column {header.index(name) + 1}" for name in duplicates]
         raise InputError(f"header of {uri}: expected each column once, got twice: {', '.join(shown)}")
     if columns.by_position:
@@ -169,9 +199,12 @@ def bind(columns: Columns, header: Sequence[str] | None, uri: str) -> Binding:
 
 
 def _in_order(columns: Columns, header: Sequence[str], uri: str) -> list[str]:
-    """Return the names of the columns that inputs without names take; raises InputError if they are too many or few."""
+    """Return the names of the columns that inputs without names take; raises InputError if they are too many or few.
+
+    What else is echoed is no reason to leave a column out: echoing never changes what reaches the model.
+    """
     named = [name for name in header if name not in {columns.row_id, columns.target}]
-    if len(named) != len(columns.inputs) and (columns.row_id is None or columns.row_id in header):
+    if len(named) != len(columns.inputs) and set(columns.required_sources) <= set(header):
         beside = " beside row_id and target" if columns.row_id or columns.target else ""
         raise InputError(f"header of {uri}: expected {len(columns.inputs)} columns{beside}, got {len(named)}")
     return named
@@ -179,14 +212,13 @@ def _in_order(columns: Columns, header: Sequence[str], uri: str) -> list[str]:
 
 def _bind_names(columns: Columns, inputs: Sequence[str], names: Sequence[str], uri: str) -> Binding:
     places = {name: place for place, name in enumerate(names)}
-    missing = [name for name in dict.fromkeys([*inputs, columns.row_id]) if name is not None and name not in places]
+    missing = [name for name in dict.fromkeys([*inputs, *columns.required_sources]) if name not in places]
     if missing:
         raise InputError(f"header of {uri}: expected columns that are not there: {', '.join(missing)}")
     return Binding(
         column_count=len(names),
         positions=tuple(places[name] for name in inputs),
-        row_id_position=places[columns.row_id] if columns.row_id else None,
-        target_position=places.get(columns.target) if columns.target else None,
+        echo_positions=tuple(places.get(column.source) for column in columns.echoed),
     )
 
 
@@ -194,5 +226,5 @@ def extra_columns(columns: Columns, header: Sequence[str]) -> list[str]:
     """Return the columns of a header that the job does not read."""
     if columns.by_position:
         return []
-    used = {column.name for column in columns.inputs} | {columns.row_id, columns.target}
+    used = {column.name for column in columns.inputs} | columns.sources
     return [name for name in header if name not in used]

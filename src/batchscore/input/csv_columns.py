@@ -30,9 +30,9 @@ def read_csv_lines(
 ) -> tuple[dict[int, pa.Array], IntArray, set[tuple[int, str]]]:
     """Parse clean lines; return arrays by column position, the lines read, and those with a wrong column count."""
     types = {position: _arrow_type(column) for position, column in zip(binding.positions, columns.inputs, strict=True)}
-    for position in (binding.row_id_position, binding.target_position):
-        # A rowId that the model takes too is read once, as text: for a number the way of those that are not plain.
-        if position is not None and not _is_text(types.get(position, pa.null())):
+    for position in binding.text_positions:
+        # A column that the model takes too is read once, as text: for a number the way of those that are not plain.
+        if not _is_text(types.get(position, pa.null())):
             types[position] = pa.string()
     types = types or {0: pa.string()}  # of no columns at all pyarrow would read every one
     if len(lines) == 0:

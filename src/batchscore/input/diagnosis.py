@@ -169,7 +169,7 @@ def _are_mostly(cells: Sequence[str], test: Callable[[str], object]) -> bool:
 
 def explain_header(first_line: str, columns: Columns, text: TextFormat) -> str:
     """Return what explains a header in which the job's columns are not; empty where nothing does."""
-    wanted = {column.name for column in columns.inputs} | ({columns.row_id} if columns.row_id else set())
+    wanted = {column.name for column in columns.inputs} | {*columns.required_sources}
     for mark, shown in _DELIMITERS.items():
         found = [cell.strip() for cell in _cells(first_line, mark)]
         fits = len(found) == len(wanted) if columns.by_position else wanted <= set(found)

@@ -93,11 +93,7 @@ def _read(content: _ByteArray, starts: IntArray, binding: Binding, text: TextFor
     lines = _Lines(content, starts, binding.column_count, delimiters)
     if not lines.are_whole():
         return None
-    texts = {
-        position: _texts(content, *lines.cells(position))
-        for position in (binding.row_id_position, binding.target_position)
-        if position is not None
-    }
+    texts = {position: _texts(content, *lines.cells(position)) for position in binding.text_positions}
     array = _as_array(lines, binding, text)
     numbers = _parsed(array)
     if numbers is None or len(numbers) != lines.count * len(binding.positions):

@@ -55,8 +55,8 @@ class ParsedBlock:
     """The records of a block.
 
     ``lines`` are the places within the block, counted from 0, of the valid records, in order; ``inputs`` holds their
-    model columns, as a matrix if all are plain numbers. ``tags`` and ``labels`` have one text per record of the block,
-    empty where it could not be parsed, and are None where the job has no rowId or target. ``invalid_values`` counts
+    model columns, as a matrix if all are plain numbers. ``echoed`` has an array for each echoed column, in their order,
+    each with a text for every record of the block: empty where it could not be parsed. ``invalid_values`` counts
     invalid values by column, those included that reach the model as missing.
     """
 
@@ -64,8 +64,7 @@ class ParsedBlock:
     line_starts: IntArray
     lines: IntArray
     inputs: pa.Table | FloatArray
-    tags: pa.StringArray | None
-    labels: pa.StringArray | None
+    echoed: tuple[pa.StringArray, ...]
     invalid: list[InvalidRecord]
     invalid_values: Counter[str]
     data: bytes = field(repr=False)
@@ -117,7 +116,7 @@ def _parsed(
     # Lines that needed no mending stand where they stood.
     plain = read_number_lines(data, starts, binding, columns, text) if clean is data else None
     if plain is not None:
-        return _plain_block(offset, data, starts, plain, binding, columns)
+        return _plain_block(offset, data, starts, plain, binding)
     arrays, lines, miscounted = read_csv_lines(clean, lines, binding, columns, text)
     given = (arrays[position] for position in binding.positions)
     typed, faults, invalid_values = typed_columns(given, columns.inputs, read_values)
@@ -132,17 +131,14 @@ def _parsed(
         line_starts=starts,
         lines=lines[valid],
         inputs=inputs.filter(pa.array(valid)) if faults else inputs,
-        tags=_texts_at(arrays, binding.row_id_position, lines, record_count),
-        labels=_labels(arrays, binding, columns, lines, record_count),
+        echoed=_echoed(arrays, binding, lines, record_count),
         invalid=_invalid_records(data, offset, starts, found),
         invalid_values=invalid_values,
         data=data,
     )
 
 
-def _plain_block(
-    offset: int, data: bytes, starts: IntArray, plain: NumberLines, binding: Binding, columns: Columns
-) -> ParsedBlock:
+def _plain_block(offset: int, data: bytes, starts: IntArray, plain: NumberLines, binding: Binding) -> ParsedBlock:
     """Return the block whose records are all valid."""
     record_count = len(starts) - 1
     lines = np.arange(record_count)
@@ -151,27 +147,24 @@ def _plain_block(
         line_starts=starts,
         lines=lines,
         inputs=plain.numbers,
-        tags=_texts_at(plain.texts, binding.row_id_position, lines, record_count),
-        labels=_labels(plain.texts, binding, columns, lines, record_count),
+        echoed=_echoed(plain.texts, binding, lines, record_count),
         invalid=[],
         invalid_values=Counter(),
         data=data,
     )
 
 
-def _labels(
-    arrays: Mapping[int, pa.Array], binding: Binding, columns: Columns, lines: IntArray, record_count: int
-) -> pa.StringArray | None:
-    if binding.target_position is None and columns.target is not None:  # the job has a target, this file does not
-        return pa.array([""] * record_count, pa.string())
-    return _texts_at(arrays, binding.target_position, lines, record_count)
+def _echoed(
+    arrays: Mapping[int, pa.Array], binding: Binding, lines: IntArray, record_count: int
+) -> tuple[pa.StringArray, ...]:
+    return tuple(_texts_at(arrays, place, lines, record_count) for place in binding.echo_positions)
 
 
 def _texts_at(
     arrays: Mapping[int, pa.Array], position: int | None, lines: IntArray, record_count: int
-) -> pa.StringArray | None:
-    if position is None:
-        return None
+) -> pa.StringArray:
+    if position is None:  # the file lacks the column
+        return pa.repeat("", record_count)
     texts = arrays[position]
     return spread(texts.dictionary_decode() if pa.types.is_dictionary(texts.type) else texts, lines, record_count)
 

@@ -1,4 +1,4 @@
-"""Which columns are echoed with each prediction: what the configuration and the schema file say of it (pure)."""
+"""Which columns are row id and target: what the configuration and the schema file say of it (pure)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from batchscore.errors import ConfigError
 
 @dataclass(frozen=True)
 class Roles:
-    """The column that becomes ``tag`` and the one that becomes ``trueLabel``; None: none does."""
+    """The sources of the columns that are echoed as ``tag`` and as ``trueLabel``; None: there is none."""
 
     row_id: str | None = None
     target: str | None = None

@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from batchscore.config.job_config import ModelType
-from batchscore.input.csv_lines import spread
+from batchscore.input.csv_lines import IntArray, spread
+from batchscore.input.echo_columns import TAG, TRUE_LABEL, EchoColumn, place_of
 from batchscore.input.typed_values import NUMBER
 
 FloatArray = npt.NDArray[np.float64]
@@ -28,26 +29,23 @@ LONE_EMPTY_CELL = '""'  # a record of one empty cell: unquoted it would be an em
 _UNSURE = 1e-6  # how near to a tie the eighth digit may be before Python's exact formatting decides
 
 
-COLUMN_NAMES = ("tag", "trueLabel", "bestAnswer", "score")
+COLUMN_NAMES = (TAG, TRUE_LABEL, "bestAnswer", "score")
 """The columns of results that are no class of a multiclass model."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class EchoFormat:
-    """How tags and labels are written.
+    """How the echoed columns are written: they are the first of each line, in their order.
 
     ``keep_tag`` writes those of an invalid record with empty predictions, where otherwise its line is blank; a lone
     empty cell is quoted, so that no reader takes its line for none.
-    ``escape_formulas`` writes an apostrophe before those that a spreadsheet could run; ``numeric_tag`` and
-    ``numeric_label`` tell where the schema expects numbers, which stay as they are.
+    ``escape_formulas`` writes an apostrophe before the texts that a spreadsheet could run; the numbers of a numeric
+    column stay as they are.
     """
 
-    has_tag: bool
-    has_label: bool
+    echoed: tuple[EchoColumn, ...]
     keep_tag: bool
     escape_formulas: bool = False
-    numeric_tag: bool = False
-    numeric_label: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,11 +67,7 @@ class ResultFormat(EchoFormat):
     @property
     def header(self) -> tuple[str, ...]:
         """The names of all columns."""
-        return (
-            *(("tag",) if self.has_tag else ()),
-            *(("trueLabel",) if self.has_label else ()),
-            *self.prediction_names,
-        )
+        return (*(column.header for column in self.echoed), *self.prediction_names)
 
 
 def header_line(result: ResultFormat) -> bytes:
@@ -186,38 +180,40 @@ def escaped(texts: pa.StringArray, numeric: bool) -> pa.StringArray:
     return pc.if_else(risky, pc.binary_join_element_wise("'", texts, ""), texts)
 
 
-def echoed_tags(form: EchoFormat, tags: pa.StringArray) -> pa.StringArray:
-    """Return the tags as they are written, but for quotes."""
-    return escaped(tags, form.numeric_tag) if form.escape_formulas else tags
+def row_ids(form: EchoFormat, echoed: Sequence[pa.StringArray], lines: IntArray) -> list[str]:
+    """Return the row ids of some records as they are written, but for quotes; empty texts where there are none."""
+    place = place_of("row_id", form.echoed)
+    if place is None:
+        return [""] * len(lines)
+    texts: list[str] = _unquoted(form, form.echoed[place], echoed[place].take(pa.array(lines, pa.int64()))).to_pylist()
+    return texts
 
 
-def echoed_cells(form: EchoFormat, tags: pa.StringArray | None, labels: pa.StringArray | None) -> list[pa.StringArray]:
-    """Return the columns of tags and labels as they are written, those that the results have."""
-    cells = []
-    if form.has_tag and tags is not None:
-        cells.append(echoed_tags(form, tags))
-    if form.has_label and labels is not None:
-        cells.append(escaped(labels, form.numeric_label) if form.escape_formulas else labels)
-    return [quoted(texts) for texts in cells]
+def echoed_cells(form: EchoFormat, echoed: Sequence[pa.StringArray]) -> list[pa.StringArray]:
+    """Return the echoed columns as they are written."""
+    return [quoted(_unquoted(form, column, texts)) for column, texts in zip(form.echoed, echoed, strict=True)]
+
+
+def _unquoted(form: EchoFormat, column: EchoColumn, texts: pa.StringArray) -> pa.StringArray:
+    return escaped(texts, column.is_numeric) if form.escape_formulas else texts
 
 
 def format_predictions(
     result: ResultFormat,
     record_count: int,
-    lines: npt.NDArray[np.int64],
+    lines: IntArray,
     predictions: FloatArray,
-    tags: pa.StringArray | None,
-    labels: pa.StringArray | None,
+    echoed: Sequence[pa.StringArray],
 ) -> bytes:
     """Return one line of text for each of ``record_count`` records, in order.
 
     ``predictions`` has a row for each place of ``lines``, of shape (n,), or (n, classes) for multiclass; the other
-    records are invalid. ``tags`` and ``labels`` have a text for every record.
+    records are invalid. ``echoed`` has a column for each of the format's, with a text for every record.
     """
-    if (tags is not None, labels is not None) != (result.has_tag, result.has_label):
-        raise AssertionError("results: expected tags and labels as the header has them")
+    if len(echoed) != len(result.echoed):
+        raise AssertionError(f"results: expected {len(result.echoed)} echoed columns, got {len(echoed)}")
     scored = [spread(cells, lines, record_count) for cells in _prediction_cells(result, predictions)]
-    text = pc.binary_join_element_wise(*echoed_cells(result, tags, labels), *scored, ",")
+    text = pc.binary_join_element_wise(*echoed_cells(result, echoed), *scored, ",")
     if len(lines) < record_count and (not result.keep_tag or len(result.header) == 1):
         absent = np.ones(record_count, bool)
         absent[lines] = False

@@ -21,7 +21,7 @@ from batchscore.model.predictor import Predictor
 from batchscore.output.gzip_part import GzipPart
 from batchscore.output.parts import PartFile
 from batchscore.output.rejected_files import REJECTED_HEADER
-from batchscore.output.result_text import csv_lines, echoed_tags, escaped, format_predictions, header_line
+from batchscore.output.result_text import csv_lines, escaped, format_predictions, header_line, row_ids
 from batchscore.plan import JobSpec
 from batchscore.scoring.stage_clock import StageClock
 from batchscore.scoring.time_limit import time_limit
@@ -143,16 +143,14 @@ def _score_block(
         invalid = invalid + block.reject([(line, "model", failure.reason, None) for line, failure in reasons])
         lines, predictions = np.delete(lines, failed), np.delete(predictions, failed, axis=0)
     with clock("format"):
-        text = format_predictions(spec.result_format, block.record_count, lines, predictions, block.tags, block.labels)
+        text = format_predictions(spec.result_format, block.record_count, lines, predictions, block.echoed)
     return text, sorted(invalid, key=lambda record: record.line)
 
 
 def _rejected_lines(block: ParsedBlock, invalid: list[InvalidRecord], scored: ScoredSplit) -> bytes:
     """Return the invalid records of a block as CSV; lines count from 1 within the part."""
-    tags = [""] * len(invalid)
-    if block.tags is not None:
-        tags = echoed_tags(scored.spec.result_format, block.tags.take([record.line for record in invalid])).to_pylist()
     config = scored.spec.config
+    places = np.array([record.line for record in invalid], np.int64)
     raw = [record.raw.decode(config.encoding, errors="backslashreplace") for record in invalid]
     if config.escape_formulas:
         raw = escaped(pa.array(raw, pa.string()), numeric=False).to_pylist()
@@ -161,7 +159,7 @@ def _rejected_lines(block: ParsedBlock, invalid: list[InvalidRecord], scored: Sc
             [str(scored.split.number)] * len(invalid),
             [str(scored.record_count + record.line + 1) for record in invalid],
             [str(record.offset) for record in invalid],
-            tags,
+            row_ids(scored.spec.result_format, block.echoed, places),
             [record.stage for record in invalid],
             [record.reason for record in invalid],
             [record.attribute or "" for record in invalid],
