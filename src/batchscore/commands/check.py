@@ -13,7 +13,7 @@ from threading import BoundedSemaphore
 from typing import TypeVar
 
 from batchscore.commands.check_report import CheckReport
-from batchscore.commands.pairing import Tally
+from batchscore.commands.comparison import Comparison
 from batchscore.commands.part_check import PartToRead, check_part, look_at_file, parts_to_read
 from batchscore.commit.job_record import BatchPrediction
 from batchscore.commit.manifest_reader import (
@@ -66,8 +66,8 @@ def check_job(batch_id: str, config: OutputConfig, sample: float | None = None) 
     chosen = [part for part in _sampled(parts, sample) if part.item.uri not in absent]
     _check_files(job, chosen, s3, report)
     log.info("job %s: %d of %d parts are read again", batch_id, len(chosen), len(parts))
-    for part, (tally, findings) in zip(chosen, _read_parts(chosen, s3), strict=True):
-        report.add_part(part.part.uri, tally, findings)
+    for part, (compared, findings) in zip(chosen, _read_parts(chosen, s3), strict=True):
+        report.add_part(part.part.uri, compared, findings)
     if report.parts_read == report.part_count and not report.findings:
         report.add("invalid records", 0, list(reason_findings(job, report.reasons, report.manifest)))
     return report
@@ -100,11 +100,11 @@ def _check_files(job: CommittedJob, chosen: Sequence[PartToRead], s3: S3Settings
     report.add("files", len(files), [finding for finding in found if isinstance(finding, Finding)])
 
 
-def _read_parts(parts: Sequence[PartToRead], s3: S3Settings) -> Iterator[tuple[Tally | None, list[Finding]]]:
+def _read_parts(parts: Sequence[PartToRead], s3: S3Settings) -> Iterator[tuple[Comparison | None, list[Finding]]]:
     """Read parts side by side: many small ones, few large ones, of each of which several blocks are held."""
     few = BoundedSemaphore(_LARGE_AT_ONCE)
 
-    def read(part: PartToRead) -> tuple[Tally | None, list[Finding]]:
+    def read(part: PartToRead) -> tuple[Comparison | None, list[Finding]]:
         with few if part.size_in_bytes > _SMALL_PART_BYTES else nullcontext():
             return check_part(part, s3)
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from batchscore.commands.pairing import Tally
+from batchscore.commands.comparison import Comparison
 from batchscore.commit.manifest_reader import Finding
 from batchscore.errors import CheckFailedError
 
@@ -45,21 +45,21 @@ class CheckReport:
         self.failed[proof] += len(findings)
         self.findings += findings
 
-    def add_tally(self, tally: Tally, where: str) -> None:
+    def add_comparison(self, compared: Comparison, where: str) -> None:
         """Add the comparison of a part."""
-        self.tried += tally.tried
-        self.failed += tally.failed
-        self.reasons += tally.reasons
-        for proof, what in tally.first.items():
-            count = tally.failed[proof]
-            self.findings.append(Finding(proof, where, f"{what} ({count} in all)" if count > 1 else what))
+        self.tried += compared.tried
+        self.failed += compared.failed
+        self.reasons += compared.reasons
+        for proof, failure in compared.first.items():
+            count = compared.failed[proof]
+            self.findings.append(Finding(proof, where, f"{failure} ({count} in all)" if count > 1 else str(failure)))
 
-    def add_part(self, uri: str, tally: Tally | None, findings: Sequence[Finding]) -> None:
-        """Add what reading a part has shown; without a tally one of its files is not as it should be."""
-        if tally is not None:
+    def add_part(self, uri: str, compared: Comparison | None, findings: Sequence[Finding]) -> None:
+        """Add what reading a part has shown; without a comparison one of its files is not as it should be."""
+        if compared is not None:
             self.parts_read += 1
-            self.records_read += tally.record_count
-            self.add_tally(tally, uri)
+            self.records_read += compared.record_count
+            self.add_comparison(compared, uri)
         for finding in findings:
             self.add(finding.proof, 0, [finding])
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from itertools import chain
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from batchscore.commands.comparison import Comparison, outcome, outcome_by_record
 from batchscore.input.csv_lines import BoolArray, IntArray, line_starts
 from batchscore.input.parsed_block import ParsedBlock
 from batchscore.output.rejected_files import RejectedRow, whole_lines
@@ -45,34 +46,6 @@ class PairFormat(EchoFormat):
         return len(self.header) - len(self.echoed)
 
 
-@dataclass
-class Tally:
-    """What was compared: how often each proof was tried, how often it failed, and how it failed first.
-
-    ``reasons`` counts the rejected rows by reason.
-    """
-
-    tried: Counter[str] = field(default_factory=Counter)
-    failed: Counter[str] = field(default_factory=Counter)
-    first: dict[str, str] = field(default_factory=dict)
-    record_count: int = 0
-    invalid_record_count: int = 0
-    reasons: Counter[str] = field(default_factory=Counter)
-
-    def add(self, proof: str, tried: int, failed: int = 0, what: str = "") -> None:
-        """Add comparisons; ``what`` tells of the first that failed."""
-        self.tried[proof] += tried
-        if failed:
-            self.failed[proof] += failed
-            self.first.setdefault(proof, what)
-
-    def add_mask(self, proof: str, failed: BoolArray, what: str) -> None:
-        """Add a comparison for each record from ``record_count`` on."""
-        wrong = np.flatnonzero(failed)
-        place = f"record {self.record_count + int(wrong[0]) + 1}: {what}" if len(wrong) else ""
-        self.add(proof, len(failed), len(wrong), place)
-
-
 @dataclass(frozen=True)
 class _Expected:
     """Consecutive records of the input: how their lines begin, and which of them have no prediction."""
@@ -83,60 +56,100 @@ class _Expected:
     def __len__(self) -> int:
         return len(self.invalid)
 
-    def cut(self, start: int, length: int) -> _Expected:
-        return _Expected(self.prefixes.slice(start, length), self.invalid[start : start + length])
+    def cut(self, start: int, stop: int) -> _Expected:
+        return _Expected(self.prefixes.slice(start, stop - start), self.invalid[start:stop])
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """Consecutive lines of a result: line i is ``data[starts[i]:starts[i + 1]]``, its line end included."""
+
+    data: bytes
+    starts: IntArray
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def cut(self, start: int, stop: int) -> _Lines:
+        return _Lines(self.data, self.starts[start : stop + 1])
+
+
+_NO_RECORDS = _Expected(pa.array([], pa.string()), np.zeros(0, bool))
+
+
+class _LineReader:
+    """The lines of chunks that end in line ends, as many at a time as are asked for."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self.lacks_line_end = False
+        self._chunks = chunks
+        self._left = _Lines(b"", line_starts(b""))
+
+    def take(self, count: int) -> _Lines:
+        """Return the next lines, at most ``count`` of them and at least one; none after the last."""
+        if not len(self._left):
+            self._left = self._read()
+        taken = self._left.cut(0, min(count, len(self._left)))
+        self._left = self._left.cut(len(taken), len(self._left))
+        return taken
+
+    def count_rest(self) -> int:
+        """Return how many lines are left, and read them."""
+        count = len(self._left)
+        while len(lines := self._read()):
+            count += len(lines)
+        return count
+
+    def _read(self) -> _Lines:
+        chunk = next(self._chunks, b"")
+        if chunk and not chunk.endswith(b"\n"):
+            self.lacks_line_end = True
+            chunk += b"\n"
+        return _Lines(chunk, line_starts(chunk))
 
 
 def pair(
     blocks: Iterator[ParsedBlock], rejected: Iterator[RejectedRow], result: Iterator[bytes], form: PairFormat
-) -> Tally:
+) -> Comparison:
     """Hold a result against the records it is of.
 
-    ``blocks`` are the input's records, their tags in any case, ``rejected`` the rows of those without a prediction, in
-    order, ``result`` the text of the part. Raises RejectedFileError.
+    ``blocks`` are the input's records, ``rejected`` the rows of those without a prediction, in order, ``result`` the
+    text of the part. Raises RejectedFileError.
     """
-    tally = Tally()
-    lines = _without_header(whole_lines(result), form, tally)
-    chunk, starts, place = b"", np.zeros(1, np.int64), 0
-    expected = _expected(blocks, rejected, form, tally)
-    for records in expected:
-        done = 0
-        while done < len(records):
-            if place == len(starts) - 1:
-                chunk = next(lines, b"")
-                if not chunk:
-                    left = len(records) - done + sum(map(len, expected))
-                    tally.add("records", left, left, f"expected a line for each record, got {left} too few")
-                    tally.record_count += left
-                    return tally
-                starts, place = line_starts(chunk), 0
-            count = min(len(records) - done, len(starts) - 1 - place)
-            _compare(records.cut(done, count), chunk, starts[place : place + count + 1], form, tally)
-            done, place = done + count, place + count
-    extra = len(starts) - 1 - place + sum(rest.count(b"\n") for rest in lines)
-    tally.add("records", extra, extra, f"expected a line for each record, got {extra} too many")
-    return tally
+    return sum(_comparisons(_expected(blocks, rejected, form), whole_lines(result), form), Comparison())
 
 
-def _without_header(lines: Iterator[bytes], form: PairFormat, tally: Tally) -> Iterator[bytes]:
-    """Take the header off a result, and see to it that its last line is whole."""
+def _comparisons(
+    expected: Iterator[tuple[_Expected, Comparison]], chunks: Iterator[bytes], form: PairFormat
+) -> Iterator[Comparison]:
+    """Yield what comes of the result's header, of each stretch of records and lines, and of what is left of either."""
     header = csv_lines([[name] for name in form.header])
-    first = next(lines, b"")
+    first = next(chunks, b"")
     found = first.startswith(header)
-    tally.add("records", 0, int(not found), "expected the header that the manifest names, got another first line")
+    yield outcome("records", 0, int(not found), "expected the header that the manifest names, got another first line")
     rest = first[len(header) :] if found else first[first.find(b"\n") + 1 :]
-    for chunk in chain([rest] if rest else [], lines):
-        if not chunk.endswith(b"\n"):
-            tally.add("records", 0, 1, "expected a line end after the last record, got none")
-            yield chunk + b"\n"
-        else:
-            yield chunk
+    reader = _LineReader(chain([rest] if rest else [], chunks))
+    without_line = 0
+    for records, rejection in expected:
+        yield rejection
+        done = 0
+        while len(lines := reader.take(len(records) - done)):
+            yield _compare(records.cut(done, done + len(lines)), lines, form)
+            done += len(lines)
+        without_line += len(records) - done
+    surplus = reader.count_rest()
+    yield outcome("records", 0, int(reader.lacks_line_end), "expected a line end after the last record, got none")
+    what = "expected a line for each record, got {} too {}"
+    yield replace(
+        outcome("records", without_line, without_line, what.format(without_line, "few")), record_count=without_line
+    )
+    yield outcome("records", surplus, surplus, what.format(surplus, "many"))
 
 
 def _expected(
-    blocks: Iterator[ParsedBlock], rejected: Iterator[RejectedRow], form: PairFormat, tally: Tally
-) -> Iterator[_Expected]:
-    """Yield what the input and its rejected file say of each block's lines."""
+    blocks: Iterator[ParsedBlock], rejected: Iterator[RejectedRow], form: PairFormat
+) -> Iterator[tuple[_Expected, Comparison]]:
+    """Yield what the input and its rejected file say of each block's lines, and how these two agree."""
     ahead = next(rejected, None)
     records = 0
     for block in blocks:
@@ -145,20 +158,26 @@ def _expected(
         while ahead is not None and ahead.offset <= last:
             rows.append(ahead)
             ahead = next(rejected, None)
-        invalid = _invalid_mask(block, rows, records, form, tally)
+        invalid, comparison = _held_rows(block, rows, records, form)
         records += block.record_count
-        yield _Expected(_prefixes(block, invalid, form), invalid)
+        yield _Expected(_prefixes(block, invalid, form), invalid), comparison
     left = int(ahead is not None) + sum(1 for _ in rejected)
-    tally.add("invalid records", left, left, "expected rejected rows of the part's records, got others")
+    yield (
+        _NO_RECORDS,
+        outcome("invalid records", left, left, "expected rejected rows of the part's records, got others"),
+    )
 
 
-def _invalid_mask(
-    block: ParsedBlock, rows: Sequence[RejectedRow], before: int, form: PairFormat, tally: Tally
-) -> BoolArray:
-    """Return which records of a block have no prediction, when each row was held against its record."""
+def _held_rows(
+    block: ParsedBlock, rows: Sequence[RejectedRow], before: int, form: PairFormat
+) -> tuple[BoolArray, Comparison]:
+    """Hold rejected rows against the records of a block, ``before`` of which the part has so many.
+
+    Returns which of the records have no prediction.
+    """
     invalid = np.zeros(block.record_count, bool)
-    tally.reasons.update(row.reason for row in rows)
     offsets = np.array([row.offset for row in rows], np.int64) - block.offset
+    # Where each row's record would be among the block's; it is there if that record begins at the row's very offset.
     places = np.searchsorted(block.line_starts[:-1], offsets)
     tags = row_ids(form, block.echoed, places)
     wrong = 0
@@ -169,12 +188,18 @@ def _invalid_mask(
         fits &= row.tag == tag
         wrong += not fits
         invalid[place] |= there
-    tally.add("invalid records", 0, wrong, "expected rejected rows that fit their records, got others")
+    held = outcome("invalid records", 0, wrong, "expected rejected rows that fit their records, got others")
+    return invalid, held + _parse_faults(block, rows) + Comparison(reasons=Counter(row.reason for row in rows))
+
+
+def _parse_faults(block: ParsedBlock, rows: Sequence[RejectedRow]) -> Comparison:
+    """Hold the rows of stage parse against what the parser says of the same records."""
     told = {(row.offset, row.reason) for row in rows if row.stage == "parse"}
     found = {(record.offset, record.reason) for record in block.invalid}
     differing = len({offset for offset, _ in told ^ found})
-    tally.add("invalid records", 0, differing, "expected the records that cannot be parsed to be rejected, got others")
-    return invalid
+    return outcome(
+        "invalid records", 0, differing, "expected the records that cannot be parsed to be rejected, got others"
+    )
 
 
 def _prefixes(block: ParsedBlock, invalid: BoolArray, form: PairFormat) -> pa.StringArray:
@@ -188,9 +213,10 @@ def _prefixes(block: ParsedBlock, invalid: BoolArray, form: PairFormat) -> pa.St
     return texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
 
 
-def _compare(records: _Expected, chunk: bytes, starts: IntArray, form: PairFormat, tally: Tally) -> None:
+def _compare(records: _Expected, lines: _Lines, form: PairFormat) -> Comparison:
     """Hold lines against the records they are of: the same number of both."""
-    data = np.frombuffer(chunk, np.uint8)[starts[0] : starts[-1]]
+    starts = lines.starts
+    data = np.frombuffer(lines.data, np.uint8)[starts[0] : starts[-1]]
     firsts, ends = starts[:-1] - starts[0], starts[1:] - 1 - starts[0]
     differs, lengths = _differing_prefixes(data, firsts, ends, records.prefixes)
     commas, cells, others = _tail_counts(data, firsts + lengths, ends)
@@ -202,15 +228,15 @@ def _compare(records: _Expected, chunk: bytes, starts: IntArray, form: PairForma
     else:
         unscored = firsts == ends
     scored = (commas == count - 1) & (cells == count) & (others == 0)
-    tally.add("records", len(records))
     torn = unscored != records.invalid
-    tally.add_mask("invalid records", torn, "expected a prediction or a rejected row, got both or none")
-    if form.echoed:
-        tally.add_mask("tags", differs & ~torn, "expected the tag and label of the input, got others")
     wrong = ~(scored | unscored | differs | torn)
-    tally.add_mask("predictions", wrong, f"expected {count} numbers, got others")
-    tally.record_count += len(records)
-    tally.invalid_record_count += int(records.invalid.sum())
+    compared = outcome("records", len(records), 0, "")
+    compared += outcome_by_record("invalid records", torn, "expected a prediction or a rejected row, got both or none")
+    if form.echoed:
+        what = "expected the tag and label of the input, got others"
+        compared += outcome_by_record("tags", differs & ~torn, what)
+    compared += outcome_by_record("predictions", wrong, f"expected {count} numbers, got others")
+    return replace(compared, record_count=len(records), invalid_record_count=int(records.invalid.sum()))
 
 
 def _differing_prefixes(

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 
-from batchscore.commands.pairing import PairFormat, Tally, pair
+from batchscore.commands.comparison import Comparison
+from batchscore.commands.pairing import PairFormat, pair
 from batchscore.commit.manifest_reader import CommittedInput, CommittedJob, CommittedPart, Finding
 from batchscore.commit.reading_back import read_by_ranges, sha256_of
 from batchscore.config.job_config import S3Settings
@@ -68,10 +69,10 @@ def parts_to_read(job: CommittedJob, item: CommittedInput) -> Iterator[PartToRea
         yield PartToRead(job, item, number, rejected)
 
 
-def check_part(todo: PartToRead, s3: S3Settings) -> tuple[Tally | None, list[Finding]]:
+def check_part(todo: PartToRead, s3: S3Settings) -> tuple[Comparison | None, list[Finding]]:
     """Hold a part and its rejected files against its input; raises TransientReadError.
 
-    Without a tally where a file is not as the manifest tells: then nothing of the part was compared.
+    Without a comparison where a file is not as the manifest tells: then nothing of the part was compared.
     """
     part = todo.part
     opened = [_open(file, s3) for file in todo.files]
@@ -81,14 +82,14 @@ def check_part(todo: PartToRead, s3: S3Settings) -> tuple[Tally | None, list[Fin
         return None, altered
     rejected = chain.from_iterable(rejected_rows(_text(file), REJECTED_HEADER) for file in written[1:])
     try:
-        tally = pair(_parsed_blocks(todo, s3), rejected, _text(written[0]), _pair_format(todo))
+        compared = pair(_parsed_blocks(todo, s3), rejected, _text(written[0]), _pair_format(todo))
     except TransientReadError:
         raise
     except InputError as error:
-        return Tally(), [Finding("records", part.uri, str(error))]
+        return Comparison(), [Finding("records", part.uri, str(error))]
     except RejectedFileError as error:
-        return Tally(), [Finding("invalid records", part.uri, str(error))]
-    return tally, _count_findings(part, tally)
+        return Comparison(), [Finding("invalid records", part.uri, str(error))]
+    return compared, _count_findings(part, compared)
 
 
 def look_at_file(file: WrittenFile, s3: S3Settings) -> StoredObject | Finding:
@@ -114,8 +115,9 @@ def _pair_format(todo: PartToRead) -> PairFormat:
     )
 
 
-def _count_findings(part: CommittedPart, tally: Tally) -> list[Finding]:
-    told, found = (part.record_count, part.invalid_record_count), (tally.record_count, tally.invalid_record_count)
+def _count_findings(part: CommittedPart, compared: Comparison) -> list[Finding]:
+    told = (part.record_count, part.invalid_record_count)
+    found = (compared.record_count, compared.invalid_record_count)
     if told == found:
         return []
     what = "expected {} records, {} of them invalid, as the input and the rejected file have, got {} and {}"
