@@ -31,7 +31,7 @@ from batchscore.commands.check import check_job
 from batchscore.commands.clean import find_leftovers
 from batchscore.commit.job_record import BatchPrediction, check_same_parameters, pending
 from batchscore.commit.manifest import committed_counts, committed_parameters, extended_manifest
-from batchscore.commit.manifest_reader import classic_findings, read_file_uris, read_manifest, read_sources
+from batchscore.commit.manifest_reader import classic_discrepancies, read_file_uris, read_manifest, read_sources
 from batchscore.commit.receipts import finished_parts, write_receipt
 from batchscore.config.job_config import JobConfig, OutputConfig, load_config, load_output_config, parse_overrides
 from batchscore.errors import ConfigError, InputError, ModelError
@@ -217,7 +217,7 @@ def test_amazon_s_manifest_agrees_with_the_extended_one_or_is_one_finding(conten
     rest: dict[str, Any] = {"file_size_in_bytes": 0, "etag": "", "parts": [], "rejected": []}
     inputs = [{"uri": uri, "result": result, **rest} for uri, result in CLASSIC.items()]
     job = read_manifest(json.dumps(MANIFEST | {"inputs": inputs}).encode(), "x")
-    found = [(finding.proof, finding.where) for finding in classic_findings(job, content, "x")]
+    found = [(finding.proof, finding.where) for finding in classic_discrepancies(job, content, "x")]
     same = attempt(lambda: json.loads(content) == CLASSIC, (ValueError, RecursionError), "")
     assert found == ([] if same else [("classic manifest", "x")])
 

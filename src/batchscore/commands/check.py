@@ -18,12 +18,12 @@ from batchscore.commands.part_check import PartToRead, check_part, look_at_file,
 from batchscore.commit.job_record import BatchPrediction
 from batchscore.commit.manifest_reader import (
     CommittedJob,
-    Finding,
-    classic_findings,
-    manifest_findings,
+    Discrepancy,
+    classic_discrepancies,
+    manifest_discrepancies,
     read_manifest,
-    reason_findings,
-    record_findings,
+    reason_discrepancies,
+    record_discrepancies,
 )
 from batchscore.config.job_config import OutputConfig, S3Settings
 from batchscore.errors import InputError, ObjectMissingError
@@ -55,13 +55,12 @@ def check_job(batch_id: str, config: OutputConfig, sample: float | None = None) 
     outputs = replace(outputs, layout=job.layout)
     parts = [part for item in job.inputs for part in parts_to_read(job, item)]
     report = CheckReport(batch_id, outputs.extended_manifest, len(job.inputs), len(parts), job.record_count)
-    report.add("manifest", 1, list(manifest_findings(job, outputs)))
-    report.add(
-        "classic manifest", 1, list(classic_findings(job, read_if_present(storage, outputs.manifest), outputs.manifest))
-    )
+    report.add("manifest", 1, list(manifest_discrepancies(job, outputs)))
+    classic = read_if_present(storage, outputs.manifest)
+    report.add("classic manifest", 1, list(classic_discrepancies(job, classic, outputs.manifest)))
     record = read_if_present(storage, outputs.record)
     prediction = None if record is None else BatchPrediction.from_json(record, outputs.record)
-    report.add("record", 1, list(record_findings(job, prediction, outputs.record)))
+    report.add("record", 1, list(record_discrepancies(job, prediction, outputs.record)))
     absent = _check_inputs(job, s3, report)
     chosen = [part for part in _sampled(parts, sample) if part.item.uri not in absent]
     _check_files(job, chosen, s3, report)
@@ -69,26 +68,26 @@ def check_job(batch_id: str, config: OutputConfig, sample: float | None = None) 
     for part, (compared, findings) in zip(chosen, _read_parts(chosen, s3), strict=True):
         report.add_part(part.part.uri, compared, findings)
     if report.parts_read == report.part_count and not report.findings:
-        report.add("invalid records", 0, list(reason_findings(job, report.reasons, report.manifest)))
+        report.add("invalid records", 0, list(reason_discrepancies(job, report.reasons, report.manifest)))
     return report
 
 
 def _check_inputs(job: CommittedJob, s3: S3Settings, report: CheckReport) -> set[str]:
     """See that every input is there as it was scored; return the URIs of those that are not."""
     sources = [item.source for item in job.inputs]
-    found = _in_threads(lambda source: _input_finding(source, s3), sources, _THREADS)
+    found = _in_threads(lambda source: _input_discrepancy(source, s3), sources, _THREADS)
     findings = [finding for finding in found if finding]
     report.add("inputs", len(sources), findings)
     return {finding.where for finding in findings}
 
 
-def _input_finding(source: StoredObject, s3: S3Settings) -> Finding | None:
+def _input_discrepancy(source: StoredObject, s3: S3Settings) -> Discrepancy | None:
     try:
         stored = storage_for(source.uri, s3).stat(source.uri)
     except ObjectMissingError:
-        return Finding("inputs", source.uri, "expected the input that was scored, got none")
+        return Discrepancy("inputs", source.uri, "expected the input that was scored, got none")
     if (stored.etag, stored.size_in_bytes) != (source.etag, source.size_in_bytes):
-        return Finding("inputs", source.uri, f"expected etag {source.etag} as scored, got {stored.etag}")
+        return Discrepancy("inputs", source.uri, f"expected etag {source.etag} as scored, got {stored.etag}")
     return None
 
 
@@ -97,14 +96,14 @@ def _check_files(job: CommittedJob, chosen: Sequence[PartToRead], s3: S3Settings
     read = {file for part in chosen for file in part.files}
     files = [file for item in job.inputs for file in item.files]
     found = _in_threads(lambda file: look_at_file(file, s3), [file for file in files if file not in read], _THREADS)
-    report.add("files", len(files), [finding for finding in found if isinstance(finding, Finding)])
+    report.add("files", len(files), [finding for finding in found if isinstance(finding, Discrepancy)])
 
 
-def _read_parts(parts: Sequence[PartToRead], s3: S3Settings) -> Iterator[tuple[Comparison | None, list[Finding]]]:
+def _read_parts(parts: Sequence[PartToRead], s3: S3Settings) -> Iterator[tuple[Comparison | None, list[Discrepancy]]]:
     """Read parts side by side: many small ones, few large ones, of each of which several blocks are held."""
     few = BoundedSemaphore(_LARGE_AT_ONCE)
 
-    def read(part: PartToRead) -> tuple[Comparison | None, list[Finding]]:
+    def read(part: PartToRead) -> tuple[Comparison | None, list[Discrepancy]]:
         with few if part.size_in_bytes > _SMALL_PART_BYTES else nullcontext():
             return check_part(part, s3)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from batchscore.commands.comparison import Comparison
-from batchscore.commit.manifest_reader import Finding
+from batchscore.commit.manifest_reader import Discrepancy
 from batchscore.errors import CheckFailedError
 
 PROOFS = {
@@ -25,7 +25,7 @@ PROOFS = {
 
 @dataclass
 class CheckReport:
-    """What a check looked at, by proof, and what it found wrong."""
+    """What a check looked at, by proof, and what it found wrong: its findings, as users read them."""
 
     id: str
     manifest: str
@@ -37,9 +37,9 @@ class CheckReport:
     reasons: Counter[str] = field(default_factory=Counter)
     tried: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[Discrepancy] = field(default_factory=list)
 
-    def add(self, proof: str, tried: int, findings: Sequence[Finding]) -> None:
+    def add(self, proof: str, tried: int, findings: Sequence[Discrepancy]) -> None:
         """Add what was looked at for a proof."""
         self.tried[proof] += tried
         self.failed[proof] += len(findings)
@@ -52,9 +52,10 @@ class CheckReport:
         self.reasons += compared.reasons
         for proof, failure in compared.first.items():
             count = compared.failed[proof]
-            self.findings.append(Finding(proof, where, f"{failure} ({count} in all)" if count > 1 else str(failure)))
+            what = f"{failure} ({count} in all)" if count > 1 else str(failure)
+            self.findings.append(Discrepancy(proof, where, what))
 
-    def add_part(self, uri: str, compared: Comparison | None, findings: Sequence[Finding]) -> None:
+    def add_part(self, uri: str, compared: Comparison | None, findings: Sequence[Discrepancy]) -> None:
         """Add what reading a part has shown; without a comparison one of its files is not as it should be."""
         if compared is not None:
             self.parts_read += 1

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain
 
 from batchscore.commands.comparison import Comparison
 from batchscore.commands.pairing import PairFormat, pair
-from batchscore.commit.manifest_reader import CommittedInput, CommittedJob, CommittedPart, Finding
+from batchscore.commit.manifest_reader import CommittedInput, CommittedJob, CommittedPart, Discrepancy
 from batchscore.commit.reading_back import read_by_ranges, sha256_of
 from batchscore.config.job_config import S3Settings
 from batchscore.config.uris import base_name
@@ -69,14 +69,14 @@ def parts_to_read(job: CommittedJob, item: CommittedInput) -> Iterator[PartToRea
         yield PartToRead(job, item, number, rejected)
 
 
-def check_part(todo: PartToRead, s3: S3Settings) -> tuple[Comparison | None, list[Finding]]:
+def check_part(todo: PartToRead, s3: S3Settings) -> tuple[Comparison | None, list[Discrepancy]]:
     """Hold a part and its rejected files against its input; raises TransientReadError.
 
     Without a comparison where a file is not as the manifest tells: then nothing of the part was compared.
     """
     part = todo.part
     opened = [_open(file, s3) for file in todo.files]
-    altered = [file for file in opened if isinstance(file, Finding)]
+    altered = [file for file in opened if isinstance(file, Discrepancy)]
     written = [file for file in opened if isinstance(file, _Written)]
     if altered:
         return None, altered
@@ -86,20 +86,20 @@ def check_part(todo: PartToRead, s3: S3Settings) -> tuple[Comparison | None, lis
     except TransientReadError:
         raise
     except InputError as error:
-        return Comparison(), [Finding("records", part.uri, str(error))]
+        return Comparison(), [Discrepancy("records", part.uri, str(error))]
     except RejectedFileError as error:
-        return Comparison(), [Finding("invalid records", part.uri, str(error))]
-    return compared, _count_findings(part, compared)
+        return Comparison(), [Discrepancy("invalid records", part.uri, str(error))]
+    return compared, _count_discrepancies(part, compared)
 
 
-def look_at_file(file: WrittenFile, s3: S3Settings) -> StoredObject | Finding:
+def look_at_file(file: WrittenFile, s3: S3Settings) -> StoredObject | Discrepancy:
     """Return a written file as it is stored, or what is wrong with it as far as that shows without reading it."""
     try:
         stored = storage_for(file.uri, s3).stat(file.uri)
     except ObjectMissingError:
-        return Finding("files", file.uri, "expected a file, got none")
+        return Discrepancy("files", file.uri, "expected a file, got none")
     if stored.size_in_bytes != file.file_size_in_bytes:
-        return Finding("files", file.uri, f"expected {file.file_size_in_bytes} bytes, got {stored.size_in_bytes}")
+        return Discrepancy("files", file.uri, f"expected {file.file_size_in_bytes} bytes, got {stored.size_in_bytes}")
     return stored
 
 
@@ -115,13 +115,13 @@ def _pair_format(todo: PartToRead) -> PairFormat:
     )
 
 
-def _count_findings(part: CommittedPart, compared: Comparison) -> list[Finding]:
+def _count_discrepancies(part: CommittedPart, compared: Comparison) -> list[Discrepancy]:
     told = (part.record_count, part.invalid_record_count)
     found = (compared.record_count, compared.invalid_record_count)
     if told == found:
         return []
     what = "expected {} records, {} of them invalid, as the input and the rejected file have, got {} and {}"
-    return [Finding("records", part.uri, what.format(*found, *told))]
+    return [Discrepancy("records", part.uri, what.format(*found, *told))]
 
 
 @dataclass(frozen=True)
@@ -132,16 +132,16 @@ class _Written:
     chunks: Callable[[], Generator[bytes]]
 
 
-def _open(file: WrittenFile, s3: S3Settings) -> _Written | Finding:
+def _open(file: WrittenFile, s3: S3Settings) -> _Written | Discrepancy:
     """Read a small file once, whole, and a large one range by range; return what is wrong if its digest differs."""
     try:
         stored = _as_told(file, s3) or look_at_file(file, s3)
-        if isinstance(stored, Finding):
+        if isinstance(stored, Discrepancy):
             return stored
         found = stored if isinstance(stored, _Written) else _pinned(stored, s3)
         return _with_digest(found, file)
     except (ObjectMissingError, ObjectChangedError) as error:
-        return Finding("files", file.uri, str(error))
+        return Discrepancy("files", file.uri, str(error))
 
 
 def _as_told(file: WrittenFile, s3: S3Settings) -> _Written | None:
@@ -171,11 +171,11 @@ def _held(uri: str, content: bytes) -> _Written:
     return _Written(uri, lambda: (chunk for chunk in [content]))
 
 
-def _with_digest(written: _Written, file: WrittenFile) -> _Written | Finding:
+def _with_digest(written: _Written, file: WrittenFile) -> _Written | Discrepancy:
     digest = sha256_of(written.chunks())
     if digest == file.sha256:
         return written
-    return Finding("files", file.uri, f"expected sha256 {file.sha256}, got {digest}")
+    return Discrepancy("files", file.uri, f"expected sha256 {file.sha256}, got {digest}")
 
 
 def _text(written: _Written) -> Iterator[bytes]:
