@@ -15,7 +15,7 @@ from batchscore.preflight.first_look import look_in_task
 from batchscore.scoring import score_split as scoring
 from batchscore.storage.base import StoredObject
 
-_CSV = committed_reader(TextFormat(), Columns((), None, None, None, has_header=True), S3Settings())
+_CSV = committed_reader(TextFormat(), Columns((), (), None, has_header=True), S3Settings())
 
 
 def csv_inputs(sources: Sequence[StoredObject], root: str, split_bytes: int) -> tuple[InputFile, ...]:

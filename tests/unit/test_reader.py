@@ -33,7 +33,7 @@ from batchscore.scoring.score_split import score_split
 from batchscore.storage.base import StoredObject
 from batchscore.storage.local import LocalStorage
 
-COLUMNS = Columns((Column("x", "double"), Column("t", "string")), None, None, None, has_header=True)
+COLUMNS = Columns((Column("x", "double"), Column("t", "string")), (), None, has_header=True)
 Row = tuple[Any, ...]
 
 
@@ -84,8 +84,7 @@ class RowsBlock:
             line_starts=np.arange(len(rows) + 1),
             lines=np.array([place for place in range(len(rows)) if place not in bad], np.int64),
             inputs=pa.table({"x": pa.array([row[x] for row in good], pa.float64()), "t": words}),
-            tags=None,
-            labels=None,
+            echoed=(),
             invalid=[],
             invalid_values=Counter({"x": len(bad)}) if bad else Counter(),
             data=b"",

@@ -215,10 +215,13 @@ def _prefixes(block: ParsedBlock, invalid: BoolArray, form: PairFormat) -> pa.St
 
 def _compare(records: _Expected, lines: _Lines, form: PairFormat) -> Comparison:
     """Hold lines against the records they are of: the same number of both."""
+    # Places count in bytes from the first line's start: where each line begins, and where its line end stands.
     starts = lines.starts
     data = np.frombuffer(lines.data, np.uint8)[starts[0] : starts[-1]]
     firsts, ends = starts[:-1] - starts[0], starts[1:] - 1 - starts[0]
     differs, lengths = _differing_prefixes(data, firsts, ends, records.prefixes)
+    # What stands after the echoed cells: a line with ``count`` predictions has a comma less, as many cells that are
+    # not empty, and no byte that is not of a number.
     commas, cells, others = _tail_counts(data, firsts + lengths, ends)
     count = form.prediction_count
     if form.keep_tag and form.quotes_lone_cell and len(form.header) == 1:
@@ -243,12 +246,15 @@ def _differing_prefixes(
     data: npt.NDArray[np.uint8], firsts: IntArray, ends: IntArray, texts: pa.StringArray
 ) -> tuple[BoolArray, IntArray]:
     """Tell which lines do not begin with their texts, and the length in bytes of each text, 0 for those."""
+    # Arrow's layout: text i is content[bounds[i]:bounds[i + 1]].
     _, offsets, content = texts.buffers()
     bounds = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1].astype(np.int64)
     wanted = np.frombuffer(content, np.uint8) if content is not None else np.zeros(0, np.uint8)
     lengths = np.diff(bounds)
     differs = lengths > ends - firsts
     lengths[differs] = 0
+    # Bytes to compare before each line. Some lines at a time are laid out byte by byte: ``rows`` has the line of each
+    # byte, ``within`` its place in that line's text.
     sums = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
     row = 0
     while row < len(lengths):
@@ -263,6 +269,7 @@ def _differing_prefixes(
 
 def _tail_counts(data: npt.NDArray[np.uint8], starts: IntArray, ends: IntArray) -> tuple[IntArray, IntArray, IntArray]:
     """Return for the bytes [start, end) of each line: its commas, its cells that are not empty, its other bytes."""
+    # A cell begins at a line's start and after a comma; it is not empty if a number's byte stands there.
     comma = data == _COMMA
     number = _NUMBER_BYTES[data]
     first = np.zeros(len(data) + 1, bool)
@@ -276,6 +283,7 @@ def _tail_counts(data: npt.NDArray[np.uint8], starts: IntArray, ends: IntArray) 
 
 
 def _counts(mask: BoolArray, starts: IntArray, ends: IntArray) -> IntArray:
+    """Return how many bytes of [start, end) of each line are in the mask: the difference of two running sums."""
     sums = np.zeros(len(mask) + 1, np.int32)
     np.cumsum(mask, out=sums[1:])
     counts: IntArray = (sums[ends] - sums[starts]).astype(np.int64)

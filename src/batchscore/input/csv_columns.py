@@ -37,12 +37,13 @@ def read_csv_lines(
     types = types or {0: pa.string()}  # of no columns at all pyarrow would read every one
     if len(lines) == 0:
         return {position: pa.array([], kind) for position, kind in types.items()}, lines, set()
+    # An optional one is read as float64, which cannot tell all of them apart: _read_typed sees to it.
     whole = {place for place, column in zip(binding.positions, columns.inputs, strict=True) if column.type == "long"}
     content = _Content(data, binding.column_count, text.delimiter, _null_words(columns.inputs))
     table, wrong_rows = _read_typed(content, types, whole)
     if table.num_rows + len(wrong_rows) != len(lines):
         raise AssertionError(f"block: expected {len(lines)} records, got {table.num_rows + len(wrong_rows)}")
-    wrong = np.array(wrong_rows, np.int64)
+    wrong = np.array(wrong_rows, np.int64)  # places among the lines given, which may not be all of the block
     faults = {(int(line), "column_count") for line in lines[wrong]}
     read = dict(zip(table.column_names, table.columns, strict=True))
     arrays = {position: _one_chunk(read[str(position)]) for position in types}
@@ -122,7 +123,9 @@ def _is_text(kind: pa.DataType) -> bool:
 def _all_finite(values: pa.ChunkedArray) -> bool:
     if not pa.types.is_floating(values.type):
         return True
-    # Whatever is not finite shows in the sum, which costs a tenth where there are hundreds of columns.
+    # Whatever is not finite shows in the sum, which costs a tenth where there are hundreds of columns. A sum of finite
+    # numbers can overflow: then they are looked at one by one. Buffer 1 of an array holds its values; its offset is
+    # that of a slice, in values of eight bytes.
     with np.errstate(over="ignore", invalid="ignore"):
         sums = [
             np.frombuffer(chunk.buffers()[1], np.float64, len(chunk), 8 * chunk.offset).sum() for chunk in values.chunks
@@ -137,10 +140,11 @@ def _all_exact(values: pa.ChunkedArray) -> bool:
 
 
 def _read_table(content: _Content, types: dict[int, pa.DataType]) -> tuple[pa.Table, list[int]]:
+    """Read columns by their places, and the places of the rows with another number of values, which are left out."""
     wrong_rows: list[int] = []
 
     def skip(row: Any) -> str:
-        wrong_rows.append(row.number - 1)
+        wrong_rows.append(row.number - 1)  # pyarrow counts from 1
         return "skip"
 
     table = pyarrow.csv.read_csv(

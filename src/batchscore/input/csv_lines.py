@@ -93,6 +93,7 @@ def line_starts(data: bytes) -> IntArray:
 
 def clean_lines(data: bytes, starts: IntArray, text: TextFormat) -> tuple[bytes, IntArray, set[tuple[int, str]]]:
     """Return UTF-8 text that pyarrow reads as the contract says, the lines it holds, and the invalid ones."""
+    # In bytes, one for each line, without its line end of one byte or two.
     lengths = np.diff(starts) - 1
     ends_in_return = np.frombuffer(data, np.uint8)[np.maximum(starts[1:] - 2, 0)] == _CARRIAGE_RETURN
     lengths -= ends_in_return & (lengths > 0)
@@ -112,6 +113,7 @@ def clean_lines(data: bytes, starts: IntArray, text: TextFormat) -> tuple[bytes,
 def _repaired(
     data: bytes, starts: IntArray, suspicious: BoolArray, text: TextFormat
 ) -> tuple[bytes, IntArray, set[tuple[int, str]]]:
+    """Replace the suspicious lines: what lies between two of them is copied as it is, as one piece."""
     faults: set[tuple[int, str]] = set()
     pieces = []
     keep = np.ones(len(suspicious), bool)
@@ -189,6 +191,7 @@ def _has_lone_return(data: bytes, starts: IntArray) -> BoolArray:
 
 
 def _lines_holding(places: IntArray, starts: IntArray) -> BoolArray:
+    """Find the lines that bytes at some places are of: for each the last line that starts at it or before."""
     found = np.zeros(len(starts) - 1, bool)
     found[np.searchsorted(starts, places, side="right") - 1] = True
     return found
@@ -203,13 +206,15 @@ def _has_quote_out_of_place(data: bytes, starts: IntArray, delimiter: str) -> Bo
     """
     text = np.frombuffer(data, np.uint8)
     quotes = np.flatnonzero(text == _QUOTE)
-    counts = np.searchsorted(quotes, starts)  # quotes before each line
+    counts = np.searchsorted(quotes, starts)  # quotes before each line, and before the end
     odd = (np.diff(counts) % 2).astype(bool)
+    # From here on arrays have an item for each quote: its line, whether it is an even one of the line, counted from 0.
     line_of_quote = np.searchsorted(starts, quotes, side="right") - 1
     opens = (np.arange(len(quotes)) - counts[line_of_quote]) % 2 == 0
     mark = ord(delimiter)
     before = np.where(quotes == 0, _NEWLINE, text[np.maximum(quotes - 1, 0)])
     after = text[quotes + 1]
+    # Which bytes may stand beside a quote, as tables by the byte's value: looked up, not compared one by one.
     bounds = np.zeros(256, bool)
     bounds[[mark, _NEWLINE, _QUOTE]] = True
     ends = bounds.copy()
@@ -224,6 +229,7 @@ def spread(texts: pa.StringArray, lines: IntArray, record_count: int) -> pa.Stri
     """Put the texts of some lines at their places among all records, with empty texts between."""
     if len(lines) == record_count:
         return texts
+    # For each record which of the texts is its own, -1 for none; a null index takes a null.
     places = np.full(record_count, -1, np.int64)
     places[lines] = np.arange(len(lines))
     return texts.take(pa.array(places, mask=places < 0)).fill_null("")

@@ -49,6 +49,7 @@ def read_number_lines(
     if b'"' in data or b"[" in data:  # pysimdjson would flatten a nested array
         return None
     content = np.frombuffer(data, np.uint8)
+    # Shape (lines, inputs), at first with the columns in the order that they have in the file.
     numbers = np.empty((len(starts) - 1, len(binding.positions)))
     texts: dict[int, list[pa.StringArray]] = {}
     for first, last in _pieces(starts):
@@ -61,6 +62,7 @@ def read_number_lines(
             texts.setdefault(position, []).append(cells)
     if not _without_missing(numbers, columns.inputs):
         return None
+    # The rank of each input's place among the places: the column of the file's order that it is.
     order = np.argsort(np.argsort(binding.positions))
     if (np.diff(order) < 0).any():
         numbers = numbers.take(order, axis=1)
@@ -80,6 +82,7 @@ def _without_missing(numbers: FloatArray, columns: Sequence[Column]) -> bool:
 
 
 def _pieces(starts: IntArray) -> Iterator[tuple[int, int]]:
+    """Yield stretches [first, last) of lines which together have about a piece's bytes, at least one line each."""
     first, count = 0, len(starts) - 1
     while first < count:
         last = int(np.searchsorted(starts, starts[first] + _PIECE_BYTES))
@@ -121,6 +124,7 @@ class _Lines:
         each = self.column_count - 1
         if self.delimiters.count != self.count * each:
             return False
+        # The total is right; so is each line's number if the first and the last delimiter due to it lie within it.
         return each == 0 or bool(
             (self.ends(0) >= self.starts[:-1]).all() and (self.ends(each - 1) < self.starts[1:]).all()
         )
@@ -131,6 +135,7 @@ class _Lines:
         if position == each:
             return self.starts[1:] - 1
         if position not in self._ends:
+            # Where each line has as many, the delimiter after this column is every each-th one.
             self._ends[position] = self.delimiters.places(np.arange(position, self.count * each, each))
         return self._ends[position]
 
@@ -139,6 +144,7 @@ class _Lines:
         first = self.starts[:-1] if position == 0 else self.ends(position - 1) + 1
         last = self.ends(position)
         if position == self.column_count - 1:
+            # One byte less where the line ends in a carriage return; in an empty cell that byte is not its own.
             last = last - ((self.content[np.maximum(last - 1, 0)] == ord("\r")) & (last > first))
         return first, last
 
@@ -165,6 +171,11 @@ def _windows(content: _ByteArray, length: int) -> npt.NDArray[np.void]:
 
 
 def _texts(content: _ByteArray, first: IntArray, last: IntArray) -> pa.StringArray:
+    """Copy the cells ``content[first[i]:last[i]]`` together, all of one length at once.
+
+    An Arrow array of strings is such bytes and the offset of each text in them, with the end of the last: Arrow's
+    columnar format, variable-size binary layout.
+    """
     offsets = np.zeros(len(first) + 1, np.int32)
     np.cumsum(last - first, out=offsets[1:])
     texts = np.empty(offsets[-1], np.uint8)
@@ -184,11 +195,13 @@ def _as_array(lines: _Lines, binding: Binding, text: TextFormat) -> _ByteArray:
     array[0] = _OPEN
     cells = array[1:]
     cells[:] = lines.content
-    if text.delimiter != ",":  # a sum: numpy's `where` takes ten times as long
+    # A sum modulo 256 that turns the delimiter into a comma: numpy's `where` takes ten times as long.
+    if text.delimiter != ",":
         cells += lines.delimiters.mask * np.uint8((_COMMA - ord(text.delimiter)) % 256)
     for position in sorted(set(range(binding.column_count)).difference(binding.positions)):
         _blank(cells, *lines.cells(position))
         cells[lines.ends(position)] = _SPACE
+    # Line ends are white space to JSON, so the last number of a line needs a comma too, and the last of all none.
     last = max(binding.positions)
     if last == lines.column_count - 1:
         cells[lines.ends(last)] = _COMMA
@@ -208,7 +221,8 @@ def _parsed(array: _ByteArray) -> FloatArray | None:
 
 def _sign_zeros(table: FloatArray, lines: _Lines, positions: IntArray) -> bool:
     """Give the zeros spelt ``-0`` their sign, which JSON's integers have not; False where a spelling is odd."""
-    zeros = np.flatnonzero(table.view(np.int64).reshape(-1) == 0)  # without a sign; nonzero is slow in two dimensions
+    # A zero without a sign has no bit set, one with a sign has the highest; nonzero is slow in two dimensions.
+    zeros = np.flatnonzero(table.view(np.int64).reshape(-1) == 0)
     rows, columns = np.divmod(zeros, table.shape[1])
     first = lines.content[lines.cell_starts(rows, positions[columns])]
     negative = first == ord("-")

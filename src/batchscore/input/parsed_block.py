@@ -97,7 +97,7 @@ def parse_blocks(
     if _ends_in_no_record(block, binding, text):
         starts = starts[:-1]
     for first in range(0, len(starts) - 1, records_together):
-        some = starts[first : first + records_together + 1]
+        some = starts[first : first + records_together + 1]  # one more than records: the last one's end
         begin = int(some[0])
         yield _parsed(block.offset + begin, data[begin : int(some[-1])], some - begin, binding, columns, text)
 
@@ -117,6 +117,8 @@ def _parsed(
     plain = read_number_lines(data, starts, binding, columns, text) if clean is data else None
     if plain is not None:
         return _plain_block(offset, data, starts, plain, binding)
+    # Two ways to count: ``lines`` are places among all lines of the block, rows are places among those that could be
+    # parsed. Arrays, faults by row and ``valid`` go by rows.
     arrays, lines, miscounted = read_csv_lines(clean, lines, binding, columns, text)
     given = (arrays[position] for position in binding.positions)
     typed, faults, invalid_values = typed_columns(given, columns.inputs, read_values)
@@ -187,6 +189,7 @@ def _places(offset: int, starts: IntArray, rows: Sequence[int]) -> list[int]:
 
 
 def _raw_lines(data: bytes, starts: IntArray, rows: Sequence[int]) -> list[bytes]:
+    # Of each record no more bytes are copied than are kept; numpy looks up where they lie, for millions at once.
     lines = np.array(rows, np.int64)
     first, after = starts[lines], starts[lines + 1]
     bounds = zip(first.tolist(), np.minimum(after, first + _KEPT).tolist(), strict=True)

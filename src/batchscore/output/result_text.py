@@ -96,6 +96,7 @@ def format_scientific(values: FloatArray) -> pa.StringArray:
 
 
 def _exact_parts(value: float) -> tuple[int, int]:
+    """Return mantissa and exponent as Python rounds: from the exact value, half to even, as DecimalFormat does."""
     mantissa, exponent = f"{value:.{_DIGITS - 1}E}".split("E")
     return int(mantissa.replace(".", "")), int(exponent)
 
@@ -103,12 +104,16 @@ def _exact_parts(value: float) -> tuple[int, int]:
 def _decimal_parts(
     values: FloatArray,
 ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-    """Return seven-digit mantissas, exponents, and where double arithmetic cannot tell how to round."""
+    """Return seven-digit mantissas, exponents, and where double arithmetic cannot tell how to round.
+
+    A value is mantissa * 10 ** (exponent - 6), the mantissa a whole number from 1,000,000 to 9,999,999. Zero is 0E0.
+    """
     nonzero = values > 0
     safe = np.where(nonzero, values, 1.0)
     exponents = np.floor(np.log10(safe)).astype(np.int64)
     plain = np.abs(exponents) <= _PLAIN_EXPONENTS
     exponents = np.where(plain, exponents, 0)
+    # The power and the product are rounded: of seven digits that is some 1e-9, far less than _UNSURE.
     scaled = np.where(plain, safe, 1.0) * np.power(10.0, (_DIGITS - 1) - exponents)
     # log10 may miss by one next to a power of ten: there the mantissa has a digit too few or too many
     rounded = np.rint(scaled)
@@ -122,11 +127,13 @@ def _scientific_text(
     negative: npt.NDArray[np.bool_], mantissas: npt.NDArray[np.uint32], exponents: npt.NDArray[np.int64]
 ) -> pa.StringArray:
     """Lay every number out at a fixed width, a row for each place, and keep the characters that it needs."""
-    # rows: sign, digit, point, six digits, E, sign of the exponent, three digits of the exponent
+    # Shape (14, numbers): sign, digit, point, six digits, E, sign of the exponent, three digits of the exponent.
     characters = np.empty((14, len(mantissas)), np.uint8)
     kept = np.ones(characters.shape, bool)
     characters[[0, 2, 9, 10]] = np.frombuffer(b"-.E-", np.uint8)[:, np.newaxis]
     kept[0] = negative
+    # Digits from the last to the first; a digit is kept if it or one after it is no zero. The point is row 2, kept if
+    # there is a digit after it; the digit before it always is.
     following = np.zeros(len(mantissas), bool)
     for row, digit in zip((8, 7, 6, 5, 4, 3, 1), _last_digits(mantissas, _DIGITS), strict=True):
         characters[row] = digit + _DIGIT_ZERO
@@ -140,6 +147,7 @@ def _scientific_text(
     kept[12] = sizes >= 10
     for row, digit in zip((13, 12, 11), _last_digits(sizes, 3), strict=True):
         characters[row] = digit + _DIGIT_ZERO
+    # The layout of an Arrow array: where each text ends, and the characters of all, read number by number.
     ends = np.zeros(len(mantissas) + 1, np.int32)
     np.cumsum(kept.view(np.uint8).sum(axis=0, dtype=np.uint8), out=ends[1:])
     return pa.StringArray.from_buffers(len(mantissas), pa.py_buffer(ends), pa.py_buffer(characters.T[kept.T]))
@@ -162,6 +170,7 @@ def format_numbers(values: FloatArray, precision: Precision) -> pa.StringArray:
 
 def quoted(texts: pa.StringArray) -> pa.StringArray:
     """Quote the texts that need it (RFC 4180)."""
+    # One search over the text of all cells, which mostly finds nothing, before one cell by cell.
     content = _content(texts)
     if not any(mark in content for mark in (b",", b'"', b"\n", b"\r")):
         return texts
@@ -214,6 +223,8 @@ def format_predictions(
         raise AssertionError(f"results: expected {len(result.echoed)} echoed columns, got {len(echoed)}")
     scored = [spread(cells, lines, record_count) for cells in _prediction_cells(result, predictions)]
     text = pc.binary_join_element_wise(*echoed_cells(result, echoed), *scored, ",")
+    # By now an invalid record's line is what is echoed and empty predictions: here it is made blank where it is to be
+    # so, and quoted where its only cell would make it look so.
     if len(lines) < record_count and (not result.keep_tag or len(result.header) == 1):
         absent = np.ones(record_count, bool)
         absent[lines] = False
@@ -231,6 +242,7 @@ def _prediction_cells(result: ResultFormat, predictions: FloatArray) -> list[pa.
 
 
 def _joined_lines(texts: pa.StringArray) -> bytes:
+    """Return the texts as lines: a list of one item, which holds all of them, joined by line ends."""
     if len(texts) == 0:
         return b""
     if isinstance(texts, pa.ChunkedArray):
@@ -243,6 +255,8 @@ def _content(texts: pa.StringArray | pa.ChunkedArray) -> bytes:
     """Return the texts one after another."""
     if isinstance(texts, pa.ChunkedArray):
         texts = texts.combine_chunks()
+    # The buffers of an array of strings: which are null, where in the bytes each begins (int32), the bytes. A slice has
+    # the buffers of the whole, and begins at its offset.
     _, offsets, data = texts.buffers()
     if data is None or len(texts) == 0:
         return b""
