@@ -155,7 +155,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def _verify(options: argparse.Namespace) -> int:
     config: JobConfig = load_config(_config_text(options), options.overrides)
-    from batchscore.commands.review_text import describe_plan, render_review
+    from batchscore.commands.report_text import describe_plan, render_review
     from batchscore.commands.verify import review_job
 
     with signals_as_errors(), temporary_folder() as folder:
@@ -200,7 +200,7 @@ def _list(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps([record.to_dict() for record in chosen]))
         return 0
-    from batchscore.commands.review_text import table
+    from batchscore.commands.readable import table
 
     titles = [
         "BatchPredictionId",
@@ -226,7 +226,7 @@ def _sample(text: str) -> float:
 def _check(options: argparse.Namespace) -> int:
     config = load_output_config(_config_text(options), options.overrides)
     from batchscore.commands.check import check_job
-    from batchscore.commands.review_text import describe_check, render_check
+    from batchscore.commands.report_text import describe_check, render_check
 
     report = check_job(check_id(options.id), config, options.sample)
     print(json.dumps(describe_check(report)) if options.json else render_check(report), flush=True)
@@ -237,7 +237,7 @@ def _check(options: argparse.Namespace) -> int:
 def _clean(options: argparse.Namespace) -> int:
     config = load_output_config(_config_text(options), options.overrides)
     from batchscore.commands.clean import find_leftovers, parse_age, remove_leftovers
-    from batchscore.commands.review_text import describe_leftovers, render_leftovers
+    from batchscore.commands.report_text import describe_leftovers, render_leftovers
 
     leftovers = find_leftovers(config, parse_age(options.older_than), time.time())
     removed = remove_leftovers(config, leftovers) if options.yes else None

@@ -10,7 +10,7 @@ from mlflow.models import infer_signature
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from batchscore.commands.check import check_job
-from batchscore.commands.review_text import describe_plan
+from batchscore.commands.report_text import describe_plan
 from batchscore.commands.verify import review_job
 from batchscore.config.job_config import OutputConfig
 from batchscore.errors import ConfigError, InputError

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from batchscore.commands.readable import unread_columns
 from batchscore.model.flavors import flavor_of
 from batchscore.model.flavors.installed import version_warnings
 from batchscore.output.parts import Counts, PartFile
@@ -60,9 +61,11 @@ def software_versions(plan: Plan) -> dict[str, str]:
 
 
 def telling_extra_columns(plan: Plan, parts: Iterable[PartFile]) -> Iterator[PartFile]:
-    """Pass parts on, and log the columns of their inputs that the job does not read."""
+    """Pass parts on, and log the columns of their inputs that the job does not read, once for all of the same ones."""
+    found = []
     for part in parts:
         if part.extra_columns:
-            uri = plan.inputs[plan.splits[part.split_index].input_index].source.uri
-            log.info("columns of %s that are not read: %s", uri, ", ".join(part.extra_columns))
+            found.append((plan.inputs[plan.splits[part.split_index].input_index].source.uri, part.extra_columns))
         yield part
+    for line in unread_columns(found):
+        log.info("columns that are not read: %s", line)

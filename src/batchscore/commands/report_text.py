@@ -1,21 +1,20 @@
-"""A review in words: for people, and as JSON for machines (pure)."""
+"""What verify, check and clean found: in lines for people, and as JSON for machines (pure)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 
 from batchscore.commands.check_report import PROOFS, CheckReport
-from batchscore.commands.review import Fault, Review
+from batchscore.commands.readable import SHOWN, fields, local_time, table, unread_columns
+from batchscore.commands.review import Fault, Review, Sample
 from batchscore.commit.provenance import missing_entry
 from batchscore.config.missing_values import PANDAS
 from batchscore.plan import JobSpec, pack_tasks
 from batchscore.storage.base import StoredObject
 
 _FINDINGS_SHOWN = 50
-_SKIPPED_SHOWN = 20
 
 
 def describe_plan(review: Review) -> dict[str, Any]:
@@ -86,12 +85,21 @@ def render_review(review: Review) -> str:
     facts = describe_plan(review)
     lines: list[str] = []
     if review.plan is not None:
-        lines += _plan_lines(facts)
+        lines += _plan_lines(review, facts)
     fatal = [fault for fault in review.faults if fault.fatal]
     if review.faults:
-        lines += ["", *table(["", "where", "what is wrong"], [row for fault in review.faults for row in _rows(fault)])]
+        lines += ["", *_fault_lines(sorted(review.faults, key=lambda fault: not fault.fatal))]
     lines += ["", "not ready" if fatal else "ready"]
     return "\n".join(lines)
+
+
+def _fault_lines(faults: Sequence[Fault]) -> list[str]:
+    lines = table(["", "where", "what is wrong"], [row for fault in faults[:SHOWN] for row in _rows(fault)])
+    more = faults[SHOWN:]
+    if not more:
+        return lines
+    fatal = sum(fault.fatal for fault in more)
+    return [*lines, f"and {len(more):,} more: {fatal:,} errors and {len(more) - fatal:,} warnings; --json has all"]
 
 
 def _rows(fault: Fault) -> list[list[str]]:
@@ -115,7 +123,7 @@ def _missing_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     return lines
 
 
-def _plan_lines(facts: dict[str, Any]) -> list[str]:
+def _plan_lines(review: Review, facts: dict[str, Any]) -> list[str]:
     model = facts["model"]
     shown: list[tuple[str, Any]] = [
         ("id", facts["id"]),
@@ -127,41 +135,68 @@ def _plan_lines(facts: dict[str, Any]) -> list[str]:
         shown.append(("threshold", f"{facts['threshold']} for label {facts['positive_label']}"))
     shown += [
         ("inputs", f"{facts['input_count']} files, {facts['size_in_bytes']} bytes"),
-        ("skipped", _skipped_text(facts["skipped"], facts["skipped_count"])),
+        *_skipped_lines(facts["skipped"], facts["skipped_count"]),
         ("records", f"about {facts['estimated_records']}"),
         ("splits", f"{facts['split_count']} in {facts['task_count']} tasks"),
         *_missing_lines(facts),
+        *_named_once("not read", unread_columns((sample.uri, sample.extra_columns) for sample in review.samples)),
         ("result columns", ",".join(facts["result_columns"])),
         ("manifest", facts["manifest"]),
     ]
-    lines = [f"{name:<15} {value}" for name, value in shown]
     rows = [
         [row["name"], row["type"], "yes" if row["required"] else "no", row["from"], row["found_by"]]
         for row in facts["columns"]
     ]
-    lines += ["", *table(["column", "type", "required", "type from", "found by"], rows)]
-    samples = [
+    columns = table(["column", "type", "required", "type from", "found by"], rows)
+    return [*fields(shown), "", *columns, *_input_lines(review, facts["results"])]
+
+
+def _input_lines(review: Review, results: Mapping[str, str]) -> list[str]:
+    """Return a row for each of the first inputs, those with faults before all others."""
+    if not review.samples:
+        return []
+    faulty = sorted(review.samples, key=lambda sample: not _has_faults(sample, review.faults))
+    shown, more = faulty[:SHOWN], faulty[SHOWN:]
+    rows = [
         [
-            item["uri"],
-            item["size_in_bytes"],
-            item["estimated_records"] or f"over {item['record_count']}",
-            ", ".join(item["extra_columns"]) or "none",
-            facts["results"][item["uri"]],
+            sample.uri,
+            sample.size_in_bytes,
+            sample.estimated_records or f"over {sample.record_count}",
+            f"{sum(sample.invalid_reasons.values())} of {sample.record_count}" if sample.invalid_reasons else "none",
+            results[sample.uri],
         ]
-        for item in facts["inputs"]
+        for sample in shown
     ]
-    return (
-        [*lines, "", *table(["input", "bytes", "records", "columns not read", "result"], samples)] if samples else lines
-    )
+    return ["", *table(["input", "bytes", "records", "invalid of those read", "result"], rows), *_more_inputs(more)]
 
 
-def _skipped_text(skipped: Sequence[dict[str, str]], counts: Mapping[str, int]) -> str:
-    shown = [f"{item['uri']} ({item['reason']})" for item in skipped[:_SKIPPED_SHOWN]]
-    if len(skipped) > _SKIPPED_SHOWN:
-        shown.append(f"and {len(skipped) - _SKIPPED_SHOWN} more")
+def _has_faults(sample: Sample, faults: Sequence[Fault]) -> bool:
+    return bool(sample.invalid_reasons or sample.invalid_values) or any(sample.uri in fault.what for fault in faults)
+
+
+def _more_inputs(samples: Sequence[Sample]) -> list[str]:
+    if not samples:
+        return []
+    size = sum(sample.size_in_bytes for sample in samples)
+    records = sum(sample.estimated_records or sample.record_count for sample in samples)
+    invalid = sum(sum(sample.invalid_reasons.values()) for sample in samples)
+    return [
+        f"and {len(samples):,} more of {size} bytes and about {records} records, {invalid} invalid of those read; "
+        "--json has all"
+    ]
+
+
+def _skipped_lines(skipped: Sequence[dict[str, str]], counts: Mapping[str, int]) -> list[tuple[str, str]]:
+    lines = [f"{item['uri']} ({item['reason']})" for item in skipped[:SHOWN]]
+    if len(skipped) > SHOWN:
+        lines.append(f"and {len(skipped) - SHOWN:,} more; --json has all")
     told = {item["reason"] for item in skipped}
-    shown += [f"{number} {reason}" for reason, number in counts.items() if reason not in told]
-    return "; ".join(shown) or "none"
+    lines += [f"{number} {reason}" for reason, number in counts.items() if reason not in told]
+    return _named_once("skipped", lines)
+
+
+def _named_once(name: str, lines: Sequence[str]) -> list[tuple[str, str]]:
+    return [("" if place else name, line) for place, line in enumerate(lines or ["none"])]
 
 
 def describe_check(report: CheckReport) -> dict[str, Any]:
@@ -189,7 +224,7 @@ def render_check(report: CheckReport) -> str:
         ("parts", f"{report.part_count}, {report.parts_read} of them read again"),
         ("records", f"{report.record_count}, {report.records_read} of them read again"),
     ]
-    lines = [f"{name:<15} {value}" for name, value in shown]
+    lines = fields(shown)
     rows = [[proof, report.tried[proof], report.failed[proof], meaning] for proof, meaning in PROOFS.items()]
     lines += ["", *table(["proof", "tried", "failed", "what it says"], rows)]
     if report.findings:
@@ -217,21 +252,9 @@ def render_leftovers(objects: Sequence[StoredObject], removed: Sequence[StoredOb
     """Return what jobs have left behind, and what of it was removed, for people."""
     if not objects:
         return "nothing to clean"
-    rows = [[item.size_in_bytes, _utc(item.modified_epoch_seconds), item.uri] for item in objects]
+    rows = [[item.size_in_bytes, local_time(item.modified_epoch_seconds), item.uri] for item in objects]
     size = sum(item.size_in_bytes for item in objects)
     done = "nothing removed; --yes removes them" if removed is None else f"{len(removed)} of them removed"
     return "\n".join(
         [*table(["bytes", "last change", "file"], rows), "", f"{len(objects)} files, {size} bytes: {done}"]
     )
-
-
-def _utc(epoch_seconds: float) -> str:
-    return datetime.fromtimestamp(epoch_seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def table(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
-    """Return the lines of a plain text table."""
-    texts = [[str(cell) for cell in row] for row in [titles, *rows]]
-    widths = [max(len(row[place]) for row in texts) for place in range(len(titles))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in texts]
-    return [lines[0], "  ".join("-" * width for width in widths), *lines[1:]]

@@ -1,0 +1,62 @@
+"""Tables, times, durations and numbers as people read them (pure but for the time zone)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+SHOWN = 20
+"""Rows of a table that people are shown; JSON has all."""
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 24 * 3600
+_TEN = 10  # seconds, below which a tenth of one matters
+
+
+def table(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
+    """Return the lines of a plain text table."""
+    texts = [[str(cell) for cell in row] for row in [titles, *rows]]
+    widths = [max(len(row[place]) for row in texts) for place in range(len(titles))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in texts]
+    return [lines[0], "  ".join("-" * width for width in widths), *lines[1:]]
+
+
+def fields(pairs: Sequence[tuple[str, object]]) -> list[str]:
+    """Return a line for each name with its value, the values below each other."""
+    width = max(15, *(len(name) for name, _ in pairs))
+    return [f"{name:<{width}} {value}" for name, value in pairs]
+
+
+def local_time(epoch_seconds: float) -> str:
+    """Return a time of this machine's zone, as ``2026-11-23 17:39:52+01:00``."""
+    try:
+        return datetime.fromtimestamp(epoch_seconds).astimezone().isoformat(" ", "seconds")
+    except (ValueError, OverflowError, OSError):  # of a record that somebody else wrote
+        return str(epoch_seconds)
+
+
+def duration(seconds: float) -> str:
+    """Return a duration in its two largest units, as ``1 h 3 min``."""
+    if round(seconds, 1) < _TEN:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    for name, unit, smaller, part in (("d", _DAY, "h", _HOUR), ("h", _HOUR, "min", _MINUTE), ("min", _MINUTE, "s", 1)):
+        if whole >= unit:
+            rest = whole % unit // part
+            return f"{whole // unit} {name} {rest} {smaller}" if rest else f"{whole // unit} {name}"
+    return f"{whole} s"
+
+
+def unread_columns(found: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
+    """Return a line for all inputs that have the same columns beside those that the job reads."""
+    inputs = defaultdict[tuple[str, ...], list[str]](list)
+    for uri, columns in found:
+        if columns:
+            inputs[tuple(columns)].append(uri)
+    lines = [f"{', '.join(columns)} ({_files(uris)})" for columns, uris in inputs.items()]
+    more = len(lines) - SHOWN
+    return [*lines[:SHOWN], f"and other columns in {more:,} more headers"] if more > 0 else lines
+
+
+def _files(uris: Sequence[str]) -> str:
+    return f"in {uris[0]}" if len(uris) == 1 else f"in {len(uris):,} files, the first {uris[0]}"
