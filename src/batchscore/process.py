@@ -10,7 +10,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import IO
@@ -74,24 +74,27 @@ class StopRequested(BaseException):
 
 
 @contextmanager
-def signals_as_errors() -> Iterator[None]:
-    """Let SIGTERM end the job as an error does: FAILED, and to be gone on with.
+def signals_as_errors(remedy: str = "run it again") -> Iterator[None]:
+    """Let SIGTERM and Ctrl-C end the job as an error does: FAILED, and to be gone on with; ``remedy`` says how.
 
-    What else is to be tidied up belongs inside of this block.
+    SIGTERM becomes a ScoringError, Ctrl-C stays a KeyboardInterrupt, which says so. What else is to be tidied up
+    belongs inside of this block.
     """
 
     def stop(number: int, _frame: FrameType | None) -> None:
         signal.signal(number, signal.SIG_IGN)  # a second one must not cut the tidying up short
-        raise StopRequested(f"job: expected to finish, got {signal.Signals(number).name}; run it again to go on")
+        raise StopRequested(f"stopped by {signal.Signals(number).name}; {remedy}")
 
-    try:
-        before = signal.signal(signal.SIGTERM, stop)
-    except ValueError:  # not in the main thread: the host program handles signals
-        yield
-        return
-    try:
-        yield
-    except StopRequested as request:
-        raise ScoringError(str(request)) from None
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        signal.signal(number, signal.default_int_handler)  # a second one is from somebody who will not wait
+        raise KeyboardInterrupt(f"stopped by Ctrl-C; {remedy}")
+
+    with ExitStack() as handlers:
+        with suppress(ValueError):  # not in the main thread: the host program handles signals
+            handlers.callback(signal.signal, signal.SIGTERM, signal.signal(signal.SIGTERM, stop))
+            if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else a host, or nohup, has its own way
+                handlers.callback(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, interrupt))
+        try:
+            yield
+        except StopRequested as request:
+            raise ScoringError(str(request)) from None

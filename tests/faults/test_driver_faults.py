@@ -122,7 +122,7 @@ def test_a_driver_that_is_told_to_stop_ends_in_ten_seconds_and_its_id_goes_on(
         code = bench.end(driver, STOP_SECONDS)
 
     assert code == 5, bench.errors()
-    assert "expected to finish, got SIGTERM" in bench.errors()
+    assert "stopped by SIGTERM; run it again with id=" in bench.errors()
     check_left(bench, status)
     assert bench.manifests() == []
     bench.run()

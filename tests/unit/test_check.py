@@ -341,9 +341,19 @@ def test_a_sample_reads_some_parts_and_sees_that_all_are_there(tmp_path: Path) -
 
 def test_what_is_no_finished_job_cannot_be_checked(tmp_path: Path) -> None:
     job = FinishedJob(tmp_path, {"a.csv": HEADER + PEOPLE})
-    with pytest.raises(InputError, match=r"job bp-1: expected a finished one, got no manifest .*bp-1\.manifest\.json"):
+    with pytest.raises(InputError, match=r"output file://.*/out: expected a folder, got none; correct the key output"):
         check(job)
     job.commit()
+    job.path("bp-1.manifest.json").unlink()
+    with pytest.raises(
+        InputError,
+        match=r"job bp-1: expected a finished one, got no manifest and a record that says COMPLETED; "
+        r"run it again with id=bp-1 to go on",
+    ):
+        check(job)
+    job.path("bp-1.json").unlink()
+    with pytest.raises(InputError, match=r"job bp-1: expected a job of this id below file://.*/out/batch-prediction"):
+        check(job)
     for content in ("no json", "[]", "{}", '{"format_version": 2}', '{"format_version": 1}'):
         job.path("bp-1.manifest.json").write_text(content)
         with pytest.raises(InputError, match=r"manifest .*bp-1\.manifest\.json: expected"):

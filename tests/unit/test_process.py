@@ -42,10 +42,42 @@ def test_sigterm_is_an_error_and_a_second_one_does_not_cut_the_tidying_up_short(
                 os.kill(os.getpid(), signal.SIGTERM)
                 tidied.append("all")
 
-    with pytest.raises(ScoringError, match="got SIGTERM"):
+    with pytest.raises(ScoringError, match=r"^stopped by SIGTERM; run it again$"):
         stopped()
     assert tidied == ["all"]
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_ctrl_c_is_a_keyboard_interrupt_in_words_and_a_second_one_is_not_kept_waiting() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    told = []
+
+    def stopped() -> None:
+        with signals_as_errors("run it again with id=bp-1 to go on"):
+            try:
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(10)
+            except KeyboardInterrupt as error:
+                told.append(str(error))
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(10)
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
+    assert told == ["stopped by Ctrl-C; run it again with id=bp-1 to go on"]
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_host_s_own_way_with_ctrl_c_stays() -> None:
+    seen = []
+    before = signal.signal(signal.SIGINT, lambda *_: seen.append("host"))
+    try:
+        with signals_as_errors():
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.01)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert seen == ["host"]
 
 
 def test_verify_that_is_told_to_stop_leaves_no_temporary_folder(tmp_path: Path) -> None:
@@ -69,5 +101,5 @@ def test_verify_that_is_told_to_stop_leaves_no_temporary_folder(tmp_path: Path) 
         _, errors = process.communicate(timeout=60)
 
     assert process.returncode == ScoringError.exit_code
-    assert "got SIGTERM" in errors
+    assert errors == "batchscore: ScoringError: stopped by SIGTERM; run it again\n"
     assert list(tmp_path.iterdir()) == []

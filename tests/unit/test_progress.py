@@ -1,12 +1,17 @@
+import fcntl
 import io
 import logging
+import os
+import pty
+import struct
 import sys
+import termios
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from batchscore.commands.progress import progress_report
+from batchscore.commands.progress import bar_text, progress_report
 from batchscore.plan import Plan
 from batchscore.spark.tasks import Progress
 
@@ -18,15 +23,43 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_on_a_terminal_a_bar_shows_bytes_and_splits(monkeypatch: pytest.MonkeyPatch) -> None:
+def drawn(terminal: Terminal) -> str:
+    return terminal.getvalue().split("\r")[-1].rstrip("\n")
+
+
+def test_on_a_terminal_a_bar_shows_splits_and_records(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     with progress_report(PLAN) as report:
         report(Progress(splits=4, size_in_bytes=400, record_count=28))
         report(Progress(splits=10, size_in_bytes=1000, record_count=70))
-    last = terminal.getvalue().split("\r")[-1]
-    assert "bp-1: 100%" in last
-    assert "10/10 splits, 70 records" in last
+    assert drawn(terminal).startswith("bp-1: 100%|")
+    assert drawn(terminal).endswith("| 10/10 splits, 70 records")
+
+
+def test_the_longest_bar_fits_a_terminal_of_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    size, count = 99 * 10**15, 1_500_000
+    plan = cast("Plan", SimpleNamespace(size_in_bytes=size, splits=range(count), spec=SimpleNamespace(id="x" * 64)))
+    now = Progress(splits=1_499_999, size_in_bytes=size // 1000, record_count=987_654_321_098)
+    times = iter([0.0, 47_304.0])
+    reader, writer = pty.openpty()
+    fcntl.ioctl(writer, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    with os.fdopen(writer, "w", encoding="utf-8") as terminal, os.fdopen(reader, "rb") as screen:
+        monkeypatch.setattr(sys, "stderr", terminal)
+        with progress_report(plan, lambda: next(times)) as report:
+            report(now)
+        line = screen.read1().decode().strip().split("\r")[-1]
+    assert line.startswith("xxxxxxxxxxxxx~:   0%|")
+    assert line.endswith("| 1.50M/1.50M splits, 988G records, 546 d 22 h left")
+    assert 75 <= len(line) <= 80
+
+
+def test_a_bar_tells_how_long_it_will_take_once_something_is_done() -> None:
+    assert bar_text(Progress(), 10, 1000, 60.0) == "0/10 splits, 0 records"
+    now = Progress(splits=1, size_in_bytes=100, record_count=9_999)
+    assert bar_text(now, 10, 1000, 420.0) == "1/10 splits, 9999 records, 1 h 3 min left"
+    now = Progress(splits=10, size_in_bytes=1000, record_count=12_345)
+    assert bar_text(now, 10, 1000, 466.0) == "10/10 splits, 12.3k records"
 
 
 def test_elsewhere_a_line_every_thirty_seconds_and_one_at_the_end(caplog: pytest.LogCaptureFixture) -> None:

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from batchscore.commands.check_report import CheckReport
 from batchscore.commands.comparison import Comparison
+from batchscore.commands.jobs import check_output_is_there, unfinished_job
 from batchscore.commands.part_check import PartToRead, check_part, look_at_file, parts_to_read
 from batchscore.commit.job_record import BatchPrediction
 from batchscore.commit.manifest_reader import (
@@ -26,7 +27,7 @@ from batchscore.commit.manifest_reader import (
     record_discrepancies,
 )
 from batchscore.config.job_config import OutputConfig, S3Settings
-from batchscore.errors import InputError, ObjectMissingError
+from batchscore.errors import ObjectMissingError
 from batchscore.output.paths import Outputs
 from batchscore.storage.base import StoredObject, read_if_present
 from batchscore.storage.factory import storage_for
@@ -46,11 +47,12 @@ def check_job(batch_id: str, config: OutputConfig, sample: float | None = None) 
     ``sample`` reads only so many parts, or such a fraction of them if it is below 1, chosen at random; that all are
     there with their sizes is seen in any case. Raises InputError if there is no such job or something cannot be read.
     """
+    check_output_is_there(config)
     storage, s3 = storage_for(config.output, config.s3), config.s3
     outputs = Outputs(config.output, batch_id, "parts")
     content = read_if_present(storage, outputs.extended_manifest)
     if content is None:
-        raise InputError(f"job {batch_id}: expected a finished one, got no manifest {outputs.extended_manifest}")
+        raise unfinished_job(config, batch_id)
     job = read_manifest(content, outputs.extended_manifest)
     outputs = replace(outputs, layout=job.layout)
     parts = [part for item in job.inputs for part in parts_to_read(job, item)]

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from batchscore.commands.jobs import check_output_is_there
 from batchscore.commit.manifest_reader import read_file_uris
 from batchscore.commit.stored_manifests import read_stored
 from batchscore.config.job_config import OutputConfig
@@ -56,6 +57,7 @@ def find_leftovers(config: OutputConfig, age_seconds: int, now_epoch_seconds: fl
     A job without a manifest is as old as the latest change to anything of it: as long as that is young, all of its
     files stay. So do all that could be of an id whose manifest is none, be it damaged or someone else's file.
     """
+    check_output_is_there(config)
     storage, outputs = storage_for(config.output, config.s3), Outputs(config.output, "", "parts")
     before = _beside_results(storage, outputs)
     limit = now_epoch_seconds - age_seconds

@@ -11,28 +11,58 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
+from batchscore.commands.readable import duration
+
 if TYPE_CHECKING:
     from batchscore.plan import Plan
     from batchscore.spark.tasks import Progress
 
 log = logging.getLogger(__name__)
 LOG_SECONDS = 30.0
+_ID_CHARACTERS = 14  # as many as a generated id has
+_WRITTEN_OUT = 10_000
 
 
 @contextmanager
 def progress_report(plan: Plan, clock: Callable[[], float] = time.monotonic) -> Iterator[Callable[[Progress], None]]:
     """Give a function that shows how far a plan has come."""
-    if sys.stderr.isatty():
-        with tqdm(total=plan.size_in_bytes, unit="B", unit_scale=True, desc=plan.spec.id, file=sys.stderr) as bar:
+    with _bar(plan, clock) if sys.stderr.isatty() else _lines(plan, clock) as show:
+        yield show
 
-            def show(now: Progress) -> None:
-                bar.set_postfix_str(
-                    f"{now.splits}/{len(plan.splits)} splits, {now.record_count} records", refresh=False
-                )
-                bar.update(now.size_in_bytes - bar.n)
 
-            yield show
-        return
+@contextmanager
+def _bar(plan: Plan, clock: Callable[[], float]) -> Iterator[Callable[[Progress], None]]:
+    started, total = clock(), plan.size_in_bytes
+    layout = f"{_shortened(plan.spec.id)}: {{percentage:3.0f}}%|{{bar}}| {{desc}}"
+    with tqdm(total=total, bar_format=layout, file=sys.stderr, dynamic_ncols=True) as bar:
+
+        def show(now: Progress) -> None:
+            bar.set_description_str(bar_text(now, len(plan.splits), total, clock() - started), refresh=False)
+            bar.update(now.size_in_bytes - bar.n)
+
+        yield show
+
+
+def _shortened(batch_id: str) -> str:
+    return batch_id if len(batch_id) <= _ID_CHARACTERS else f"{batch_id[: _ID_CHARACTERS - 1]}~"
+
+
+def bar_text(now: Progress, split_count: int, total_bytes: int, seconds: float) -> str:
+    """Return what stands behind a bar: at most 50 characters, so that a line of 80 has room for bar and id."""
+    splits = f"{_short(now.splits)}/{_short(split_count)} splits"
+    records = f"{_short(now.record_count)} records"
+    done = now.size_in_bytes
+    if not 0 < done < total_bytes:
+        return f"{splits}, {records}"
+    return f"{splits}, {records}, {duration(seconds * (total_bytes - done) / done)} left"
+
+
+def _short(count: int) -> str:
+    return str(count) if count < _WRITTEN_OUT else tqdm.format_sizeof(count)
+
+
+@contextmanager
+def _lines(plan: Plan, clock: Callable[[], float]) -> Iterator[Callable[[Progress], None]]:
     started = last = clock()
 
     def write(now: Progress) -> None:

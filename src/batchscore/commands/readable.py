@@ -24,7 +24,8 @@ def table(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
 def fields(pairs: Sequence[tuple[str, object]]) -> list[str]:
     """Return a line for each name with its value, the values below each other."""
     width = max(15, *(len(name) for name, _ in pairs))
-    return [f"{name:<{width}} {value}" for name, value in pairs]
+    below = "\n" + " " * (width + 1)
+    return [f"{name:<{width}} {str(value).replace(chr(10), below)}" for name, value in pairs]
 
 
 def local_time(epoch_seconds: float) -> str:

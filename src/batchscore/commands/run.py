@@ -71,7 +71,8 @@ def run_job(config: JobConfig, spark: SparkSession | None = None) -> dict[str, A
     config = config.model_copy(update={"id": config.id or new_id()})
     begin_run(uuid.uuid4().hex)
     check_places(config)
-    with process_kept(), signals_as_errors(), log_file() as log_path, temporary_folder() as folder:
+    remedy = f"run it again with id={config.id} to go on"
+    with process_kept(), signals_as_errors(remedy), log_file() as log_path, temporary_folder() as folder:
         return _Job(config, folder, log_path, spark).run()
 
 
@@ -253,7 +254,7 @@ class _Job:
 
     def _write_failure(self, prediction: BatchPrediction, error: BaseException) -> None:
         """Leave a FAILED record and a log; another driver's commit is not touched."""
-        message = str(error) if isinstance(error, BatchScoreError | StopRequested) else describe_without_content(error)
+        message = _message_of(error)
         log.error("job %s failed: %s", prediction.BatchPredictionId, message)
         if isinstance(error, AlreadyCommittedError):
             return
@@ -290,6 +291,12 @@ class _Job:
 def _check_same_parameters(plan: Plan, bound: Mapping[str, str], other_inputs: Iterable[StoredObject]) -> None:
     named = sorted({source.uri for source in other_inputs})
     job_record.check_same_parameters(plan.spec.id, bound, plan.spec.parameters, named)
+
+
+def _message_of(error: BaseException) -> str:
+    if isinstance(error, KeyboardInterrupt):
+        return str(error) or "stopped by Ctrl-C"
+    return str(error) if isinstance(error, BatchScoreError | StopRequested) else describe_without_content(error)
 
 
 def _now() -> int:

@@ -21,6 +21,7 @@ from batchscore.config import uris
 from batchscore.config.artifact_prefixes import check_prefix
 from batchscore.config.foreign_keys import hint_for
 from batchscore.config.missing_values import PANDAS, InvalidValues, MissingSettings, MissingValues
+from batchscore.config.stray_arguments import hint_for_argument
 from batchscore.config.values import (
     as_text,
     as_texts,
@@ -42,7 +43,7 @@ from batchscore.errors import ConfigError
 ModelType = Literal["binary", "multiclass", "regression"]
 InvalidRecords = Literal["blank", "keep_tag"]
 
-BatchId = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_.-]{1,64}$"), AfterValidator(checked_id)]
+BatchId = Annotated[str, AfterValidator(checked_id)]
 
 
 class _Section(BaseModel):
@@ -145,6 +146,7 @@ def known_keys() -> list[str]:
     return keys + [f"s3.{name}" for name in S3Settings.model_fields]
 
 
+_YAML = "a line is key: value, indented with spaces"
 _URI_KEYS = {"input", "output", "schema", "tracking_uri", "registry_uri", "s3"}
 
 
@@ -165,10 +167,11 @@ def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
     """
     settings: dict[str, Any] = {}
     faults = []
-    for argument in arguments:
+    for place, argument in enumerate(arguments):
         key, separator, text = argument.partition("=")
         if not separator or not key:
-            faults.append(f"argument {uris.without_credentials(argument)}: expected key=value")
+            hint = hint_for_argument(arguments, place, known_keys())
+            faults.append(f"argument {uris.without_credentials(argument)}: expected key=value{hint}")
             continue
         section, dot, name = key.partition(".")
         try:
@@ -187,12 +190,12 @@ def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
     return settings
 
 
-def load_config(text: str, overrides: Sequence[str] = ()) -> JobConfig:
-    """Return the frozen configuration of YAML ``text`` with ``key=value`` overrides laid over it.
+def load_config(text: str, overrides: Sequence[str] = (), path: str = "") -> JobConfig:
+    """Return the frozen configuration of YAML ``text``, of a file, with ``key=value`` overrides laid over it.
 
     Raises ConfigError with every fault at once.
     """
-    return _validated(JobConfig, *_merged_settings(text, overrides))
+    return _validated(JobConfig, *_merged_settings(text, overrides, path))
 
 
 def make_config(settings: Mapping[str, Any]) -> JobConfig:
@@ -200,9 +203,9 @@ def make_config(settings: Mapping[str, Any]) -> JobConfig:
     return _validated(JobConfig, settings)
 
 
-def load_output_config(text: str, overrides: Sequence[str] = ()) -> OutputConfig:
+def load_output_config(text: str, overrides: Sequence[str] = (), path: str = "") -> OutputConfig:
     """Return only where the results of a configuration lie; raises ConfigError."""
-    return _validated(OutputConfig, *_merged_settings(text, overrides))
+    return _validated(OutputConfig, *_merged_settings(text, overrides, path))
 
 
 def s3_settings(overrides: Sequence[str]) -> S3Settings:
@@ -227,17 +230,19 @@ def check_id(text: str) -> str:
         raise ConfigError(f"id: {_joined(_faults_of(error)).removeprefix('key : ')}") from None
 
 
-def _merged_settings(text: str, overrides: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+def _merged_settings(text: str, overrides: Sequence[str], path: str) -> tuple[dict[str, Any], list[str]]:
     """Return the settings, and what is wrong with the keys of ``text``."""
+    file = f"configuration {path}".rstrip()
     try:
         settings, faults = read_yaml(text, JobConfig)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" at line {mark.line + 1}" if mark else ""
-        raise ConfigError(f"configuration: expected YAML, got a syntax error{line}") from None
+        raise ConfigError(f"{file}: expected YAML, got a syntax error{line}; {_YAML}") from None
     settings = settings or {}
     if not isinstance(settings, dict):
-        raise ConfigError(f"configuration: expected keys with values, got {type(settings).__name__}")
+        got = "a list" if isinstance(settings, list) else "one value"
+        raise ConfigError(f"{file}: expected keys with values, got {got}; {_YAML}")
     for key, value in parse_overrides(overrides).items():
         nested = isinstance(value, dict) and isinstance(settings.get(key), dict)
         settings[key] = {**settings[key], **value} if nested else value
@@ -261,7 +266,7 @@ def _faults_of(error: ValidationError, *section: str) -> list[str]:
         if fault["type"] == "extra_forbidden":
             faults.append(f"key {key}: expected a known key{hint_for(key, known_keys())}")
         elif fault["type"] == "missing":
-            faults.append(f"key {key}: expected a value, got none")
+            faults.append(f"key {key}: expected a value, got none; give it in the configuration or as {key}=VALUE")
         else:
             message = fault["msg"].removeprefix("Value error, ")
             faults.append(f"key {key}: {message[0].lower()}{message[1:]}{_got(key, fault['input'])}")

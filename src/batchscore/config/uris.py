@@ -39,7 +39,10 @@ def canonical_uri(text: str) -> str:
     path = rest if separator else text
     if not path:
         raise ValueError("expected a path, got an empty string")
-    absolute = os.path.abspath(path)  # noqa: PTH100 - Path.resolve would follow links and lose the spelling
+    try:
+        absolute = os.path.abspath(path)  # noqa: PTH100 - Path.resolve would follow links and lose the spelling
+    except FileNotFoundError:
+        raise ValueError("expected a path, got one below a working folder that is gone; cd to another") from None
     return f"file://{absolute}{'/' if path.endswith('/') and absolute != '/' else ''}"
 
 

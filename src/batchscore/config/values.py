@@ -112,6 +112,8 @@ def registry_address(value: str) -> str:
 
 def checked_id(value: str) -> str:
     """``x.manifest.json`` would be both the record of ``x.manifest`` and the extended manifest of ``x``."""
+    if not re.fullmatch(r"[a-zA-Z0-9_.-]{1,64}", value):
+        raise ValueError("expected 1 to 64 of a-z A-Z 0-9 _ . -")
     if value.endswith(".manifest"):
         raise ValueError("expected an id that does not end in .manifest")
     if not value.strip("."):

@@ -45,6 +45,7 @@ class LoadedModel:
 
 def load_model(config: JobConfig, folder: Path) -> LoadedModel:
     """Resolve, download and load the model of a configuration; raises ModelError."""
+    log.info("loading the model %s", config.model)
     version = resolve_model(config, folder)
     settings = predictor_settings(config, None if config.model_type == "auto" else config.model_type)
     forget_code_at_end(folder)

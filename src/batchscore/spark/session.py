@@ -140,6 +140,7 @@ class BackgroundSpark:
             check_session(self._given)
             return
         self._has_jvm = not is_submitted() and not _jvm_is_there()
+        log.info("starting Spark")
         self._starting = self._pool.submit(start_spark, self._config, str(self._config.id))
 
     def session(self) -> SparkSession:
@@ -153,8 +154,10 @@ class BackgroundSpark:
         except BatchScoreError:
             raise
         except Exception as error:
-            reason = describe_without_content(error)
-            raise ScoringError(f"Spark: expected it to start, got {reason}; see what it says on stderr") from error
+            raise ScoringError(
+                f"Spark: expected it to start, got {type(error).__name__}; see what it says on stderr, "
+                "and correct the settings of spark or of spark-submit that it names"
+            ) from error
 
     def __enter__(self) -> BackgroundSpark:
         return self
