@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import IO
+from typing import IO, Any
 
 from batchscore.errors import ScoringError, no_room
 
@@ -73,6 +73,11 @@ class StopRequested(BaseException):
     """SIGTERM, YARN's and EMR's cancel. No handler of errors on the way up takes it for one."""
 
 
+def _is_no_interrupt(record: logging.LogRecord) -> bool:
+    """Keep py4j from showing where Ctrl-C met it, with a traceback."""
+    return not (record.exc_info and isinstance(record.exc_info[1], KeyboardInterrupt))
+
+
 @contextmanager
 def signals_as_errors(remedy: str = "run it again") -> Iterator[None]:
     """Let SIGTERM and Ctrl-C end the job as an error does: FAILED, and to be gone on with; ``remedy`` says how.
@@ -85,14 +90,20 @@ def signals_as_errors(remedy: str = "run it again") -> Iterator[None]:
         signal.signal(number, signal.SIG_IGN)  # a second one must not cut the tidying up short
         raise StopRequested(f"stopped by {signal.Signals(number).name}; {remedy}")
 
-    def interrupt(number: int, _frame: FrameType | None) -> None:
-        signal.signal(number, signal.default_int_handler)  # a second one is from somebody who will not wait
-        raise KeyboardInterrupt(f"stopped by Ctrl-C; {remedy}")
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        try:
+            before(number, frame)  # Python's own, PySpark's or a host's
+        except KeyboardInterrupt:
+            signal.signal(number, before)  # a second one is from somebody who will not wait
+            logging.root.addFilter(_is_no_interrupt)
+            raise KeyboardInterrupt(f"stopped by Ctrl-C; {remedy}") from None
 
+    before: Any = signal.getsignal(signal.SIGINT)
     with ExitStack() as handlers:
+        handlers.callback(logging.root.removeFilter, _is_no_interrupt)
         with suppress(ValueError):  # not in the main thread: the host program handles signals
             handlers.callback(signal.signal, signal.SIGTERM, signal.signal(signal.SIGTERM, stop))
-            if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else a host, or nohup, has its own way
+            if callable(before):  # below nohup it is ignored
                 handlers.callback(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, interrupt))
         try:
             yield

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from batchscore.config.job_config import JobConfig
 from batchscore.environment import set_defaults, variables_set
-from batchscore.errors import BatchScoreError, ConfigError, ScoringError, describe_without_content
+from batchscore.errors import BatchScoreError, ConfigError, ScoringError
 from batchscore.spark.settings import DEFAULT_MASTER, check_session_settings, check_settings, is_submitted
 from batchscore.spark.worker_environment import WORKER_VARIABLES
 
@@ -179,7 +179,7 @@ def _attempt(stop: Callable[[], None]) -> None:
     try:
         stop()
     except Exception as error:  # it may have died: the job's own error says more
-        log.warning("Spark: expected to stop it, got %s", describe_without_content(error))
+        log.warning("Spark: expected to stop it, got %s", type(error).__name__)
 
 
 def _wait_for_its_end(lock: threading.Lock) -> None:
