@@ -20,7 +20,7 @@ from batchscore.commands.terminal import ReaderGoneError, is_terminal, names_tha
 from batchscore.commit.job_record import STATUSES
 from batchscore.config.job_config import check_id, known_keys
 from batchscore.environment import process_kept
-from batchscore.errors import BatchScoreError, InputError, describe_without_content
+from batchscore.errors import BatchScoreError, CommitError, InputError, describe_without_content
 from batchscore.process import LOG_FORMAT, hide_warnings, signals_as_errors, temporary_folder
 
 _STOPPED, _NOBODY_READS = 130, 141  # as a shell tells SIGINT and SIGPIPE
@@ -147,7 +147,7 @@ def _tell_failed(record: dict[str, Any], options: argparse.Namespace) -> None:
     from batchscore.commands.job_text import render_failed
 
     describe = _command_on("describe", record["BatchPredictionId"], options)
-    with suppress(ReaderGoneError):
+    with suppress(ReaderGoneError, CommitError):  # the job's own error was told, and decides the exit code
         tell(render_failed(record, describe) if _for_people(options) else json.dumps(record))
 
 
