@@ -9,6 +9,8 @@ from batchscore.config.job_config import JobConfig, OutputConfig, load_config, l
 from batchscore.errors import ConfigError, InputError, ObjectMissingError
 from batchscore.storage.factory import storage_for
 
+_NO_FILES = (IsADirectoryError, NotADirectoryError)
+
 
 def job_config(path: str | None, overrides: Sequence[str]) -> JobConfig:
     """Return the configuration of a job; raises ConfigError."""
@@ -31,9 +33,9 @@ def _text(path: str | None, overrides: Sequence[str]) -> str:
         raise ConfigError(f"configuration: {error}") from error
     try:
         return storage_for(uri, settings).read(uri).decode()
-    except ObjectMissingError as error:
-        raise ConfigError(f"configuration {path}: {error}; correct the path after --config") from error
     except InputError as error:
-        raise ConfigError(f"configuration {path}: {error}") from error
+        mistyped = isinstance(error, ObjectMissingError) or isinstance(error.__cause__, _NO_FILES)
+        hint = "; correct the path after --config" if mistyped else ""
+        raise ConfigError(f"configuration {path}: {error}{hint}") from error
     except UnicodeDecodeError:
         raise ConfigError(f"configuration {path}: expected YAML in UTF-8, got other bytes; convert it") from None

@@ -39,10 +39,9 @@ def _local_errors(what: str, uri: str, wrong: type[InputError | CommitError]) ->
         if wrong is CommitError:
             raise CommitError(f"{what} {uri}: expected a folder to write to, got none") from error
         raise ObjectMissingError(f"{what} {uri}: expected a file, got none") from error
-    except IsADirectoryError as error:
-        raise wrong(f"{what} {uri}: expected a file, got a folder") from error
     except OSError as error:
-        raise wrong(f"{what} {uri}: expected access, got {error.strerror or type(error).__name__}") from error
+        got = "a folder" if isinstance(error, IsADirectoryError) else error.strerror or type(error).__name__
+        raise wrong(f"{what} {uri}: expected access, got {got}") from error
 
 
 def _stored(uri: str, status: os.stat_result) -> StoredObject:
