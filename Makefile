@@ -1,9 +1,16 @@
 # Every target makes what it needs; a second call does not make it again.
-PYTHON ?= python3.11
+# The Pythons that batchscore is tested on. The oldest that runs here makes the environments: it is the one of clusters
+# (EMR, Glue), and what it lacks shows while one works. PYTHON names another; environments of one that was are made anew.
+PYTHONS := 3.11 3.12 3.13
+PYTHON ?= $(or $(FOUND_3.11),$(FOUND_3.12),$(FOUND_3.13))
+# The Python of the packed environment, which is that of the cluster's nodes, whatever .venv has.
+DIST_PYTHON ?= $(or $(FOUND_3.11),$(PYTHON))
 # What the cluster's environment holds beside batchscore: the model's library, in the version of training.
 DIST_EXTRAS ?= sklearn
 DIST_REQUIREMENTS ?=
-# Where the cluster's nodes have Python 3.11, if not where this machine has it: /usr on EMR.
+# The versions of what the archive holds: those that were tested, unless DIST_REQUIREMENTS asks for some of its own.
+DIST_CONSTRAINTS ?= $(if $(DIST_REQUIREMENTS),,constraints.txt)
+# Where the cluster's nodes have that Python, if not where this machine has it: /usr on EMR.
 DIST_PYTHON_PREFIX ?=
 # Arguments of the benchmark, as docs/performance.md has them.
 BENCH ?=
@@ -14,14 +21,32 @@ BIN := .venv/bin
 BIN35 := .venv-spark35/bin
 BIN_BENCH := .venv-bench/bin
 SOURCES := $(shell find src jobs -name '*.py')
+# Spark 3.5 has no part in constraints.txt, which has room for one pyspark. It is that of EMR 7 and Glue 5, with 3.11.
+PYSPARK35 := pyspark==3.5.9
+
+# The path of a Python that runs here: one on the PATH, or one that pyenv keeps, whose commands on the PATH can be asleep.
+# FOUND_3.11 and so on are looked up when they are first asked for, and once.
+find-python = $(shell for python in python$(1) "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/$(1).*/bin/python$(1); do \
+	"$$python" -c 'import ensurepip, os, sys; print(os.path.realpath(sys.executable))' 2>/dev/null && break; done)
+$(foreach version,$(PYTHONS),$(eval FOUND_$(version) = $$(eval FOUND_$(version) := $$(call find-python,$(version)))$$(FOUND_$(version))))
+# The version and the path of a Python, whatever it was called by.
+identity = $(shell "$(1)" -c 'import os, sys; print("%d.%d" % sys.version_info[:2], os.path.realpath(sys.executable))' 2>/dev/null)
+version = $(firstword $(call identity,$(1)))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check fmt unit soak soak-fuzz bench dist clean need-python need-java FORCE
+.PHONY: help install constraints demo test test-pythons check fmt unit soak soak-fuzz bench dist clean \
+	need-python need-dist-python need-java FORCE
+# One target after the other: environments write the same src/batchscore.egg-info, and tests have the cores to themselves.
+.NOTPARALLEL:
 
 help: ## Print the targets
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 install: .venv/installed ## Make the environment for work on this machine in .venv
+
+constraints: .venv-uv/installed ## Make constraints.txt anew: the newest versions that setup.cfg allows
+	.venv-uv/bin/uv pip compile --quiet --upgrade --universal --python-version $(firstword $(PYTHONS)) --no-annotate \
+		--custom-compile-command 'make constraints' --extra dev --extra bench --output-file constraints.txt setup.cfg
 
 demo: .venv/installed need-java ## Train and register a model, score two files with it, and show the results
 	@rm -rf demo
@@ -40,6 +65,14 @@ demo: .venv/installed need-java ## Train and register a model, score two files w
 test: check dist/environment.tar.gz .venv-spark35/installed need-java ## Run all checks and tests
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 	$(BIN35)/python -m pytest tests/e2e/test_main_job.py
+
+test-pythons: need-python need-java ## Run the unit tests and the main job on the other Pythons of 3.11 to 3.13 that are here
+	@$(foreach version,$(filter-out $(call version,$(PYTHON)),$(PYTHONS)),$(if $(FOUND_$(version)), \
+		$(MAKE) --no-print-directory test-on-$(version), \
+		echo "Python $(version): skipped, none runs here") &&) true
+
+test-on-%: .venv-%/installed need-java
+	.venv-$*/bin/python -m pytest tests/unit tests/e2e/test_main_job.py
 
 check: .venv/installed ## Run the linters, the type checker, and the check of dependencies for known vulnerabilities
 	$(BIN)/ruff check .
@@ -66,44 +99,76 @@ fmt: .venv/installed ## Format the code and mend what the linter can
 dist: dist/environment.tar.gz ## Build the wheel and the packed environment for a cluster in dist/
 
 clean: ## Remove what the other targets made, environments included
-	rm -rf .venv .venv-spark35 .venv-bench .bench .dist-settings build dist demo src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis spark-warehouse
+	rm -rf .venv .venv-* .bench .settings build dist demo src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis spark-warehouse
 
-.venv/installed: setup.cfg pyproject.toml | need-python
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+# $(call environment,folder,python,what to install): an environment that holds that alone, in the versions of constraints.txt.
+define environment
+"$(2)" -m venv --clear $(1)
+$(1)/bin/pip install --quiet --disable-pip-version-check --constraint $(or $(4),constraints.txt) --editable $(3)
+@touch $(1)/installed
+endef
+
+.venv/installed: setup.cfg pyproject.toml constraints.txt .settings/python | need-python
+	$(call environment,.venv,$(PYTHON),'.[dev]')
+
+.venv-3.%/installed: setup.cfg pyproject.toml constraints.txt .settings/python-3.%
+	$(call environment,$(@D),$(FOUND_3.$*),'.[dev]')
+
+.venv-bench/installed: setup.cfg pyproject.toml constraints.txt .settings/python | need-python
+	$(call environment,.venv-bench,$(PYTHON),'.[bench]')
+
+.venv-spark35/installed: setup.cfg pyproject.toml constraints.txt .settings/dist-python | need-dist-python
+	@mkdir -p build
+	grep -vE '^(pyspark|py4j)==' constraints.txt > build/constraints-spark35.txt
+	$(call environment,.venv-spark35,$(DIST_PYTHON),'.[local]' $(PYSPARK35) pytest pytest-timeout,build/constraints-spark35.txt)
+
+.venv-uv/installed: .settings/python | need-python
+	"$(PYTHON)" -m venv --clear .venv-uv
+	.venv-uv/bin/pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'
 	@touch $@
 
-.venv-spark35/installed: setup.cfg pyproject.toml | need-python
-	$(PYTHON) -m venv .venv-spark35
-	$(BIN35)/pip install --quiet --disable-pip-version-check --editable '.[local]' 'pyspark>=3.5.5,<3.6' 'pytest>=8.3,<10' 'pytest-timeout>=2.3,<3'
-	@touch $@
-
-.venv-bench/installed: setup.cfg pyproject.toml | need-python
-	$(PYTHON) -m venv .venv-bench
-	$(BIN_BENCH)/pip install --quiet --disable-pip-version-check --editable '.[bench]'
-	@touch $@
-
-dist/environment.tar.gz: setup.cfg pyproject.toml $(SOURCES) .dist-settings | .venv/installed
+dist/environment.tar.gz: setup.cfg pyproject.toml constraints.txt $(SOURCES) .settings/dist | .venv/installed need-dist-python
 	rm -rf dist build
 	$(BIN)/python -m build --wheel --outdir dist . > /dev/null
-	$(PYTHON) -m venv build/environment
-	build/environment/bin/pip install --quiet --disable-pip-version-check \
+	"$(DIST_PYTHON)" -m venv build/environment
+	build/environment/bin/pip install --quiet --disable-pip-version-check $(DIST_CONSTRAINTS:%=--constraint %) \
 		"$$(ls dist/batchscore-*.whl)[$(DIST_EXTRAS)]" $(DIST_REQUIREMENTS)
-	$(if $(DIST_PYTHON_PREFIX),ln -sfn $(DIST_PYTHON_PREFIX)/bin/python3.11 build/environment/bin/python3.11)
+	$(if $(DIST_PYTHON_PREFIX),find build/environment/bin -name 'python*' -lname '/*' -exec \
+		ln -sfn $(DIST_PYTHON_PREFIX)/bin/python$(call version,$(DIST_PYTHON)) {} ';')
 	$(BIN)/venv-pack --quiet --prefix build/environment --output $@
 	chmod 644 $@
 	rm -rf build
 
-# Changes when a DIST_ variable does, so that the archive is made again.
-.dist-settings: FORCE
-	@echo '$(DIST_EXTRAS) $(DIST_REQUIREMENTS) $(DIST_PYTHON_PREFIX)' | cmp -s - $@ || \
-		echo '$(DIST_EXTRAS) $(DIST_REQUIREMENTS) $(DIST_PYTHON_PREFIX)' > $@
+# Files that change when what they hold does, so that what was made with something else is made again.
+SETTINGS_python = $(call identity,$(PYTHON))
+$(foreach version,$(PYTHONS),$(eval SETTINGS_python-$(version) = $$(FOUND_$(version))))
+SETTINGS_dist-python = $(call identity,$(DIST_PYTHON))
+SETTINGS_dist = $(SETTINGS_dist-python) $(DIST_EXTRAS) $(DIST_REQUIREMENTS) $(DIST_CONSTRAINTS) $(DIST_PYTHON_PREFIX)
+.settings/%: FORCE
+	@mkdir -p .settings
+	@echo '$(SETTINGS_$*)' | cmp -s - $@ || echo '$(SETTINGS_$*)' > $@
 
 FORCE:
 
 need-python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
-		{ echo "batchscore needs Python 3.11: install python3.11 with its venv module, or call make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(call need,PYTHON)
+
+need-dist-python:
+	@$(call need,DIST_PYTHON)
+
+# $(call need,variable): say what is missing where the variable names no Python that can make an environment.
+define need
+if [ -z "$($(1))" ]; then \
+	echo "$(1): expected one of python3.11, python3.12 and python3.13 with its venv module, got none that runs here:" \
+		"install one, or call make $(1)=/path/to/python"; exit 1; \
+elif ! "$($(1))" -c 'import sys' 2>/dev/null; then \
+	echo "$(1) $($(1)): expected a Python, got a command that does not run: call make $(1)=/path/to/python"; exit 1; \
+elif ! "$($(1))" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then \
+	echo "$(1) $($(1)): expected Python 3.11 or later, got $(call version,$($(1)))"; exit 1; \
+elif ! "$($(1))" -c 'import ensurepip' 2>/dev/null; then \
+	echo "$(1) $($(1)): expected one with its venv module, got one without ensurepip: install python$(call version,$($(1)))-venv"; exit 1; \
+fi
+endef
 
 need-java:
 	@"$${JAVA_HOME:+$$JAVA_HOME/bin/}java" -version >/dev/null 2>&1 || \
