@@ -4,19 +4,20 @@ import logging
 from dataclasses import replace
 
 import pytest
+from tests.scored import csv_inputs
 from tests.unit.test_plan import make_part, make_plan
 
 from batchscore.commands.report_text import describe_plan, render_review
 from batchscore.commands.review import Fault, Review, Sample
 from batchscore.commands.summary import telling_extra_columns
 from batchscore.input.files import make_splits
-from batchscore.plan import Plan, make_inputs
+from batchscore.plan import Plan
 from batchscore.storage.base import StoredObject
 
 
 def plan_of(count: int) -> Plan:
     sources = [StoredObject(f"s3://b/in/{number:04d}.csv", 100, "e") for number in range(count)]
-    inputs = make_inputs(sources, "s3://b/in/", 100)
+    inputs = csv_inputs(sources, "s3://b/in/", 100)
     return replace(make_plan(), inputs=inputs, splits=make_splits(inputs, 100))
 
 
