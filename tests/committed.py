@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from batchscore.commit import job_record
-from batchscore.commit.concatenation import join_parts, plan_joins
+from batchscore.commit.concatenation import concatenate_parts, plan_concatenations
 from batchscore.commit.manifest import classic_manifest, extended_manifest
 from batchscore.config.job_config import JobConfig, OutputConfig
 from batchscore.input.columns import Column, Columns
@@ -85,8 +85,11 @@ class FinishedJob:
         """Score and commit; the record is COMPLETED."""
         self.score()
         outputs, storage = self.plan.spec.outputs, storage_for(self.config.output, self.config.s3)
-        joined = {task.input_index: join_parts(task, self.config.s3) for task in plan_joins(self.plan, self.parts)}
-        content = extended_manifest(self.plan, self.parts, count(self.parts), joined, {}, "1")
+        concatenated = {
+            task.input_index: concatenate_parts(task, self.config.s3)
+            for task in plan_concatenations(self.plan, self.parts)
+        }
+        content = extended_manifest(self.plan, self.parts, count(self.parts), concatenated, {}, "1")
         storage.put_new(outputs.extended_manifest, BytesIO(b"".join(content)))
         storage.put(outputs.manifest, BytesIO(b"".join(classic_manifest(self.plan))))
         done = job_record.completed(job_record.pending(self.plan.spec, 1), count(self.parts), outputs.log, 2)

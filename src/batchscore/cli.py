@@ -110,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument("--status", type=str.upper, choices=STATUSES)
     check = add("check", _check, "read the inputs and results of a finished job again and prove that they agree")
     check.add_argument("--sample", type=_sample, metavar="N", help="read N parts, or a fraction of them below 1")
-    clean = add("clean", _clean, "list what unfinished jobs have left behind, and remove it with --yes")
+    clean = add("clean", _clean, "list orphan files, left by jobs that did not finish, and remove them with --yes")
     clean.add_argument("--older-than", metavar="AGE", default="7d", help="such as 36h, 7d (the default) or 2w")
     clean.add_argument("--yes", action="store_true", help="remove what is listed")
     for command in (describe, check):
@@ -221,13 +221,13 @@ def _check(options: argparse.Namespace) -> int:
 
 def _clean(options: argparse.Namespace) -> int:
     config = output_config(options.config, options.overrides)
-    from batchscore.commands.clean import find_leftovers, parse_age, remove_leftovers
-    from batchscore.commands.report_text import describe_leftovers, render_leftovers
+    from batchscore.commands.clean import find_orphan_files, parse_age, remove_orphan_files
+    from batchscore.commands.report_text import describe_orphan_files, render_orphan_files
 
-    leftovers = find_leftovers(config, parse_age(options.older_than), time.time())
-    removed = remove_leftovers(config, leftovers) if options.yes else None
-    found = leftovers.objects
-    tell(json.dumps(describe_leftovers(found, removed)) if options.json else render_leftovers(found, removed))
+    orphan_files = find_orphan_files(config, parse_age(options.older_than), time.time())
+    removed = remove_orphan_files(config, orphan_files) if options.yes else None
+    found = orphan_files.objects
+    tell(json.dumps(describe_orphan_files(found, removed)) if options.json else render_orphan_files(found, removed))
     return 0
 
 

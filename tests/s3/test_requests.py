@@ -18,7 +18,7 @@ import yaml
 
 import batchscore
 from batchscore.cli import main
-from batchscore.commands.clean import find_leftovers, remove_leftovers
+from batchscore.commands.clean import find_orphan_files, remove_orphan_files
 from batchscore.commands.run import run_job
 from batchscore.config.job_config import S3Settings, load_config, load_output_config
 from batchscore.errors import BatchScoreError
@@ -93,8 +93,8 @@ class _Runner:
     def clean(self) -> list[str]:
         """Remove what a failed job has left behind, two days later, and return its keys."""
         config = load_output_config(yaml.safe_dump(self.settings()))
-        leftovers = find_leftovers(config, DAY_SECONDS, time.time() + 2 * DAY_SECONDS)
-        return [item.uri.removeprefix(f"s3://{RESULTS}/") for item in remove_leftovers(config, leftovers)]
+        orphan_files = find_orphan_files(config, DAY_SECONDS, time.time() + 2 * DAY_SECONDS)
+        return [item.uri.removeprefix(f"s3://{RESULTS}/") for item in remove_orphan_files(config, orphan_files)]
 
     def break_an_upload_off(self) -> None:
         """What a worker sends when a large upload fails half-way."""

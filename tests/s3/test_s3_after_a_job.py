@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from batchscore.commands.check import check_job
-from batchscore.commands.clean import find_leftovers, remove_leftovers
+from batchscore.commands.clean import find_orphan_files, remove_orphan_files
 from batchscore.commands.run import run_job
 from batchscore.config.job_config import OutputConfig
 from batchscore.errors import CommitError, InputError, ScoringError
@@ -143,17 +143,17 @@ def test_what_an_abandoned_job_left_is_removed_and_its_id_begins_anew(
     config = output_config(bucket, proxy)
     left = [key for key in keys_below(s3, bucket, "out/batch-prediction/") if key.count("/") > 2]
 
-    assert find_leftovers(config, 7 * DAY, time.time() + 6 * DAY).objects == ()
-    found = find_leftovers(config, 7 * DAY, time.time() + 8 * DAY)
+    assert find_orphan_files(config, 7 * DAY, time.time() + 6 * DAY).objects == ()
+    found = find_orphan_files(config, 7 * DAY, time.time() + 8 * DAY)
     assert sorted(item.uri.removeprefix(f"s3://{bucket}/") for item in found.objects) == left
-    assert len(remove_leftovers(config, found)) == len(left) > 2
+    assert len(remove_orphan_files(config, found)) == len(left) > 2
 
     assert keys_below(s3, bucket, "out/batch-prediction/") == [
         f"out/batch-prediction/bp-1.{ending}" for ending in ("json", "log")
     ]
     summary = run_job(loans.config(**keys), spark)
     assert (summary["Status"], summary["reused_part_count"]) == ("COMPLETED", 0)
-    assert find_leftovers(config, 7 * DAY, time.time() + 8 * DAY).objects == ()
+    assert find_orphan_files(config, 7 * DAY, time.time() + 8 * DAY).objects == ()
     assert check_job("bp-1", config).findings == []
 
 

@@ -1,4 +1,4 @@
-"""``batchscore clean``: what is left behind goes, what a manifest names or a job could still need stays."""
+"""``batchscore clean``: orphan files go, what a manifest names or a job could still need stays."""
 
 import io
 import json
@@ -12,7 +12,7 @@ import pytest
 from tests.committed import FinishedJob
 
 from batchscore.cli import main
-from batchscore.commands.clean import find_leftovers, parse_age, remove_leftovers
+from batchscore.commands.clean import find_orphan_files, parse_age, remove_orphan_files
 from batchscore.commit.job_record import BatchPrediction
 from batchscore.config.job_config import OutputConfig
 from batchscore.errors import ConfigError, TransientReadError
@@ -49,8 +49,8 @@ def names(output: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
-def leftovers(output: Path, age_days: float = 7) -> list[str]:
-    found = find_leftovers(OutputConfig(output=f"file://{output}"), int(age_days * DAY), NOW)
+def orphan_files(output: Path, age_days: float = 7) -> list[str]:
+    found = find_orphan_files(OutputConfig(output=f"file://{output}"), int(age_days * DAY), NOW)
     return [item.uri.removeprefix(f"file://{output}/batch-prediction/") for item in found.objects]
 
 
@@ -65,7 +65,7 @@ def finished(tmp_path: Path, batch_id: str = "bp-1") -> FinishedJob:
 
 def test_nothing_of_a_finished_job_is_removed(tmp_path: Path) -> None:
     finished(tmp_path)
-    assert leftovers(tmp_path / "out", 1) == []
+    assert orphan_files(tmp_path / "out", 1) == []
 
 
 def test_what_a_finished_job_left_beside_its_results_is_found_work_files_first(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_what_a_finished_job_left_beside_its_results_is_found_work_files_first(t
     put(tmp_path / "out", "rejected/bp-1-b-c.csv/part-00000.csv.gz")
     put(tmp_path / "out", "in-progress/bp-1/task-00000000.json", 7.1)
     put(tmp_path / "out", "in-progress/bp-1/a.csv/part-00000.csv.gz", 6.9)  # too young
-    assert leftovers(tmp_path / "out") == [
+    assert orphan_files(tmp_path / "out") == [
         "in-progress/bp-1/task-00000000.json",
         "result/bp-1-a.csv/part-00099.csv.gz",
         "rejected/bp-1-b-c.csv/part-00000.csv.gz",
@@ -88,12 +88,12 @@ def test_a_job_left_alone_for_longer_than_the_age_loses_its_files_but_not_its_re
     put(tmp_path, "in-progress/bp-1/task-00000000.json")
     put(tmp_path, "in-progress/bp-1/inputs.json")
     config = OutputConfig(output=f"file://{tmp_path}")
-    found = find_leftovers(config, int(7 * DAY), NOW)
+    found = find_orphan_files(config, int(7 * DAY), NOW)
 
-    assert len(remove_leftovers(config, found)) == 3
+    assert len(remove_orphan_files(config, found)) == 3
     assert names(tmp_path) == ["bp-1.json", "bp-1.log"]
-    assert leftovers(tmp_path) == []
-    assert len(remove_leftovers(config, found)) == 3  # again, with nothing there
+    assert orphan_files(tmp_path) == []
+    assert len(remove_orphan_files(config, found)) == 3  # again, with nothing there
 
 
 @pytest.mark.parametrize(
@@ -111,9 +111,9 @@ def test_a_job_of_which_anything_has_changed_lately_keeps_all_of_its_files(young
     put_record(tmp_path, "bp-1", status="INPROGRESS")
     put(tmp_path, "result/bp-1-a.csv/part-00000.csv.gz")
     put(tmp_path, "in-progress/bp-1/task-00000000.json")
-    assert len(leftovers(tmp_path)) == 2
+    assert len(orphan_files(tmp_path)) == 2
     put(tmp_path, young, 6.9)
-    assert leftovers(tmp_path) == []
+    assert orphan_files(tmp_path) == []
 
 
 def test_a_file_that_may_be_of_either_of_two_ids_stays_for_the_one_that_needs_it(tmp_path: Path) -> None:
@@ -121,13 +121,13 @@ def test_a_file_that_may_be_of_either_of_two_ids_stays_for_the_one_that_needs_it
     put_record(tmp_path, "bp-a", 1)
     put(tmp_path, "result/bp-a-x.csv/part-00000.csv.gz")  # bp with a-x.csv, or bp-a with x.csv
     put(tmp_path, "result/bp-b.csv/part-00000.csv.gz")
-    assert leftovers(tmp_path) == ["result/bp-b.csv/part-00000.csv.gz"]
+    assert orphan_files(tmp_path) == ["result/bp-b.csv/part-00000.csv.gz"]
 
 
 def test_files_without_any_record_go_by_their_own_age(tmp_path: Path) -> None:
     put(tmp_path, "result/bp-9-a.csv/part-00000.csv.gz")
     put(tmp_path, "result/bp-9-a.csv/part-00001.csv.gz", 1)
-    assert leftovers(tmp_path) == ["result/bp-9-a.csv/part-00000.csv.gz"]
+    assert orphan_files(tmp_path) == ["result/bp-9-a.csv/part-00000.csv.gz"]
 
 
 def test_results_that_only_an_amazon_manifest_names_stay(tmp_path: Path) -> None:
@@ -137,15 +137,15 @@ def test_results_that_only_an_amazon_manifest_names_stay(tmp_path: Path) -> None
     put(tmp_path, "result/bp-1-a.csv.gz")
     put(tmp_path, "result/bp-1-b.csv/part-00000.csv.gz")
     put(tmp_path, "result/bp-1-c.csv.gz")
-    assert leftovers(tmp_path) == ["result/bp-1-c.csv.gz"]
+    assert orphan_files(tmp_path) == ["result/bp-1-c.csv.gz"]
 
 
 def test_a_copy_of_an_output_keeps_what_the_manifests_name_though_by_another_place(tmp_path: Path) -> None:
     finished(tmp_path)
     shutil.copytree(tmp_path / "out", tmp_path / "batch-prediction" / "copy")
-    assert leftovers(tmp_path / "batch-prediction" / "copy") == []
+    assert orphan_files(tmp_path / "batch-prediction" / "copy") == []
     (tmp_path / "link").symlink_to(tmp_path / "out")
-    assert leftovers(tmp_path / "link") == []
+    assert orphan_files(tmp_path / "link") == []
 
 
 HALF = b'{"format_version": 1, "id": "bp-1", "inputs": [{"uri": "s3://b/in/a.csv", "file_size'
@@ -172,7 +172,7 @@ def test_a_manifest_that_cannot_be_read_keeps_what_could_be_of_its_id_and_nothin
         put(tmp_path, path)
     put(tmp_path, name, content=content)
 
-    assert sorted(leftovers(tmp_path)) == sorted(gone)
+    assert sorted(orphan_files(tmp_path)) == sorted(gone)
     assert (
         f"what could be of id bp-1 stays: manifest file://{tmp_path}/batch-prediction/{name}: expected" in caplog.text
     )
@@ -206,7 +206,7 @@ def test_a_manifest_that_the_store_does_not_give_stops_clean(tmp_path: Path, mon
     monkeypatch.setattr(LocalStorage, "read", busy)
     monkeypatch.setattr(LocalStorage, "read_range", busy)
     with pytest.raises(TransientReadError):
-        leftovers(tmp_path / "out")
+        orphan_files(tmp_path / "out")
 
 
 def commit(output: Path) -> None:
@@ -230,11 +230,11 @@ def test_a_job_that_goes_on_commits_or_begins_meanwhile_keeps_its_files(
     for batch_id in ("bp-1", "bp-2"):
         put(tmp_path, f"result/{batch_id}-a.csv/part-00000.csv.gz")
     config = OutputConfig(output=f"file://{tmp_path}")
-    found = find_leftovers(config, int(7 * DAY), NOW)
+    found = find_orphan_files(config, int(7 * DAY), NOW)
     assert len(found.objects) == 2
 
     change(tmp_path)
-    [removed] = remove_leftovers(config, found)
+    [removed] = remove_orphan_files(config, found)
 
     assert f"/{kept}-" not in removed.uri
     assert f"result/{kept}-a.csv/part-00000.csv.gz" in names(tmp_path)
@@ -253,7 +253,7 @@ def test_a_job_that_begins_or_commits_while_the_results_are_listed_keeps_its_fil
             go_on(tmp_path)
 
     monkeypatch.setattr(LocalStorage, "list", going_on)
-    assert leftovers(tmp_path) == []
+    assert orphan_files(tmp_path) == []
 
 
 def test_ages_are_a_day_or_more() -> None:
@@ -271,7 +271,7 @@ def test_the_command_lists_and_removes_only_when_told(tmp_path: Path, capsys: py
     assert main(["clean", output]) == 0
     shown = capsys.readouterr().out.splitlines()
     assert shown[2].endswith(f"file://{tmp_path}/batch-prediction/result/bp-1-a.csv/part-00000.csv.gz")
-    assert shown[-1] == "1 files, 5 bytes: nothing removed; --yes removes them"
+    assert shown[-1] == "1 orphan files, 5 bytes: nothing removed; --yes removes them"
     assert main(["clean", "--older-than", "31d", output]) == 0
     assert capsys.readouterr().out == "nothing to clean\n"
     assert len(names(tmp_path)) == 2

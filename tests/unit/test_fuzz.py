@@ -28,7 +28,7 @@ from tests.scored import part_uri
 from tests.unit.test_plan import make_part, make_plan
 
 from batchscore.commands.check import check_job
-from batchscore.commands.clean import find_leftovers
+from batchscore.commands.clean import find_orphan_files
 from batchscore.commit.job_record import BatchPrediction, check_same_parameters, pending
 from batchscore.commit.manifest import committed_counts, committed_parameters, extended_manifest
 from batchscore.commit.manifest_reader import classic_discrepancies, read_file_uris, read_manifest, read_sources
@@ -197,14 +197,14 @@ def test_of_what_amazon_s_manifest_names_nothing_is_left_over_and_of_its_id_if_i
         for name in names:
             storage.put(f"{below}/{name}", io.BytesIO(b"x"))
         storage.put(f"{below}/bp-1.manifest", io.BytesIO(content))
-        leftovers = find_leftovers(OutputConfig(output=folder), age_seconds=86_400, now_epoch_seconds=5e9)
+        orphan_files = find_orphan_files(OutputConfig(output=folder), age_seconds=86_400, now_epoch_seconds=5e9)
     try:
         entries = json.loads(content)
         "".join(text for entry in entries.items() for text in entry).encode()
     except (ValueError, RecursionError, AttributeError, TypeError):  # no manifest
-        assert leftovers.objects == ()
+        assert orphan_files.objects == ()
         return
-    found = {item.uri.removeprefix(f"{below}/") for item in leftovers.objects}
+    found = {item.uri.removeprefix(f"{below}/") for item in orphan_files.objects}
     left = {name for name, result in zip(names, CLASSIC.values(), strict=True) if result not in entries.values()}
     assert found <= left
     assert found == left or not set(entries.values()) <= set(CLASSIC.values()), "another folder can hold them too"

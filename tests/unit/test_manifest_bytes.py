@@ -41,15 +41,15 @@ def parts_of(plan: Plan) -> list[PartFile]:
     ]
 
 
-def reference_entry(plan: Plan, index: int, parts: list[PartFile], joined: WrittenFile | None) -> dict[str, Any]:
+def reference_entry(plan: Plan, index: int, parts: list[PartFile], concatenated: WrittenFile | None) -> dict[str, Any]:
     item = plan.inputs[index]
     own = [(split, parts[split.index]) for split in plan.splits if split.input_index == index]
     entries = [
         (part.file, [split.start, split.stop], part.record_count, part.invalid_record_count) for split, part in own
     ]
-    if joined:
+    if concatenated:
         total = sum(entry[2] for entry in entries), sum(entry[3] for entry in entries)
-        entries = [(joined, [0, item.source.size_in_bytes], *total)]
+        entries = [(concatenated, [0, item.source.size_in_bytes], *total)]
     return {
         "uri": item.source.uri,
         "file_size_in_bytes": item.source.size_in_bytes,
@@ -73,7 +73,7 @@ def reference_entry(plan: Plan, index: int, parts: list[PartFile], joined: Writt
 
 
 @pytest.mark.parametrize(
-    ("sizes", "layout", "joined"),
+    ("sizes", "layout", "concatenated"),
     [
         (SIZES, "parts", {}),
         (SIZES, "amazon", {0: WrittenFile("s3://b/whole", 3, "sha", "etag"), 2: WrittenFile("s3://b/w", 4, "s", "e")}),
@@ -82,14 +82,16 @@ def reference_entry(plan: Plan, index: int, parts: list[PartFile], joined: Writt
     ],
 )
 def test_the_extended_manifest_has_a_line_for_each_input_as_json_dumps_writes_it(
-    sizes: list[tuple[str, int]], layout: str, joined: dict[int, WrittenFile]
+    sizes: list[tuple[str, int]], layout: str, concatenated: dict[int, WrittenFile]
 ) -> None:
     plan = plan_of(sizes, layout=layout)
     parts = parts_of(plan)
 
-    content = b"".join(extended_manifest(plan, parts, count(parts), joined, {"python": "3.11"}, "c"))
+    content = b"".join(extended_manifest(plan, parts, count(parts), concatenated, {"python": "3.11"}, "c"))
 
-    lines = [json.dumps(reference_entry(plan, index, parts, joined.get(index))) for index, _ in enumerate(plan.inputs)]
+    lines = [
+        json.dumps(reference_entry(plan, index, parts, concatenated.get(index))) for index, _ in enumerate(plan.inputs)
+    ]
     whole = json.loads(content) | {"inputs": []}
     head, tail = json.dumps(whole, indent=1).split('"inputs": []')
     inputs = ",".join(f"\n  {line}" for line in lines)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.scored import csv_inputs, part_uri
 from tests.unit.test_plan import make_part, make_plan
 
-from batchscore.commit.concatenation import plan_joins
+from batchscore.commit.concatenation import plan_concatenations
 from batchscore.commit.manifest import classic_manifest
 from batchscore.config.job_config import JobConfig, S3Settings, check_id
 from batchscore.errors import BatchScoreError, ConfigError
@@ -61,7 +61,7 @@ def written_uris(plan: Plan) -> list[str]:
         *(part_uri(plan, split) for split in plan.splits),
         *(outputs.rejected(plan.inputs[split.input_index].name, split.number) for split in plan.splits),
         *(outputs.receipt(number) for number in range(len(plan.splits))),
-        *(task.uri for task in plan_joins(plan, parts)),
+        *(task.uri for task in plan_concatenations(plan, parts)),
     ]
 
 

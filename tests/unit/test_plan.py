@@ -80,9 +80,9 @@ def make_part(index: int, **changes: Any) -> PartFile:
     return replace(part, **changes)
 
 
-def manifest_of(plan: Plan, joined: Mapping[int, WrittenFile] | None = None) -> bytes:
+def manifest_of(plan: Plan, concatenated: Mapping[int, WrittenFile] | None = None) -> bytes:
     parts = [make_part(split.index) for split in plan.splits]
-    return b"".join(extended_manifest(plan, parts, count(parts), joined or {}, {"python": "3.11"}, "c"))
+    return b"".join(extended_manifest(plan, parts, count(parts), concatenated or {}, {"python": "3.11"}, "c"))
 
 
 # --- names
@@ -293,8 +293,8 @@ def test_a_tag_or_label_that_the_schema_calls_numeric_is_one_for_the_results() -
 
 
 def test_a_joined_input_is_one_part_over_all_of_its_bytes() -> None:
-    joined = {0: WrittenFile("s3://b/out/whole.gz", 30, "sha", "etag")}
-    manifest = json.loads(manifest_of(make_plan(layout="amazon"), joined))
+    concatenated = {0: WrittenFile("s3://b/out/whole.gz", 30, "sha", "etag")}
+    manifest = json.loads(manifest_of(make_plan(layout="amazon"), concatenated))
     (entry,) = manifest["inputs"][0]["parts"]
     assert (entry["uri"], entry["byte_range"], entry["record_count"]) == ("s3://b/out/whole.gz", [0, 250], 15)
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from tests.parsed import as_in_01
 from tests.scored import csv_inputs, score_split
 
-from batchscore.commit.concatenation import join_parts, plan_joins
+from batchscore.commit.concatenation import concatenate_parts, plan_concatenations
 from batchscore.config.job_config import JobConfig
 from batchscore.errors import InputError, ModelError, TooManyInvalidRecordsError
 from batchscore.input.blocks import MAX_RECORD_BYTES
@@ -335,12 +335,12 @@ def test_joined_parts_are_one_gzip_file_with_one_header(tmp_path: Path) -> None:
     plan = make_plan(path, tmp_path / "out", 100, has_header=True, layout="amazon")
     parts = score_all(plan)
 
-    (task,) = plan_joins(plan, parts)
-    joined = join_parts(task, plan.spec.config.s3)
+    (task,) = plan_concatenations(plan, parts)
+    concatenated = concatenate_parts(task, plan.spec.config.s3)
 
-    assert joined.uri == f"file://{tmp_path}/out/batch-prediction/result/bp-1-x.csv.gz"
-    assert joined.file_size_in_bytes == sum(part.file.file_size_in_bytes for part in parts)
-    header, *records = read_gzip(joined.uri).splitlines()
+    assert concatenated.uri == f"file://{tmp_path}/out/batch-prediction/result/bp-1-x.csv.gz"
+    assert concatenated.file_size_in_bytes == sum(part.file.file_size_in_bytes for part in parts)
+    header, *records = read_gzip(concatenated.uri).splitlines()
     assert header == "tag,score"
     assert records == [item.line for item in expect_all(CLEAN.partition(b"\n")[2])]
 

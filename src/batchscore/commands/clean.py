@@ -1,4 +1,4 @@
-"""What jobs have left behind: found, and removed if asked for; never what a manifest names or a job could still need.
+"""Orphan files: found, and removed if asked for; never what a manifest names or a job could still need.
 
 Only work files, results and rejected files go. Records, manifests and logs tell of whom they are, and always stay.
 """
@@ -35,8 +35,11 @@ Beside = dict[str, set[StoredObject]]
 
 
 @dataclass(frozen=True)
-class Leftovers:
-    """What can go, work files first; ``beside`` is what lay beside the results when that was found."""
+class OrphanFiles:
+    """Files that no manifest names and no job needs, work files first.
+
+    ``beside`` is what lay beside the results when they were found.
+    """
 
     objects: tuple[StoredObject, ...]
     beside: Beside
@@ -51,7 +54,7 @@ def parse_age(text: str) -> int:
     return seconds
 
 
-def find_leftovers(config: OutputConfig, age_seconds: int, now_epoch_seconds: float) -> Leftovers:
+def find_orphan_files(config: OutputConfig, age_seconds: int, now_epoch_seconds: float) -> OrphanFiles:
     """Return the files below an output that no manifest names, and that no job younger than the age could need.
 
     A job without a manifest is as old as the latest change to anything of it: as long as that is young, all of its
@@ -80,16 +83,16 @@ def find_leftovers(config: OutputConfig, age_seconds: int, now_epoch_seconds: fl
         for path, item in found.items()
         if path not in named and not path.startswith(folders) and needed.isdisjoint(_possible_ids(path))
     ]
-    return Leftovers(tuple(objects), beside)
+    return OrphanFiles(tuple(objects), beside)
 
 
-def remove_leftovers(config: OutputConfig, leftovers: Leftovers) -> list[StoredObject]:
+def remove_orphan_files(config: OutputConfig, orphan_files: OrphanFiles) -> list[StoredObject]:
     """Remove what was found, but nothing of a job that has gone on or committed since; return what was removed."""
     storage, outputs = storage_for(config.output, config.s3), Outputs(config.output, "", "parts")
     removed: list[StoredObject] = []
-    for start in range(0, len(leftovers.objects), _REMOVED_TOGETHER):
-        some = leftovers.objects[start : start + _REMOVED_TOGETHER]
-        changed = _changed_ids(leftovers.beside, _beside_results(storage, outputs))
+    for start in range(0, len(orphan_files.objects), _REMOVED_TOGETHER):
+        some = orphan_files.objects[start : start + _REMOVED_TOGETHER]
+        changed = _changed_ids(orphan_files.beside, _beside_results(storage, outputs))
         idle = [item for item in some if changed.isdisjoint(_possible_ids(_path(item.uri, outputs)))]
         if len(idle) < len(some):
             log.warning("left %d files of jobs that go on: %s", len(some) - len(idle), ", ".join(sorted(changed)[:5]))

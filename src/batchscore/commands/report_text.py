@@ -235,8 +235,8 @@ def render_check(report: CheckReport) -> str:
     return "\n".join([*lines, "", "wrong" if report.findings else "proven"])
 
 
-def describe_leftovers(objects: Sequence[StoredObject], removed: Sequence[StoredObject] | None) -> dict[str, Any]:
-    """Return what jobs have left behind, and what of it was removed, None if that was not asked for, for machines."""
+def describe_orphan_files(objects: Sequence[StoredObject], removed: Sequence[StoredObject] | None) -> dict[str, Any]:
+    """Return the orphan files, and which of them were removed, None if that was not asked for, for machines."""
     return {
         "object_count": len(objects),
         "size_in_bytes": sum(item.size_in_bytes for item in objects),
@@ -248,13 +248,13 @@ def describe_leftovers(objects: Sequence[StoredObject], removed: Sequence[Stored
     }
 
 
-def render_leftovers(objects: Sequence[StoredObject], removed: Sequence[StoredObject] | None) -> str:
-    """Return what jobs have left behind, and what of it was removed, for people."""
+def render_orphan_files(objects: Sequence[StoredObject], removed: Sequence[StoredObject] | None) -> str:
+    """Return the orphan files, and which of them were removed, for people."""
     if not objects:
         return "nothing to clean"
     rows = [[item.size_in_bytes, local_time(item.modified_epoch_seconds), item.uri] for item in objects]
     size = sum(item.size_in_bytes for item in objects)
     done = "nothing removed; --yes removes them" if removed is None else f"{len(removed)} of them removed"
     return "\n".join(
-        [*table(["bytes", "last change", "file"], rows), "", f"{len(objects)} files, {size} bytes: {done}"]
+        [*table(["bytes", "last change", "file"], rows), "", f"{len(objects)} orphan files, {size} bytes: {done}"]
     )

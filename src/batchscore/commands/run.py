@@ -16,7 +16,7 @@ from batchscore.commands.summary import software_versions, summary, telling_extr
 from batchscore.commit import job_record
 from batchscore.commit.checks import Tallies, check_limits, check_scored, checked_parts
 from batchscore.commit.commit_manifest import commit_manifest
-from batchscore.commit.concatenation import plan_joins
+from batchscore.commit.concatenation import plan_concatenations
 from batchscore.commit.job_record import BatchPrediction
 from batchscore.commit.manifest import (
     classic_manifest,
@@ -110,11 +110,11 @@ class _Job:
                 prediction = job_record.in_progress(prediction, _now())
                 self._write_record(prediction)
                 parts, counts = self._score(spark, plan, model, existed)
-                joined = self._join(spark, plan, parts)
+                concatenated = self._concatenate(spark, plan, parts)
                 if existed:
-                    check_present(self.storage, named_files(plan, parts, joined))
+                    check_present(self.storage, named_files(plan, parts, concatenated))
                 with self.clock("commit"):
-                    self._commit(plan, parts, counts, joined)
+                    self._commit(plan, parts, counts, concatenated)
             except BaseException as error:
                 if self._yields_to_another(plan) and not isinstance(error, AlreadyCommittedError):
                     raise AlreadyCommittedError(
@@ -211,17 +211,19 @@ class _Job:
         check_scored(plan, parts, counts, tallies)
         return parts, counts
 
-    def _join(self, spark: BackgroundSpark, plan: Plan, parts: Sequence[PartFile]) -> dict[int, WrittenFile]:
-        joins = plan_joins(plan, parts)
-        if not joins:
+    def _concatenate(self, spark: BackgroundSpark, plan: Plan, parts: Sequence[PartFile]) -> dict[int, WrittenFile]:
+        tasks = plan_concatenations(plan, parts)
+        if not tasks:
             return {}
-        from batchscore.spark.tasks import join
+        from batchscore.spark.tasks import concatenate
 
         with self.clock("join"):
-            return join(spark.session(), plan.spec, joins)
+            return concatenate(spark.session(), plan.spec, tasks)
 
-    def _commit(self, plan: Plan, parts: Sequence[PartFile], counts: Counts, joined: Mapping[int, WrittenFile]) -> None:
-        content = extended_manifest(plan, parts, counts, joined, software_versions(plan), uuid.uuid4().hex)
+    def _commit(
+        self, plan: Plan, parts: Sequence[PartFile], counts: Counts, concatenated: Mapping[int, WrittenFile]
+    ) -> None:
+        content = extended_manifest(plan, parts, counts, concatenated, software_versions(plan), uuid.uuid4().hex)
         with written_down(content, self.folder) as file:
             check_still_new(self.config, [item.source for item in plan.inputs], plan.manifests_read)
             commit_manifest(self.storage, self.outputs.extended_manifest, file)
@@ -281,7 +283,7 @@ class _Job:
         return done if plan.inputs else replace(done, Message=nothing)
 
     def _remove_work(self) -> None:
-        """Remove receipts and joined parts: the commit is known to stand, so nothing needs them."""
+        """Remove receipts and concatenated parts: the commit is known to stand, so nothing needs them."""
         try:
             self.storage.delete(*(item.uri for item in self.storage.list(self.outputs.work)))
         except BatchScoreError as error:

@@ -19,7 +19,7 @@ from batchscore.storage.factory import storage_for
 
 
 @dataclass(frozen=True)
-class JoinTask:
+class Concatenation:
     """The parts of one input, in order, and the object they become."""
 
     input_index: int
@@ -28,21 +28,21 @@ class JoinTask:
     parts: tuple[WrittenFile, ...]
 
 
-def plan_joins(plan: Plan, parts: Sequence[PartFile]) -> list[JoinTask]:
-    """Return what is to be joined: in the Amazon layout, every input of several splits."""
+def plan_concatenations(plan: Plan, parts: Sequence[PartFile]) -> list[Concatenation]:
+    """Return what is to be concatenated: in the Amazon layout, the parts of every input of several splits."""
     if plan.spec.config.layout == "parts":
         return []
     by_input: dict[int, list[WrittenFile]] = {}
     for part in parts:
         by_input.setdefault(plan.splits[part.split_index].input_index, []).append(part.file)
     return [
-        JoinTask(index, plan.spec.outputs.result(plan.inputs[index].name), plan.spec.config.output, tuple(files))
+        Concatenation(index, plan.spec.outputs.result(plan.inputs[index].name), plan.spec.config.output, tuple(files))
         for index, files in by_input.items()
         if len(files) > 1
     ]
 
 
-def join_parts(task: JoinTask, s3: S3Settings) -> WrittenFile:
+def concatenate_parts(task: Concatenation, s3: S3Settings) -> WrittenFile:
     """Copy the parts into one object; memory: two chunks.
 
     Raises ScoringError if a part is not as it was written.

@@ -59,14 +59,14 @@ def extended_manifest(
     plan: Plan,
     parts: Iterable[PartFile],
     counts: Counts,
-    joined: Mapping[int, WrittenFile],
+    concatenated: Mapping[int, WrittenFile],
     software: Mapping[str, str],
     commit_id: str,
 ) -> Iterator[bytes]:
     """Yield the extended manifest, bit by bit: whole, it would take more memory than all that it is made of.
 
-    ``parts`` are in the order of the splits, and ``counts`` theirs. ``joined`` are the results of the inputs, by index,
-    whose parts were joined into one object. ``commit_id`` tells this driver's commit from another's.
+    ``parts`` are in the order of the splits, and ``counts`` theirs. ``concatenated`` are the results of the inputs, by
+    index, whose parts were concatenated into one object. ``commit_id`` tells this driver's commit from another's.
     """
     spec = plan.spec
     manifest = {
@@ -93,22 +93,24 @@ def extended_manifest(
     yield f'{head}"inputs": ['.encode()
     for index, answered in groupby(zip(plan.splits, parts, strict=True), key=lambda pair: pair[0].input_index):
         yield b",\n  " if index else b"\n  "
-        yield from _input_entry(plan, plan.inputs[index], answered, joined.get(index))
+        yield from _input_entry(plan, plan.inputs[index], answered, concatenated.get(index))
     yield f"\n ]{tail}".encode()
 
 
-def named_files(plan: Plan, parts: Sequence[PartFile], joined: Mapping[int, WrittenFile]) -> Iterator[WrittenFile]:
+def named_files(
+    plan: Plan, parts: Sequence[PartFile], concatenated: Mapping[int, WrittenFile]
+) -> Iterator[WrittenFile]:
     """Yield every file that the extended manifest of these parts names."""
-    yield from joined.values()
+    yield from concatenated.values()
     for split, part in zip(plan.splits, parts, strict=True):
-        if split.input_index not in joined:
+        if split.input_index not in concatenated:
             yield part.file
         if part.rejected:
             yield part.rejected
 
 
 def _input_entry(
-    plan: Plan, item: InputFile, answered: Iterator[tuple[Split, PartFile]], joined: WrittenFile | None
+    plan: Plan, item: InputFile, answered: Iterator[tuple[Split, PartFile]], concatenated: WrittenFile | None
 ) -> Iterator[bytes]:
     """Yield the entry of an input as json.dumps writes it, part by part: one input may have all parts there are."""
     first = next(answered)
@@ -128,7 +130,7 @@ def _input_entry(
                 rejected.append(json.dumps(asdict(part.rejected)))
             yield split, part
 
-    for number, entry in enumerate(_part_entries(item, noting_rejected(), joined)):
+    for number, entry in enumerate(_part_entries(item, noting_rejected(), concatenated)):
         yield f"{', ' if number else ''}{json.dumps(entry)}".encode()
     yield f'], "rejected": [{", ".join(rejected)}]}}'.encode()
 
@@ -169,11 +171,11 @@ def stored_manifest(kind: type[Kind], content: bytes, uri: str) -> Kind:
 
 
 def _part_entries(
-    item: InputFile, answered: Iterator[tuple[Split, PartFile]], joined: WrittenFile | None
+    item: InputFile, answered: Iterator[tuple[Split, PartFile]], concatenated: WrittenFile | None
 ) -> Iterator[dict[str, Any]]:
-    if joined is not None:
+    if concatenated is not None:
         counts = count(part for _, part in answered)
-        yield _part_entry(joined, 0, item.source.size_in_bytes, counts.record_count, counts.invalid_record_count)
+        yield _part_entry(concatenated, 0, item.source.size_in_bytes, counts.record_count, counts.invalid_record_count)
         return
     for split, part in answered:
         yield _part_entry(part.file, split.start, split.stop, part.record_count, part.invalid_record_count)

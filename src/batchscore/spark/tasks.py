@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.accumulators import Accumulator, AccumulatorParam
 
-from batchscore.commit.concatenation import JoinTask, join_parts
+from batchscore.commit.concatenation import Concatenation, concatenate_parts
 from batchscore.commit.receipts import finished_parts, write_receipt
 from batchscore.errors import (
     BatchScoreError,
@@ -252,22 +252,22 @@ def _progress_of(split: Split, part: PartFile) -> Progress:
     return Progress(1, split.stop - split.start, part.record_count, part.invalid_record_count)
 
 
-def join(spark: SparkSession, spec: JobSpec, joins: Sequence[JoinTask]) -> dict[int, WrittenFile]:
-    """Join the parts of inputs into one object each, by a task each; returns the objects by input index."""
-    broadcast = spark.sparkContext.broadcast((spec.config.s3, tuple(joins)))
+def concatenate(spark: SparkSession, spec: JobSpec, tasks: Sequence[Concatenation]) -> dict[int, WrittenFile]:
+    """Concatenate the parts of inputs into one object each, by a task each; returns the objects by input index."""
+    broadcast = spark.sparkContext.broadcast((spec.config.s3, tuple(tasks)))
 
     def work(number: int) -> str:
         s3, shared = broadcast.value
         try:
-            return as_line(join_parts(shared[number], s3))
+            return as_line(concatenate_parts(shared[number], s3))
         except BatchScoreError as error:
             return _error_answer(error)
 
-    description = f"batchscore {spec.id}: join the parts of {len(joins)} inputs"
-    answers = run_tasks(spark, len(joins), work, f"batchscore-join-{spec.id}", description, lambda: None)
+    description = f"batchscore {spec.id}: concatenate the parts of {len(tasks)} inputs"
+    answers = run_tasks(spark, len(tasks), work, f"batchscore-concatenate-{spec.id}", description, lambda: None)
     broadcast.unpersist()
-    joined = {}
-    for task, answer in zip(joins, answers, strict=True):
+    concatenated = {}
+    for task, answer in zip(tasks, answers, strict=True):
         raise_answered(answer)
-        joined[task.input_index] = read_file(answer)
-    return joined
+        concatenated[task.input_index] = read_file(answer)
+    return concatenated
