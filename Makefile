@@ -18,10 +18,9 @@ BENCH ?=
 SEEDS ?= 20
 
 BIN := .venv/bin
-BIN35 := .venv-spark35/bin
 BIN_BENCH := .venv-bench/bin
 SOURCES := $(shell find src jobs -name '*.py')
-# Spark 3.5 has no part in constraints.txt, which has room for one pyspark. It is that of EMR 7 and Glue 5, with 3.11.
+# constraints.txt has room for one pyspark, so that of EMR 7 and Glue 5 is pinned here. It knows no Python after 3.11.
 PYSPARK35 := pyspark==3.5.9
 
 # The path of a Python that runs here: one on the PATH, or one that pyenv keeps, whose commands on the PATH can be asleep.
@@ -34,7 +33,7 @@ identity = $(shell "$(1)" -c 'import os, sys; print("%d.%d" % sys.version_info[:
 version = $(firstword $(call identity,$(1)))
 
 .DEFAULT_GOAL := help
-.PHONY: help install constraints demo test test-pythons check fmt unit soak soak-fuzz bench dist clean \
+.PHONY: help install constraints demo test test-spark35 test-pythons check fmt unit soak soak-fuzz bench dist clean \
 	need-python need-dist-python need-java FORCE
 # One target after the other: environments write the same src/batchscore.egg-info, and tests have the cores to themselves.
 .NOTPARALLEL:
@@ -62,9 +61,14 @@ demo: .venv/installed need-java ## Train and register a model, score two files w
 	@echo; echo "== the manifest"
 	@cat demo/output/batch-prediction/demo.manifest; echo
 
-test: check dist/environment.tar.gz .venv-spark35/installed need-java ## Run all checks and tests
+test: check dist/environment.tar.gz need-java ## Run all checks and tests
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
-	$(BIN35)/python -m pytest tests/e2e/test_main_job.py
+	@$(if $(filter 3.11,$(call version,$(DIST_PYTHON))), \
+		$(MAKE) --no-print-directory test-spark35, \
+		echo "Spark 3.5: skipped, it takes Python 3.11, and DIST_PYTHON is $(DIST_PYTHON)")
+
+test-spark35: .venv-spark35/installed need-java
+	.venv-spark35/bin/python -m pytest tests/e2e/test_main_job.py
 
 test-pythons: need-python need-java ## Run the unit tests and the main job on the other Pythons of 3.11 to 3.13 that are here
 	@$(foreach version,$(filter-out $(call version,$(PYTHON)),$(PYTHONS)),$(if $(FOUND_$(version)), \

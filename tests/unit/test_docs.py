@@ -76,6 +76,12 @@ def test_the_documents_of_the_first_page_are_linked_from_it() -> None:
     assert wanted - {link.partition("#")[0] for link in links(REPOSITORY / "README.md")} == set()
 
 
+def test_the_version_of_the_first_page_is_that_of_the_package() -> None:
+    version = re.search(r"^version = (.*)$", (REPOSITORY / "setup.cfg").read_text(), re.MULTILINE)
+    assert version
+    assert f"\nVersion {version[1]}. " in (REPOSITORY / "README.md").read_text()
+
+
 def test_every_key_is_described_in_a_row_of_the_configuration_page() -> None:
     rows = re.findall(r"^\| (`[^|]*) \|", (REPOSITORY / "docs/configuration.md").read_text(), re.MULTILINE)
     described = {key for row in rows for key in re.findall(r"`([^`]+)`", row)}
