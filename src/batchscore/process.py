@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Any
 
-from batchscore.errors import ScoringError, no_room
+from batchscore.errors import BatchScoreError, ScoringError, describe_without_content, no_room
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
 
@@ -71,6 +71,13 @@ def written_down(chunks: Iterable[bytes], folder: Path) -> Iterator[IO[bytes]]:
 
 class StopRequested(BaseException):
     """SIGTERM, YARN's and EMR's cancel. No handler of errors on the way up takes it for one."""
+
+
+def message_of_end(error: BaseException) -> str:
+    """Return what is told of whatever ended a job: our own words, and of a foreign error no content."""
+    if isinstance(error, KeyboardInterrupt):
+        return str(error) or "stopped by Ctrl-C"
+    return str(error) if isinstance(error, BatchScoreError | StopRequested) else describe_without_content(error)
 
 
 def _is_no_interrupt(record: logging.LogRecord) -> bool:

@@ -328,7 +328,7 @@ def test_tls_is_verified_and_no_line_turns_it_off(server: str, aws_variables: di
         session: Any = client._endpoint.http_session  # type: ignore[attr-defined] # botocore has no other way to ask
         assert session._verify, "True, or where the authorities' certificates are"
     off = re.compile(r"verify\s*=\s*(False|0)|CERT_NONE|_create_unverified_context|check_hostname\s*=\s*False|use_ssl")
-    sources = [*Path(batchscore.__file__).parent.glob("*.py"), *(OPERATING.parents[1] / "jobs").glob("*.py")]
+    sources = [*Path(batchscore.__file__).parent.rglob("*.py"), *(OPERATING.parents[1] / "jobs").glob("*.py")]
     assert [path.name for path in sources if off.search(path.read_text())] == []
     assert len(sources) > 30
 

@@ -34,7 +34,6 @@ from batchscore.errors import (
     AlreadyCommittedError,
     BatchScoreError,
     ObjectExistsError,
-    describe_without_content,
 )
 from batchscore.input.files import InputFile
 from batchscore.model.archive import pack_model
@@ -46,7 +45,7 @@ from batchscore.preflight.new_inputs import bind_inputs, check_still_new
 from batchscore.preflight.output_check import check_create_only, put_record
 from batchscore.preflight.places import check_places
 from batchscore.preflight.planner import LoadedModel, load_model, log_plan, make_plan, preflight
-from batchscore.process import StopRequested, log_file, signals_as_errors, temporary_folder, written_down
+from batchscore.process import log_file, message_of_end, signals_as_errors, temporary_folder, written_down
 from batchscore.scoring.stage_clock import StageClock
 from batchscore.spark.session import BackgroundSpark
 from batchscore.storage.base import Storage, StoredObject, is_present, read_if_present
@@ -256,7 +255,7 @@ class _Job:
 
     def _write_failure(self, prediction: BatchPrediction, error: BaseException) -> None:
         """Leave a FAILED record and a log; another driver's commit is not touched."""
-        message = _message_of(error)
+        message = message_of_end(error)
         log.error("job %s failed: %s", prediction.BatchPredictionId, message)
         if isinstance(error, AlreadyCommittedError):
             return
@@ -293,12 +292,6 @@ class _Job:
 def _check_same_parameters(plan: Plan, bound: Mapping[str, str], other_inputs: Iterable[StoredObject]) -> None:
     named = sorted({source.uri for source in other_inputs})
     job_record.check_same_parameters(plan.spec.id, bound, plan.spec.parameters, named)
-
-
-def _message_of(error: BaseException) -> str:
-    if isinstance(error, KeyboardInterrupt):
-        return str(error) or "stopped by Ctrl-C"
-    return str(error) if isinstance(error, BatchScoreError | StopRequested) else describe_without_content(error)
 
 
 def _now() -> int:
