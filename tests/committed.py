@@ -53,7 +53,8 @@ class FinishedJob:
         settings = {"model": "models:/m/1", "input": f"{folder}/in/", "output": f"{folder}/out"} | settings
         self.tagged: bool = settings.pop("tagged", True)
         self.numeric: frozenset[str] = settings.pop("numeric", frozenset())
-        self.more_echoed: tuple[EchoColumn, ...] = settings.pop("more_echoed", ())
+        told = echo_columns(Roles("id", "y") if self.tagged else NO_ROLES, self.numeric)
+        self.echoed: tuple[EchoColumn, ...] = settings.pop("echoed", told)
         self.config = JobConfig.model_validate(settings)
         [prefix] = self.config.input
         storage = storage_for(prefix, self.config.s3)
@@ -67,8 +68,7 @@ class FinishedJob:
         config, version = self.config, ModelVersion("models:/m/1", "m", "1", None, "0", {}, {}, INPUTS)
         names = ("id", "a", "b", "y")
         has_header = config.has_header is not False
-        told = echo_columns(Roles("id", "y") if self.tagged else NO_ROLES, self.numeric)
-        columns = Columns(INPUTS, (*told, *self.more_echoed), names, has_header)
+        columns = Columns(INPUTS, self.echoed, names, has_header)
         parameters = parameters_of(config, version, 0.5, sources, "")
         spec = JobSpec(batch_id, config, version, "regression", (), None, 0.5, columns, parameters)
         inputs = csv_inputs(sources, naming_root(config.input), config.split_bytes)

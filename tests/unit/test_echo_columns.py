@@ -17,7 +17,8 @@ from batchscore.commands.check import check_job
 from batchscore.commands.pairing import PairFormat, pair
 from batchscore.errors import InputError
 from batchscore.input.blocks import Block
-from batchscore.input.columns import Column, Columns, bind
+from batchscore.input.columns import Binding, Column, Columns, bind
+from batchscore.input.csv_columns import read_csv_lines
 from batchscore.input.csv_lines import TextFormat
 from batchscore.input.echo_columns import EchoColumn, echo_columns
 from batchscore.input.parsed_block import ParsedBlock
@@ -114,8 +115,11 @@ def test_without_any_column_to_read_the_records_are_parsed_all_the_same() -> Non
             (2, "column_count"),
         ]
         assert [texts.to_pylist() for texts in block.echoed] == [["", "", "", ""]] * len(echoed)
+    arrays, _, _ = read_csv_lines(b"a,1\n", np.arange(1), Binding(2, (), ()), columns, TextFormat())
+    assert list(arrays) == [0]  # one column, not all
 
 
+WORD = EchoColumn("word", "b")
 RECORDS = b"id,a,b,y\n" + b"".join(b"C%d,%d,x%d,%d\n" % (place, place, place, place % 2) for place in range(20))
 RECORDS += b'=C20,2,"-,z",0\nC21,word,-x,1\nC22\nC23,13,x,0\n'
 
@@ -123,7 +127,7 @@ RECORDS += b'=C20,2,"-,z",0\nC21,word,-x,1\nC22\nC23,13,x,0\n'
 @pytest.mark.parametrize("keys", [{}, {"escape_formulas": True, "invalid_records": "blank"}, {"layout": "amazon"}])
 def test_a_job_with_a_third_column_is_proven_by_what_its_manifest_tells(keys: dict[str, Any], tmp_path: Path) -> None:
     files = {"a.csv": RECORDS, "b.csv.gz": gzip.compress(RECORDS)}
-    job = FinishedJob(tmp_path, files, split_bytes=100, more_echoed=(EchoColumn("word", "b"),), **keys).commit()
+    job = FinishedJob(tmp_path, files, split_bytes=100, echoed=(*ROLES, WORD), **keys).commit()
 
     report = check_job("bp-1", job.output)
 
@@ -134,8 +138,21 @@ def test_a_job_with_a_third_column_is_proven_by_what_its_manifest_tells(keys: di
     assert frame["word"].tolist() == [f"x{place}" for place in range(10)]
 
 
+@pytest.mark.parametrize(
+    ("echoed", "tags"),
+    [((WORD, *ROLES[::-1]), ["C13", "C21", "", "C23"]), ((WORD, ROLES[1]), [""] * 4), ((), [""] * 4)],
+)
+def test_the_tag_of_a_rejected_row_is_the_row_id_wherever_that_is_echoed(
+    echoed: tuple[EchoColumn, ...], tags: list[str], tmp_path: Path
+) -> None:
+    job = FinishedJob(tmp_path, {"a.csv": RECORDS}, echoed=echoed).commit()
+    rejected = pd.read_csv(job.path("rejected/bp-1-a.csv/part-00000.csv.gz"), keep_default_na=False)
+    assert rejected["tag"].tolist() == tags
+    assert check_job("bp-1", job.output).findings == []
+
+
 def test_a_manifest_that_names_another_third_column_is_found_out(tmp_path: Path) -> None:
-    job = FinishedJob(tmp_path, {"a.csv": RECORDS[:80]}, more_echoed=(EchoColumn("word", "b"),)).commit()
+    job = FinishedJob(tmp_path, {"a.csv": RECORDS[:80]}, echoed=(*ROLES, WORD)).commit()
     assert check_job("bp-1", job.output).findings == []
     entry = json.loads(job.path("bp-1.manifest.json").read_bytes())["input_format"]
     entry["echoed"][2]["source"] = "a"
@@ -145,7 +162,9 @@ def test_a_manifest_that_names_another_third_column_is_found_out(tmp_path: Path)
 
 def test_a_manifest_tells_the_echoed_columns_only_where_row_id_and_target_do_not(tmp_path: Path) -> None:
     keys = ["encoding", "delimiter", "has_header", "names", "row_id", "target", "numeric", "empty_last_line_is_record"]
-    for more, told in (((), keys), ((EchoColumn("word", "b"),), [*keys, "echoed"])):
-        job = FinishedJob(tmp_path, {"a.csv": RECORDS}, f"bp-{len(more)}", more_echoed=more).commit()
-        manifest = json.loads(job.path(f"bp-{len(more)}.manifest.json").read_bytes())
+    for echoed, told in ((ROLES, keys), ((*ROLES, WORD), [*keys, "echoed"]), (ROLES[::-1], [*keys, "echoed"])):
+        folder = tmp_path / echoed[-1].header
+        folder.mkdir()
+        job = FinishedJob(folder, {"a.csv": RECORDS}, echoed=echoed).commit()
+        manifest = json.loads(job.path("bp-1.manifest.json").read_bytes())
         assert list(manifest["input_format"]) == told
