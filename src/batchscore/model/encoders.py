@@ -2,7 +2,8 @@
 
 OneHotEncoder and OrdinalEncoder look up every single text in a Python dictionary, which is most of the time that such a
 pipeline takes. What they make of a value depends on its column and itself alone. So the fitted encoder is given each
-distinct value once, and its rows are repeated by the codes that pyarrow found while it parsed. See docs/adr/0010.
+distinct value once, and its rows are repeated by codes: those that pyarrow found while it parsed, where a column comes
+as a pandas categorical, else pandas finds them. See docs/adr/0010.
 """
 
 from __future__ import annotations
@@ -96,6 +97,7 @@ class DistinctValues:
         if len(frame) == 0:
             return self.encoder.transform(frame)
         columns = [_codes_and_values(frame.iloc[:, place]) for place in range(frame.shape[1])]
+        # One frame for all columns, as the encoder takes it: shorter columns repeat their values to fill it.
         longest = max(len(values) for _, values in columns)
         distinct = {name: np.resize(values, longest) for name, (_, values) in zip(frame.columns, columns, strict=True)}
         encoded = self.encoder.transform(pd.DataFrame(distinct))
@@ -103,6 +105,7 @@ class DistinctValues:
         if issparse(encoded):
             return _repeated_one_hot(encoded, codes, self.widths)
         ends = np.cumsum(self.widths)
+        # Of each input column its own output columns, whose row of a record is the one of the record's code.
         return np.hstack(
             [encoded[:, end - width : end][code] for code, width, end in zip(codes, self.widths, ends, strict=True)]
         )
@@ -117,10 +120,12 @@ def _codes_and_values(column: pd.Series[Any]) -> tuple[CodeArray, npt.NDArray[An
         for code in np.flatnonzero(pd.isna(distinct)):  # pandas makes NaN of None, which an encoder may tell apart
             distinct[code] = given[np.argmax(codes == code)]
         return codes, distinct
+    # pandas codes a missing value as -1: with one added it is the first of the known values.
     known = np.array([np.nan, *column.cat.categories], dtype=object)
     codes = column.cat.codes.to_numpy().astype(np.intp) + 1
     # A slice keeps the categories of the whole block: what does not occur must not be encoded, it could be refused.
     occurs = np.bincount(codes, minlength=len(known)) > 0
+    # The new code of a value is the number of values before it that occur.
     return (np.cumsum(occurs) - 1)[codes], known[occurs]
 
 
@@ -128,6 +133,7 @@ def _repeated_one_hot(encoded: Any, codes: Sequence[CodeArray], widths: Sequence
     """Repeat the rows of one-hot columns, at most one 1 for each value, in the order that the encoder would have."""
     from scipy.sparse import csr_matrix
 
+    # ``ones`` has for each record and input column the output column of its 1, or -1: a value that the encoder ignores.
     table = encoded.tocsc()
     ends = np.cumsum(widths)
     ones = np.full((len(codes[0]), len(codes)), -1, np.int32)
@@ -136,6 +142,7 @@ def _repeated_one_hot(encoded: Any, codes: Sequence[CodeArray], widths: Sequence
         hot = np.full(table.shape[0], -1, np.int32)
         hot[columns.row] = columns.col + (end - width)
         ones[:, place] = hot[code]
+    # Read row by row that is CSR itself: the columns of the 1s in order, and where each record's begin.
     present = ones >= 0
     starts = np.concatenate([[0], np.cumsum(present.sum(axis=1))])
     values = np.ones(int(starts[-1]), encoded.dtype)

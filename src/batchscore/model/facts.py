@@ -1,7 +1,8 @@
-"""What a loaded model tells of its text columns: the values its encoders know, and how it knows missing ones.
+"""What a loaded model tells of its columns: the texts it knows, how missing ones are known, which numbers are floats.
 
-Only steps that read the columns as they come are asked: the first of a pipeline, of each branch of a ColumnTransformer,
-and of the estimators inside of a search, a calibration or an ensemble.
+Of scikit-learn's estimators only steps that read the columns as they come are asked: the first of a pipeline, of each
+branch of a ColumnTransformer, and of the estimators inside of a search, a calibration or an ensemble. Boosters tell by
+their categories.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def estimator_facts(estimator: Any, input_names: Sequence[str] = ()) -> ModelFac
 
 
 def booster_facts(categories: TrainedCategories, inputs: Sequence[Column]) -> ModelFacts:
-    """Return the facts of a booster that knows categories by column, of its columns of whole numbers too."""
+    """Return the facts of a booster: the texts among its categories, by column, and its columns of whole numbers."""
     if not inputs:
         return ModelFacts(known=None)
     names = [column.name for column in inputs]

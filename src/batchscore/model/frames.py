@@ -79,7 +79,7 @@ class ModelRecords:
 
     def without(self, rows: IntArray, absent: BoolArray) -> ModelInput:
         """Return some complete records as if they lacked the columns that ``absent`` marks."""
-        if isinstance(self.inputs, np.ndarray):
+        if isinstance(self.inputs, np.ndarray):  # one flag for each column, held against all rows
             return self._as_input(np.where(absent, np.nan, self.inputs[rows]))
         taken = self.inputs.take(pa.array(rows))
         for place in np.flatnonzero(absent).tolist():
@@ -123,6 +123,8 @@ def _changes_type(column: Column) -> bool:
 
 def rows_alike(table: BoolArray) -> list[IntArray]:
     """Return the places of equal rows, each group in order; rows without a True come first."""
+    # A row of flags becomes bytes, eight flags in each, and these one key without a type (void), which numpy sorts as
+    # bytes. Sorted stably by key the rows of a group lie together, in order; a group ends where the key changes.
     packed = np.ascontiguousarray(np.packbits(table, axis=1))
     keys = packed.view(np.dtype((np.void, packed.shape[1]))).reshape(-1)
     _, groups = np.unique(keys, return_inverse=True)
@@ -171,6 +173,7 @@ def _of_type(numbers: npt.NDArray[np.float64], column: Column) -> npt.NDArray[An
 
 
 def _to_categorical(array: pa.DictionaryArray) -> pd.Categorical:
+    # Arrow's codes are pandas's, but for a missing value: null there, -1 here.
     return pd.Categorical.from_codes(array.indices.fill_null(-1).to_numpy(), array.dictionary.to_pylist())
 
 
@@ -178,7 +181,7 @@ _MISSING_TEXTS: dict[MissingText, Any] = {"nan": np.nan, "none": None, "empty": 
 
 
 def _to_objects(array: pa.DictionaryArray, column: Column) -> npt.NDArray[Any]:
-    # One Python string for each distinct text, not for each record.
+    # One Python string for each distinct text, not for each record; the code after the last one is a missing text's.
     texts = np.array([*array.dictionary.to_pylist(), _MISSING_TEXTS[column.missing.text]], dtype=object)
     return cast("npt.NDArray[Any]", texts[array.indices.fill_null(len(texts) - 1).to_numpy()])
 

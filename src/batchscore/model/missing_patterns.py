@@ -116,6 +116,7 @@ class _Predicted:
         """Return what the model raises for any record that lacks these columns; None if it does not for all."""
         key = absent.tobytes()
         if key not in self.predictor.refusals:
+            # Records that lack nothing and have a finite prediction already; of these some, spread evenly.
             complete = np.flatnonzero(np.isfinite(self.predictions.reshape(len(self.records), -1)).all(axis=1))
             complete = complete[~self.absent[complete].any(axis=1)]
             asked = complete[np.linspace(0, len(complete) - 1, min(len(complete), _RECORDS_ASKED)).astype(int)]
@@ -126,8 +127,9 @@ class _Predicted:
 
 
 def _all_refused(predictor: Predictor, records: ModelRecords, rows: IntArray, absent: BoolArray) -> Exception | None:
+    """Return what the model raised last if it refuses complete records as if they lacked columns, else None."""
     raised = None
-    for some in (rows, *rows[:, np.newaxis]):
+    for some in (rows, *rows[:, np.newaxis]):  # all together, then each alone: an array of one row
         answer = _attempt(predictor, records.without(some, absent))
         if not isinstance(answer, Exception):
             return None

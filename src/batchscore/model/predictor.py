@@ -222,6 +222,7 @@ def _rows(records: ModelInput, start: int, stop: int) -> ModelInput:
 
 def bad_predictions(model_type: ModelType, predictions: FloatArray) -> list[tuple[int, str]]:
     """Return the rows whose prediction is not finite, or no probability where one is due."""
+    # A row is bad if one of its numbers is. NaN is no probability either: it compares as false, and is told once.
     finite = np.isfinite(predictions) if predictions.ndim == 1 else np.isfinite(predictions).all(axis=1)
     bad = [(int(row), "non_finite_score") for row in np.flatnonzero(~finite)]
     if model_type == "regression":
