@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -183,7 +184,7 @@ def left(server: str, s3: "S3Client", aws_variables: dict[str, str], tmp_path_fa
             "unloadable by workers": leaky.unloadable(by_workers_alone=True),
         }.items()
     }
-    for name in ("temporary", "spark", "home/work", "events"):
+    for name in ("temporary", "spark", "home/work", "events", "elsewhere"):
         (folder / name).mkdir(parents=True)
     for path in Path(pyspark.__file__).parent.iterdir():  # a Spark of our own, since executors log below it
         if path.name != "work":
@@ -206,12 +207,13 @@ def left(server: str, s3: "S3Client", aws_variables: dict[str, str], tmp_path_fa
         path.write_text(json.dumps({"spark": spark, "commands": {name: item[1] for name, item in given.items()}}))
         done = subprocess.run(
             [sys.executable, "-m", "tests.s3.commands", str(path)],
-            cwd=REPOSITORY,
+            cwd=folder / "elsewhere",  # MLflow takes the database's URI for a path, and makes its folder here
             env=without_spark()
             | aws_variables
             | SECRETS
             | {
                 "MLFLOW_TRACKING_URI": f"sqlite:///file:{database}?uri=true&password={PASSWORD}",
+                "PYTHONPATH": os.pathsep.join([str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])]),
                 "TMPDIR": str(folder / "temporary"),
                 "SPARK_HOME": str(folder / "home"),
                 "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
