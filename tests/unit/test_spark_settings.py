@@ -140,3 +140,36 @@ def test_a_job_that_cannot_be_carried_out_ends_before_anything_is_written(
     assert told.count("batchscore: ConfigError: key spark.task.cpus: expected at most the 2 of spark.master") == 2
     assert told.count("batchscore: ConfigError: variable SPARK_REMOTE: expected it not to be set") == 1
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("master", ["foo", "local[", "local[two]", "local[2", "Yarn", "spark:/host", ""])
+def test_what_is_no_master_is_refused_before_spark_starts(master: str) -> None:
+    with pytest.raises(
+        ConfigError, match=re.escape("key spark.master: expected local[*], local[N], spark://HOST:PORT")
+    ):
+        check_settings({"spark.master": master})
+
+
+@pytest.mark.parametrize(
+    "master",
+    [
+        "local",
+        "local[*]",
+        "local[ 2 , 4 ]",
+        "local-cluster[2,1,512]",
+        "spark://a:7077,b:7077",
+        "yarn",
+        "k8s://https://h",
+    ],
+)
+def test_every_kind_of_master_is_one(master: str) -> None:
+    check_settings({"spark.master": master})
+
+
+@pytest.mark.parametrize("size", ["9x", "abc", "", "4 gigabytes", "-1g", "1.5g", "2 g"])
+@pytest.mark.parametrize("name", ["spark.driver.memory", "spark.executor.memory", "spark.executor.pyspark.memory"])
+def test_what_is_no_size_is_refused_before_spark_starts(name: str, size: str) -> None:
+    with pytest.raises(ConfigError, match=f"key {name}: expected a size such as 512m or 4g"):
+        check_settings({name: size})
+    for good in ("512m", "4g", "4GB", "1073741824"):
+        check_settings({name: good})

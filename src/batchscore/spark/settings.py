@@ -11,6 +11,15 @@ from batchscore.errors import ConfigError
 DEFAULT_MASTER = "local[*,4]"
 _LOCAL = re.compile(r"local(?:\[\s*(\d+|\*)\s*(?:,\s*\d+\s*)?\])?")
 _LOCAL_CLUSTER = re.compile(r"local-cluster\[\s*\d+\s*,\s*(\d+)\s*,\s*\d+\s*\]")
+# Spark's SparkMasterRegex and SparkContext.createTaskScheduler; a cluster manager of another kind brings its own URL.
+_OTHER_MASTER = re.compile(r"yarn|[a-z][a-z0-9+.-]*://.+")
+_SIZE = re.compile(r"\d+(?:[kmgtp]b?|b)?", re.IGNORECASE)  # JavaUtils.byteStringAs
+_SIZES = (
+    "spark.driver.memory",
+    "spark.executor.memory",
+    "spark.executor.memoryOverhead",
+    "spark.executor.pyspark.memory",
+)
 _REMEDY = "batchscore runs on a session with a SparkContext, its own or spark-submit's, not on Spark Connect"
 
 
@@ -26,6 +35,8 @@ def check_settings(settings: Mapping[str, str]) -> None:
     """
     _check_no_connect(settings)
     if not is_submitted():
+        _check_master(settings)
+        _check_sizes(settings)
         _check_cores(settings)
 
 
@@ -45,6 +56,22 @@ def _check_no_connect(settings: Mapping[str, str]) -> None:
     asked = settings.get("spark.api.mode") or os.environ.get("SPARK_API_MODE", "")
     if asked.lower() == "connect" or os.environ.get("SPARK_CONNECT_MODE") == "1":
         raise ConfigError(f"spark.api.mode: expected classic, got connect; {_REMEDY}")
+
+
+def _check_master(settings: Mapping[str, str]) -> None:
+    """Raise ConfigError for what is no master: Spark would end with a trace of its own."""
+    master = settings.get("spark.master", DEFAULT_MASTER)
+    if not any(kind.fullmatch(master) for kind in (_LOCAL, _LOCAL_CLUSTER, _OTHER_MASTER)):
+        raise ConfigError(
+            f"key spark.master: expected local[*], local[N], spark://HOST:PORT, yarn or k8s://URL, got {master}"
+        )
+
+
+def _check_sizes(settings: Mapping[str, str]) -> None:
+    for name in _SIZES:
+        text = settings.get(name, "1g").strip()
+        if not _SIZE.fullmatch(text):
+            raise ConfigError(f"key {name}: expected a size such as 512m or 4g, got {text}")
 
 
 def _check_cores(settings: Mapping[str, str]) -> None:
