@@ -1,6 +1,8 @@
 """A part while it is being written."""
 
+import gc
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -32,3 +34,19 @@ def test_a_part_for_which_the_temporary_folder_has_no_room_is_told_and_not_store
         part.close()
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_part_that_is_discarded_leaves_nothing_that_complains_when_it_is_collected(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+    part = GzipPart()
+    part.write(b"tag,score\n")
+    part.close()
+    part.close()
+
+    del part
+    gc.collect()
+
+    assert told == []

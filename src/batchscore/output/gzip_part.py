@@ -51,5 +51,7 @@ class GzipPart:
 
     def close(self) -> None:
         """Free the memory or disk."""
-        with suppress(OSError):  # what there was no room for has been told
-            self.file.close()
+        # gzip first: it keeps what it was given last, and would write that when it is collected, into a closed file.
+        for file in (self._gzip, self.file):
+            with suppress(OSError):  # what there was no room for has been told
+                file.close()
