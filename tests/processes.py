@@ -15,7 +15,7 @@ from typing import Any
 import pyspark
 
 SPARK_HOME = str(Path(pyspark.__file__).parent)
-START_SECONDS = 60
+START_SECONDS = 120
 _STOP_SECONDS = 30
 _LOOPBACK = "127.0.0.1"
 
