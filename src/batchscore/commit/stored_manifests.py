@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+from batchscore.commit.reading_back import read_by_ranges
 from batchscore.errors import InputError
 from batchscore.storage.base import Storage, StoredObject
 
@@ -29,9 +30,10 @@ def read_stored(storage: Storage, manifest: StoredObject, parse: Callable[[bytes
 def _without_skipped(storage: Storage, manifest: StoredObject) -> bytes:
     """Return a manifest up to its key ``skipped``, closed there: JSON only if that is a key of its outermost object."""
     content = bytearray()
-    for start in range(0, manifest.size_in_bytes, _RANGE_BYTES):
-        content += storage.read_range(manifest, start, min(start + _RANGE_BYTES, manifest.size_in_bytes))
-        end = content.find(_SKIPPED, max(start - len(_SKIPPED), 0))
+    for piece in read_by_ranges(storage, manifest, _RANGE_BYTES):
+        searched_from = max(len(content) - len(_SKIPPED), 0)
+        content += piece
+        end = content.find(_SKIPPED, searched_from)
         if end >= 0:
             return bytes(content[:end]).removesuffix(b",") + b"\n}"
     return bytes(content)
