@@ -166,7 +166,7 @@ def test_a_model_that_lacks_memory_names_the_setting(registry: Registry, hungry_
 def test_a_spark_that_does_not_start_ends_the_job_before_a_record_is_written(
     registry: Registry, model_uri: str, tmp_path: Path
 ) -> None:
-    done = run_command(registry, tmp_path, f"model={model_uri}", "spark.driver.memory=nonsense")
+    done = run_command(registry, tmp_path, f"model={model_uri}", "spark.driver.port=nonsense")
 
     assert done.returncode == 5
     assert "batchscore: ScoringError: Spark: expected it to start, got " in done.stderr
