@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
 
 from batchscore import __version__
+from batchscore.config.entries import folder_of
 from batchscore.config.job_config import JobConfig, ModelType
 from batchscore.errors import ConfigError
 from batchscore.input.columns import Columns
@@ -110,9 +111,14 @@ class Plan:
         return sum(item.source.size_in_bytes for item in self.inputs)
 
 
-def naming_root(entries: Sequence[str]) -> str:
-    """Return the folder that inputs are named from: the longest that all configured inputs lie in."""
-    folders = [entry.rpartition("/")[0].split("/") for entry in entries]
+def naming_root(entries: Sequence[str], listed: Collection[str] = ()) -> str:
+    """Return the folder that inputs are named from: the longest that the folders of all entries lie in.
+
+    ``listed`` tells which entries are objects, folders and globs. What else lies there does not move the folder, so
+    that names are the same from job to job; and every input lies below it, so that no two have one name.
+    """
+    known = frozenset(listed)
+    folders = [folder_of(entry, known).split("/")[:-1] for entry in entries]
     shared = zip(*folders, strict=False)
     common = [names[0] for names in takewhile(lambda names: len(set(names)) == 1, shared)]
     return "/".join(common) + "/"

@@ -175,6 +175,7 @@ NAMES = [
     *("Grüße/日本.csv", "_SUCCESS.csv", ".hidden.csv", "_temporary/0/x.csv", "..a.csv", "a..b.csv", "...csv", "-.csv"),
     *("a'b.csv", 'a"b.csv', "a\\b.csv", "a;b.csv", "~.csv", "part-00000.csv.gz.csv", "job.manifest.csv", "{x}.csv"),
 ]
+ALL_NAMES = {"include": ["*", "_*", ".*"]}
 NAMES_OF_KEYS = ["../up.csv", "./here.csv", "a//b.csv", "a/../b.csv", "/root.csv"]
 
 
@@ -186,9 +187,9 @@ def test_odd_names_of_objects_are_scored_each_for_itself(bench: Bench, s3: "S3Cl
     names = [*NAMES, *NAMES_OF_KEYS]
     put(s3, bench.bucket, {name: file_of(number) for number, name in enumerate(names)})
 
-    bench.run()
+    bench.run(**ALL_NAMES)
 
-    manifest = bench.prove()
+    manifest = bench.prove(**ALL_NAMES)
     assert manifest["skipped"] == [{"uri": f"s3://{bench.bucket}/in/.schema", "reason": "schema"}]
     found = {item["uri"]: [*map(tag_of, records_of(s3, item))] for item in manifest["inputs"]}
     assert found == {f"s3://{bench.bucket}/in/{name}": [f"t{number}"] for number, name in enumerate(names)}
@@ -202,7 +203,7 @@ def test_odd_names_of_local_files_are_scored_each_for_itself(bench: Bench, s3: "
         path = tmp_path / "in" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(file_of(number))
-    keys = {"input": f"{tmp_path}/in/", "schema": f"s3://{bench.bucket}/in/.schema"}
+    keys: dict[str, Any] = {"input": f"{tmp_path}/in/", "schema": f"s3://{bench.bucket}/in/.schema"} | ALL_NAMES
 
     bench.run(**keys)
 

@@ -71,6 +71,41 @@ def fail_at_commit(score: Callable[..., Any], batch_id: str, monkeypatch: pytest
             score(batch_id, **keys)
 
 
+@pytest.mark.parametrize("entry", ["in", "in/*.csv", "i*/"])
+def test_a_bare_folder_or_a_glob_is_scored_without_its_markers_and_each_run_names_its_results_alike(
+    entry: str, score: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schema = '{"attributes": [{"attributeName": "a", "attributeType": "NUMERIC"}], "dataFileContainsHeader": true}'
+    place, base = f"file://{tmp_path}", "in/" if entry == "i*/" else ""
+    for batch_id, name in (("one", "a.csv"), ("two", "b.csv")):
+        lines = write(tmp_path, name, 0)
+        for marker in ("_SUCCESS", ".a.csv.crc", "_temporary/0/a.csv"):
+            (tmp_path / "in" / marker).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "in" / marker).write_text("no data")
+        (tmp_path / (".schema" if base else "in/.schema")).write_text(schema)
+        score(batch_id, input=f"{tmp_path}/{entry}")
+        manifest = job(tmp_path, batch_id).manifest
+        result = f"{place}/output/batch-prediction/result/{batch_id}-{base}{name}/"
+        assert [(item["uri"], item["result"]) for item in manifest["inputs"]] == [(f"{place}/in/{name}", result)]
+        assert job(tmp_path, batch_id).lines(name) == lines
+        hidden = {item["reason"] for item in manifest["skipped"] if item["reason"].startswith("hidden")}
+        assert hidden == (
+            set()
+            if "*.csv" in entry
+            else {
+                "hidden by its name _SUCCESS",
+                "hidden by its name .a.csv.crc",
+                "hidden in _temporary/",
+            }
+        )
+        prove(tmp_path, batch_id)
+    with monkeypatch.context() as patch:
+        without_spark(patch)
+        for _ in range(2):
+            summary = score("three", input=f"{tmp_path}/{entry}")
+        assert summary["reported_again"] is True
+
+
 def test_each_run_scores_what_no_run_before_it_has(
     score: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

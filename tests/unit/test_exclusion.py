@@ -9,6 +9,7 @@ import yaml
 
 from batchscore.config.exclusion import exclude_advice
 from batchscore.config.job_config import JobConfig
+from batchscore.errors import InputError
 from batchscore.preflight.discovery import list_inputs
 
 
@@ -36,6 +37,28 @@ def test_the_pattern_leaves_out_that_input_and_no_other(name: str, tmp_path: Pat
     assert found
     again = config_of(tmp_path, **yaml.safe_load(found[1]))
     assert [source.uri for source in list_inputs(again)[0]] == [uri for uri in uris if uri != bad]
+
+
+@pytest.mark.parametrize("entry", ["in", "in/", "in/*/", "in/**/*.csv", "i*/*/b.csv", "in/s?b/*"])
+def test_the_pattern_is_of_the_path_below_what_the_entry_is(entry: str, tmp_path: Path) -> None:
+    for name in ("in/sub/b.csv", "in/sun/b.csv"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    config = config_of(tmp_path, input=f"{tmp_path}/{entry}")
+    uris = [source.uri for source in list_inputs(config)[0]]
+    bad = f"file://{tmp_path}/in/sub/b.csv"
+    others = [uri for uri in uris if uri != bad]
+
+    advice = exclude_advice(config, {bad}, [*uris, f"file://{tmp_path}/other.csv"], has_record=False)
+
+    found = re.fullmatch(r"(exclude: \[.*\]) scores the others", advice)
+    assert found
+    again = config.model_copy(update={"exclude": tuple(yaml.safe_load(found[1])["exclude"])})
+    if others:
+        assert [source.uri for source in list_inputs(again)[0]] == others
+    else:
+        with pytest.raises(InputError, match="got 1 skipped"):
+            list_inputs(again)
 
 
 def test_an_input_that_shares_its_name_with_one_below_is_told(tmp_path: Path) -> None:

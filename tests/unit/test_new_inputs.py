@@ -58,6 +58,30 @@ def test_only_what_no_finished_job_has_scored_is_new(tmp_path: Path) -> None:
     assert chosen(tmp_path, mode="all") == ["a.csv", "b.csv", "c.csv", "d.csv"]
 
 
+@pytest.mark.parametrize("entry", ["in", "in/*.csv", "in/**", "i*/", "in/[a-c].csv"])
+def test_what_is_new_among_the_files_of_a_bare_folder_or_a_glob_is_scored(entry: str, tmp_path: Path) -> None:
+    FinishedJob(tmp_path, {"a.csv": FILE}, "one").commit()
+    write(tmp_path, "b.csv", "_SUCCESS", "_c.csv")
+
+    choice = choose_inputs(config(tmp_path, input=f"{tmp_path}/{entry}"))
+
+    assert [name(source) for source in choice.sources] == ["b.csv"]
+    assert choice.not_new == {"scored by an earlier job": 1}
+    assert {reason for _, reason in choice.skipped} <= {"hidden by its name _SUCCESS", "hidden by its name _c.csv"}
+
+
+@pytest.mark.parametrize("id_", ["two", "one"])
+def test_an_entry_that_names_a_file_scored_before_is_still_known_as_a_file(id_: str, tmp_path: Path) -> None:
+    FinishedJob(tmp_path, {"a.csv": FILE}, "one").commit()
+    (tmp_path / "in" / "sub").mkdir()
+    write(tmp_path, "sub/c.csv")
+    entries = [f"{tmp_path}/in/a.csv", f"{tmp_path}/in/sub/"]
+
+    choice = choose_inputs(config(tmp_path, id_, input=entries))
+
+    assert f"file://{tmp_path}/in/a.csv" in choice.listed
+
+
 def test_an_input_that_was_replaced_is_new_again(tmp_path: Path) -> None:
     FinishedJob(tmp_path, {"a.csv": FILE, "b.csv": FILE}, "one").commit()
     (tmp_path / "in" / "a.csv").write_bytes(FILE * 2)

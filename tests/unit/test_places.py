@@ -29,6 +29,22 @@ def check(input_uris: Any, output: str, exclude: Any = ()) -> None:
         ("s3a://b/in/", "s3n://b/in/results"),
         (["s3://b/other.csv", "s3://c/", "s3://b/in/"], "s3://b/in/results"),
         ("s3://b/x/batch-prediction/", "s3://b/x"),
+        ("s3://b/x/batch-prediction", "s3://b/x"),
+        ("s3://b/in", "s3://b/in/results"),
+        ("in", "in"),
+        ("s3://b/in/**", "s3://b/in/results"),
+        ("s3://b/in/**/*.csv", "s3://b/in"),
+        ("s3://b/*/**", "s3://b/in/results"),
+        ("s3://b/in/res*/", "s3://b/in/results"),
+        ("s3://b/in/*/batch-*/*.csv", "s3://b/in/results"),
+        ("s3://b/**.csv", "s3://b/in/results"),
+        ("s3://b/in/*/*", "s3://b/in"),
+        ("s3://b/x/batch-prediction/*.csv", "s3://b/x"),
+        ("s3://b/x/batch-prediction/result/*/", "s3://b/x"),
+        ("s3://b/x[1]", "s3://b/x[1]/out"),
+        ("s3://b/x[1]/*.csv", "s3://b/x[1]/*.csv/out"),
+        ("/data/in/**", "/data/in/results"),
+        ("/data/*/", "/data/in/results"),
         ("s3://b/x/batch-prediction/result/", "s3://b/x"),
         ("s3://b/x/batch-prediction/result/bp-1-a.csv/part-00000.csv.gz", "s3://b/x"),
         ("/data/in/", "/data/in"),
@@ -53,7 +69,6 @@ def test_an_output_whose_results_an_input_lists_is_refused(input_uris: Any, outp
         ("s3://b/x/in/", "s3://b/x"),
         ("s3://b/x/batch-predictions/", "s3://b/x"),
         ("s3://b/x/a.csv", "s3://b/x"),
-        ("s3://b/x/batch-prediction", "s3://b/x"),
         ("s3://b/in/", "s3://B/in"),
         ("s3://b/In/", "s3://b/in"),
         ("s3://b//in/", "s3://b/in"),
@@ -63,7 +78,17 @@ def test_an_output_whose_results_an_input_lists_is_refused(input_uris: Any, outp
         ("/data/x/a.csv", "/data/x"),
         ("/data/in/", "/data/in2"),
         ("/data/in/../a/", "/data/in"),
-        ("none", "none"),
+        ("s3://b/in/*.csv", "s3://b/in"),
+        ("s3://b/in/*", "s3://b/in/results"),
+        ("s3://b/in/2*/**", "s3://b/in/results"),
+        ("s3://b/in/2*/", "s3://b/in/results"),
+        ("s3://b/in/**", "s3://b/in-results"),
+        ("s3://b/in", "s3://b/in-results"),
+        ("s3://b/in/*/x/*.csv", "s3://b/in/results"),
+        ("/data/in/*.csv", "/data/in"),
+        ("/data/in/2*/*", "/data/in/results"),
+        ("s3://b/in/", "s3://b/in/_results"),
+        ("s3://b/in/**", "s3://b/in/.results/of/jobs"),
     ],
 )
 def test_an_output_beside_or_above_the_inputs_is_fine(input_uris: Any, output: str) -> None:
@@ -108,6 +133,25 @@ def test_a_local_output_behind_a_link_is_one_below_the_input(tmp_path: Path) -> 
         with pytest.raises(ConfigError, match="below the input"):
             check(f"{inputs}/", f"{tmp_path}/{output}")
     check(f"{inputs}/", f"{tmp_path}/out/results", "results/*")
+
+
+def test_a_hidden_output_that_include_or_the_entry_names_is_refused() -> None:
+    places = {"model": "models:/m/1", "output": "s3://b/in/_results"}
+    for keys in ({"input": "s3://b/in/", "include": ["*", "_*"]}, {"input": "s3://b/in/_*/**"}):
+        with pytest.raises(ConfigError, match=r"exclude (_results/)?batch-prediction/\*$|_results"):
+            check_places(JobConfig.model_validate(places | keys))
+
+
+def test_the_links_that_a_glob_follows_are_looked_at_and_no_others(tmp_path: Path) -> None:
+    inputs, results = folder(tmp_path, "data/in"), folder(tmp_path, "out/batch-prediction/result")
+    folder(tmp_path, "data/in/deep")
+    (inputs / "latest").symlink_to(tmp_path / "out")
+    (inputs / "deep" / "a.gz").symlink_to(results / "bp-1-a.gz")
+    for entry in (f"{inputs}/**", f"{inputs}/l*/", f"{inputs}/*/batch-prediction/*.csv", f"{inputs}/d*/*.gz"):
+        with pytest.raises(ConfigError, match="below the input"):
+            check(entry, f"{tmp_path}/out")
+    for entry in (f"{inputs}/*.csv", f"{inputs}/l*/*.csv", f"{inputs}/d*/*.csv"):
+        check(entry, f"{tmp_path}/out")
 
 
 def test_a_local_input_behind_a_link_is_one_above_the_output(tmp_path: Path) -> None:

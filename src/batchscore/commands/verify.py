@@ -61,8 +61,9 @@ def review_job(config: JobConfig, folder: Path, full: bool = False) -> Review:
     _attempt(faults, "spark", lambda: check_settings(config.spark))
     model = _attempt(faults, "model", lambda: load_model(config, folder / "model"))
     if model is None:
-        _attempt(faults, "input", lambda: list_inputs(config))
-        _attempt(faults, "schema", lambda: find_schema(config))
+        sources, skipped = _attempt(faults, "input", lambda: list_inputs(config)) or ((), ())
+        listed = {source.uri for source in sources} | {uri for uri, _ in skipped}
+        _attempt(faults, "schema", lambda: find_schema(config, listed))
         return Review(None, faults=faults)
     mismatches = version_warnings(model.version, config.allow_version_mismatch)
     faults += [Fault("model", text, fatal=False) for text in mismatches]

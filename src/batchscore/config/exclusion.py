@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Sequence
 
 from batchscore.config import uris
+from batchscore.config.entries import path_below
 from batchscore.config.job_config import JobConfig
 
 _PATTERNS_TOLD = 100
@@ -30,9 +31,9 @@ def exclude_advice(config: JobConfig, left_out: Collection[str], all_uris: Seque
 
 
 def _path(uri: str, config: JobConfig) -> str:
-    """Return what a pattern is held against: the path below the prefix, or the last name."""
-    entry = max((entry for entry in config.input if uri.startswith(entry)), key=len, default="")
-    return uri.removeprefix(entry) or uris.base_name(uri)
+    """Return what a pattern is held against: the path below the entry, or the last name."""
+    paths = (path_below(entry, uri) for entry in config.input)
+    return next((path for path in paths if path is not None), uris.base_name(uri))
 
 
 def _pattern(name: str) -> str:

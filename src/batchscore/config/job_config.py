@@ -85,6 +85,7 @@ class JobConfig(_Section):
         BeforeValidator(as_tuple),
         Field(min_length=1),
     ]
+    include: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = ()
     exclude: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = ()
     schema_uri: Annotated[str, AfterValidator(uris.canonical_uri)] | None = Field(None, alias="schema")
     row_id: Annotated[str, BeforeValidator(as_text), AfterValidator(column_name)] | None = None

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 
 from batchscore.config import uris
+from batchscore.config.globs import has_wildcards
 
 _ENCODINGS = re.compile(r"utf-8|ascii|iso8859-\d+|cp125\d")
 _DATABASES = ("mysql", "postgresql", "mssql")
@@ -74,7 +75,10 @@ def one_delimiter(value: str) -> str:
 
 
 def input_uri(value: str) -> str:
-    """Return the canonical URI of an input."""
+    """Return the canonical URI of an input: of an object, a folder, or a glob."""
+    bucket = re.match(r"s3[an]?://([^/]*)", value)
+    if bucket and has_wildcards(bucket[1]):
+        raise ValueError("expected a bucket without wildcards")
     uri = uris.canonical_uri(value)
     if uris.is_s3(uri) and not uris.split_s3_uri(uri)[1] and not uri.endswith("/"):
         raise ValueError("expected s3://bucket/key, or s3://bucket/ for the whole bucket")

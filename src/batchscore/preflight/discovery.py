@@ -2,70 +2,109 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
-from collections.abc import Iterator
-from fnmatch import fnmatchcase
+from collections.abc import Collection, Sequence
+from glob import escape
 
 from batchscore.config import uris
+from batchscore.config.entries import as_folder, folder_of, parent_folder, path_below
+from batchscore.config.globs import Glob, folder_before_wildcards, has_wildcards
 from batchscore.config.job_config import JobConfig
+from batchscore.config.selection import FOLDER_MARKER, SCHEMA_ENDING, Selection
 from batchscore.errors import InputError, ObjectMissingError
 from batchscore.input.schema_file import Schema, parse_schema
 from batchscore.preflight.lengths import is_too_long
-from batchscore.storage.base import StoredObject
+from batchscore.storage.base import StoredObject, is_present
 from batchscore.storage.factory import storage_for
 
-_SCHEMA_ENDING = ".schema"
+_NAMES_TOLD = 5
+_ROOTS = {"s3://", "/"}  # above buckets and file systems
+_SKIPPED_TOLD = 3
 
 
 def list_inputs(config: JobConfig) -> tuple[list[StoredObject], list[tuple[str, str]]]:
-    """Return the inputs in the order configured, each prefix in key order, and what is skipped with the reason.
+    """Return the inputs in the order configured, each folder in key order, and what is skipped with the reason.
 
-    Raises InputError if an input cannot be listed or nothing is left to score.
+    Raises InputError if there is nothing at an entry, or nothing is left to score.
     """
     sources: list[StoredObject] = []
     skipped: list[tuple[str, str]] = []
     for entry in config.input:
-        for source in _list_entry(entry, config):
-            reason = _skip_reason(source, entry, config)
-            if reason:
-                skipped.append((source.uri, reason))
-            else:
-                sources.append(source)
+        listed = _list_entry(entry, config)
+        reasons = _skip_reasons(entry, listed, config)
+        if set(reasons) <= {FOLDER_MARKER}:
+            raise ObjectMissingError(_nothing_at(entry, config))
+        sources += [source for source, reason in zip(listed, reasons, strict=True) if reason is None]
+        skipped += [(source.uri, reason) for source, reason in zip(listed, reasons, strict=True) if reason]
     if not sources:
-        raise InputError(f"input {', '.join(config.input)}: expected files to score, got {len(skipped)} skipped ones")
+        told = "; ".join(f"{uri} is {reason}" for uri, reason in skipped[:_SKIPPED_TOLD])
+        raise InputError(
+            f"input {', '.join(config.input)}: expected files to score, got {len(skipped)} skipped ones: {told}"
+        )
     return sources, skipped
 
 
-def _list_entry(entry: str, config: JobConfig) -> Iterator[StoredObject]:
+def named_objects(config: JobConfig) -> set[str]:
+    """Return the entries that name objects which are there."""
+    bare = [entry for entry in config.input if not entry.endswith("/")]
+    return {entry for entry in bare if is_present(storage_for(entry, config.s3), entry)}
+
+
+def _list_entry(entry: str, config: JobConfig) -> list[StoredObject]:
+    """Return what lies at an entry: the object of that name, else the folder's, else what the glob matches."""
     storage = storage_for(entry, config.s3)
-    if entry.endswith("/"):
-        yield from storage.list(entry)
-    else:
-        yield storage.stat(entry)
+    if not entry.endswith("/"):
+        try:
+            return [storage.stat(entry)]
+        except ObjectMissingError:
+            pass  # so it is a folder or a glob
+    listed = list(storage.list(as_folder(entry)))
+    return listed if listed or not has_wildcards(entry) else list(storage.list_glob(Glob(entry)))
 
 
-def _skip_reason(source: StoredObject, entry: str, config: JobConfig) -> str | None:
-    name = source.uri.removeprefix(entry) or uris.base_name(source.uri)
-    if source.uri.endswith("/") and source.size_in_bytes == 0:
-        return "folder marker"
-    if source.uri.endswith(_SCHEMA_ENDING):
-        return "schema"
-    matched = [
-        pattern
-        for pattern in config.exclude
-        if fnmatchcase(name, pattern) or fnmatchcase(uris.base_name(source.uri), pattern)
-    ]
-    return f"excluded by {matched[0]}" if matched else None
+def _skip_reasons(entry: str, listed: Sequence[StoredObject], config: JobConfig) -> list[str | None]:
+    found = {source.uri for source in listed}
+    folder = folder_of(entry, found)
+    spelt = (escape(uris.base_name(entry)),) if entry in found else Glob(entry).names
+    selection = Selection(config.include, config.exclude, spelt)
+    return [selection.skip_reason(source.uri, folder, source.size_in_bytes) for source in listed]
 
 
-def find_schema(config: JobConfig) -> tuple[Schema | None, str]:
-    """Return the schema and its digest: the one configured, or the one beside the inputs.
+def _nothing_at(entry: str, config: JobConfig) -> str:
+    """Say that nothing lies at an entry, and what lies near it."""
+    is_glob, bare = has_wildcards(entry), entry.rstrip("/")
+    folder = folder_before_wildcards(entry) if is_glob else parent_folder(bare)
+    try:
+        names = storage_for(entry, config.s3).names_in_folder(folder) if folder not in _ROOTS else []
+    except InputError:  # what cannot be listed is not named
+        names = []
+    if not is_glob:
+        return f"input {entry}: expected files to score, got none{_near(uris.base_name(bare), folder, names)}"
+    folders = [name for name in names if name.endswith("/") and Glob(entry).matches(f"{folder}{name[:-1]}")]
+    more = f", and {len(names) - _NAMES_TOLD} more" if len(names) > _NAMES_TOLD else ""
+    told = f"; {folder} holds {', '.join(names[:_NAMES_TOLD]) or 'nothing'}{more}"
+    ending = f"; the folder {folders[0]} matches: end the entry in / for what lies in such folders" if folders else ""
+    return f"input {entry}: expected files to score that the glob matches, got none{told}{ending}"
 
-    Beside a file it is ``<file>.schema``, for a prefix ``<prefix>/.schema``. Raises InputError if the one configured is
-    missing, one is malformed, or the inputs have different ones.
+
+def _near(name: str, folder: str, names: Sequence[str]) -> str:
+    spelt = {other.lower().rstrip("/"): other for other in names if other.rstrip("/") != name}
+    near = difflib.get_close_matches(name.lower(), spelt, n=3)
+    return f"; near it lie {', '.join(f'{folder}{spelt[other]}' for other in near)}" if near else ""
+
+
+def find_schema(config: JobConfig, listed: Collection[str] = ()) -> tuple[Schema | None, str]:
+    """Return the schema and its digest: the one configured, or the one beside the inputs; ``listed`` are their URIs.
+
+    Beside a file it is ``<file>.schema``, in a folder ``<folder>/.schema``, and for a glob that of the folder before
+    the first wildcard. Raises InputError if the one configured is missing, one is malformed, or the inputs have
+    different ones.
     """
-    beside = [uri for uri in map(_beside, config.input) if not is_too_long(uri)]  # nothing can be there
-    candidates = [config.schema_uri] if config.schema_uri else beside
+    known = frozenset(listed)
+    beside = [uri for entry in config.input for uri in _beside(entry, known)]
+    possible = [uri for uri in dict.fromkeys(beside) if not is_too_long(uri)]  # nothing else can be there
+    candidates = [config.schema_uri] if config.schema_uri else possible
     found: dict[str, bytes] = {}
     for uri in candidates:
         try:
@@ -81,5 +120,14 @@ def find_schema(config: JobConfig) -> tuple[Schema | None, str]:
     return parse_schema(content, uri), hashlib.sha256(content).hexdigest()
 
 
-def _beside(entry: str) -> str:
-    return f"{entry}{_SCHEMA_ENDING}"
+def _beside(entry: str, listed: Collection[str]) -> list[str]:
+    """Return where the schema of an entry is looked for: of one of which nothing is listed, wherever it could be."""
+    of_object, in_folder = f"{entry}{SCHEMA_ENDING}", f"{as_folder(entry)}{SCHEMA_ENDING}"
+    of_glob = [f"{folder_before_wildcards(entry)}{SCHEMA_ENDING}"] if has_wildcards(entry) else []
+    if entry in listed:
+        return [of_object]
+    if any(uri.startswith(as_folder(entry)) for uri in listed):
+        return [in_folder]
+    if any(path_below(entry, uri) is not None for uri in listed):
+        return of_glob
+    return [of_object, in_folder, *of_glob] if not entry.endswith("/") else [in_folder, *of_glob]

@@ -7,7 +7,7 @@ import json
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from batchscore.commit.manifest_reader import read_sources
 from batchscore.commit.stored_manifests import read_stored
@@ -15,7 +15,7 @@ from batchscore.config.job_config import JobConfig
 from batchscore.config.uris import base_name
 from batchscore.errors import IdempotentParameterMismatchError, InputError, InputsScoredError, ObjectExistsError
 from batchscore.output.paths import EXTENDED_MANIFEST_END, Outputs
-from batchscore.preflight.discovery import list_inputs
+from batchscore.preflight.discovery import list_inputs, named_objects
 from batchscore.storage.base import Storage, StoredObject, read_if_present
 from batchscore.storage.factory import storage_for
 from batchscore.storage.stored_json import read_json, typed
@@ -29,10 +29,14 @@ _THREADS = 16
 
 @dataclass(frozen=True)
 class Choice:
-    """The inputs that a job scores, and what else lies below those configured: see Plan."""
+    """The inputs that a job scores, and what else lies below those configured: see Plan.
+
+    ``listed`` are the URIs of all that lies there, scored or not: they tell what each entry is.
+    """
 
     sources: Sequence[StoredObject]
     skipped: Sequence[tuple[str, str]]
+    listed: Collection[str]
     not_new: Mapping[str, int] = field(default_factory=dict)
     manifests_read: frozenset[StoredObject] = frozenset()
 
@@ -44,11 +48,12 @@ def choose_inputs(config: JobConfig) -> Choice:
     that has begun those it began with. Raises InputError; InputsScoredError if another job has scored some since.
     """
     if config.mode == "all":
-        return Choice(*list_inputs(config))
+        return _all_of(*list_inputs(config))
     storage, outputs = storage_for(config.output, config.s3), _outputs(config)
     content = read_if_present(storage, outputs.extended_manifest) if config.id else None
     if content is not None:
-        return Choice(read_sources(content, outputs.extended_manifest), ())
+        finished = _all_of(read_sources(content, outputs.extended_manifest), ())
+        return replace(finished, listed={*finished.listed, *named_objects(config)})
     listed, skipped = list_inputs(config)
     manifests = _manifests_of_others(storage, outputs)
     scored = _scored_inputs(storage, manifests, listed)
@@ -61,7 +66,12 @@ def choose_inputs(config: JobConfig) -> Choice:
     log.info("%d of %d files below the inputs are new", len(chosen), len(listed))
     before = sum(source in scored for source in listed)
     not_new = {_SCORED: before, _LATE: len(listed) - len(chosen) - before}
-    return Choice(chosen, skipped, {reason: number for reason, number in not_new.items() if number}, manifests)
+    told = {reason: number for reason, number in not_new.items() if number}
+    return replace(_all_of(listed, skipped), sources=chosen, not_new=told, manifests_read=manifests)
+
+
+def _all_of(sources: Sequence[StoredObject], skipped: Sequence[tuple[str, str]]) -> Choice:
+    return Choice(sources, skipped, {source.uri for source in sources} | {uri for uri, _ in skipped})
 
 
 def bind_inputs(config: JobConfig, sources: Sequence[StoredObject]) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from fnmatch import fnmatchcase
 from glob import escape
 
 from batchscore.config import uris
+from batchscore.config.entries import as_folder
+from batchscore.config.globs import Glob, has_wildcards
 from batchscore.config.job_config import JobConfig
+from batchscore.config.selection import Selection, excluded
 from batchscore.errors import ConfigError
 from batchscore.output.paths import Outputs, new_id
 from batchscore.preflight.lengths import check_own_lengths
-from batchscore.storage.local import listed_at
+from batchscore.storage.local import leads_into, listed_at
 
 _TOLD = 5
 
@@ -24,28 +26,43 @@ def check_places(config: JobConfig) -> None:
     outputs = Outputs(config.output, config.id or new_id(), config.layout)
     check_own_lengths(outputs)
     written = f"{outputs.folder}/"
-    faults = [fault for entry in config.input for fault in _faults(entry, written, config.exclude)]
+    faults = [fault for entry in config.input for fault in _faults(entry, written, config)]
     if faults:
         raise ConfigError(f"key output: expected results outside of the inputs, got {'; '.join(faults[:_TOLD])}")
 
 
-def _faults(entry: str, written: str, exclude: Sequence[str]) -> Iterator[str]:
-    if entry.startswith(written):
+def _faults(entry: str, written: str, config: JobConfig) -> Iterator[str]:
+    if as_folder(entry).startswith(written):
         yield f"the input {entry} below {written}"
         return
+    selection = Selection(config.include, config.exclude, Glob(entry).names)
     for path in _without_deeper(sorted(_paths_listed(entry, written))):
         if not path:
             yield f"the input {entry} in {written}"
-        elif not any(_excludes(pattern, path) for pattern in exclude):
+        elif not excluded(config.exclude, path) and selection.hidden_by(path) is None:
             yield f"{written} below the input {entry}; choose another output, or exclude {escape(path)}*"
 
 
 def _paths_listed(entry: str, written: str) -> set[str]:
-    """Return the paths below an input under which it lists results; the empty one where it lies among them itself."""
-    found = {written.removeprefix(entry)} if entry.endswith("/") and written.startswith(entry) else set()
-    if not uris.is_s3(entry) and not uris.is_s3(written):
-        found.update(listed_at(entry, written))
-    return found
+    """Return the paths below an input under which it lists results; the empty one where it lies among them itself.
+
+    What the entry is may change as results are written, so it is taken for an object, a folder and a glob.
+    """
+    is_local = not uris.is_s3(entry) and not uris.is_s3(written)
+    found = {""} if is_local and not entry.endswith("/") and leads_into(entry, written) else set[str]()
+    found |= _listed_below(as_folder(entry), written, None, is_local)
+    return found | _listed_below(Glob(entry).folder, written, Glob(entry), is_local) if has_wildcards(entry) else found
+
+
+def _listed_below(folder: str, written: str, glob: Glob | None, is_local: bool) -> set[str]:
+    found = {written.removeprefix(folder)} if written.startswith(folder) else set[str]()
+    if is_local:
+        found.update(listed_at(folder, written, glob))
+    return {path for path in found if glob is None or _can_match(glob, f"{folder}{path}")}
+
+
+def _can_match(glob: Glob, uri: str) -> bool:
+    return glob.enters(uri) if uri.endswith("/") else glob.matches(uri)
 
 
 def _without_deeper(paths: Sequence[str]) -> list[str]:
@@ -55,14 +72,3 @@ def _without_deeper(paths: Sequence[str]) -> list[str]:
         if not kept or not (kept[-1][-1:] in {"", "/"} and path.startswith(kept[-1])):
             kept.append(path)
     return kept
-
-
-def _excludes(pattern: str, path: str) -> bool:
-    """Tell whether a pattern excludes a file, or whatever may come to lie below a path ending in ``/``.
-
-    It does the latter if it matches the path and ends in ``*``, which matches ``/`` too. That patterns of single files
-    (``*.gz``) match all that a job writes cannot be told.
-    """
-    if path.endswith("/"):
-        return pattern.endswith("*") and fnmatchcase(path, pattern)
-    return fnmatchcase(path, pattern) or fnmatchcase(uris.base_name(path), pattern)

@@ -65,7 +65,7 @@ def make_plan(config: JobConfig, model: LoadedModel) -> Plan:
     _check_class_names(model)
     choice = choose_inputs(config)
     check_inputs(choice.sources)
-    schema, schema_digest = find_schema(config)
+    schema, schema_digest = find_schema(config, choice.listed)
     keys = Roles(config.row_id, config.target)
     columns = resolve_columns(version.pinned_uri, version.signature, schema, config.has_header, keys)
     columns = fitting_array(columns, version.tensor_dtype)
@@ -83,7 +83,8 @@ def make_plan(config: JobConfig, model: LoadedModel) -> Plan:
         columns=columns,
         parameters=parameters_of(config, version, model.threshold, choice.sources, schema_digest),
     )
-    inputs = make_inputs(choice.sources, naming_root(config.input), config.split_bytes, job_reader(config, columns))
+    root, reader = naming_root(config.input, choice.listed), job_reader(config, columns)
+    inputs = make_inputs(choice.sources, root, config.split_bytes, reader)
     return Plan(
         spec,
         inputs,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Protocol
 
+from batchscore.config.globs import Glob
 from batchscore.errors import ObjectMissingError
 
 
@@ -34,6 +35,12 @@ class Storage(Protocol):
 
     def list_folder(self, prefix: str) -> Iterator[StoredObject]:
         """Yield every object directly below ``prefix`` (ending in ``/``), in key order, none of its folders'."""
+
+    def list_glob(self, glob: Glob) -> Iterator[StoredObject]:
+        """Yield every object that a glob matches, in key order, from one listing."""
+
+    def names_in_folder(self, prefix: str) -> Sequence[str]:
+        """Return some names directly below ``prefix`` (ending in ``/``), for a message; those of folders with ``/``."""
 
     def stat(self, uri: str) -> StoredObject:
         """Return size and etag of one object."""

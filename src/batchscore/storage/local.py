@@ -6,16 +6,16 @@ import errno
 import hashlib
 import os
 import tempfile
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import takewhile
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import IO
 
 from batchscore.config import uris
+from batchscore.config.globs import Glob
 from batchscore.config.uris import FOLDER
 from batchscore.errors import (
     CommitError,
@@ -26,9 +26,11 @@ from batchscore.errors import (
     TransientReadError,
 )
 from batchscore.storage.base import StoredObject
+from batchscore.storage.local_walk import files_below, folders_below
 
 # What file systems answer that sync no folders, or whose folder may be written to but not read.
 _NO_SYNC_OF_FOLDERS = {errno.EINVAL, errno.ENOTSUP, errno.EACCES}
+_NAMES_TOLD = 1000
 
 
 @contextmanager
@@ -39,6 +41,10 @@ def _local_errors(what: str, uri: str, wrong: type[InputError | CommitError]) ->
         if wrong is CommitError:
             raise CommitError(f"{what} {uri}: expected a folder to write to, got none") from error
         raise ObjectMissingError(f"{what} {uri}: expected a file, got none") from error
+    except NotADirectoryError as error:
+        if wrong is InputError:  # nothing lies below a file
+            raise ObjectMissingError(f"{what} {uri}: expected a file, got none below another one") from error
+        raise wrong(f"{what} {uri}: expected access, got {error.strerror}") from error
     except OSError as error:
         got = "a folder" if isinstance(error, IsADirectoryError) else error.strerror or type(error).__name__
         raise wrong(f"{what} {uri}: expected access, got {got}") from error
@@ -77,8 +83,21 @@ class LocalStorage:
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """See Storage.list; a missing folder has no files."""
         with _local_errors("input", prefix, InputError):
-            for path in sorted(_files_below(uris.local_path(prefix).rstrip("/"))):
+            for path in sorted(files_below(uris.local_path(prefix).rstrip("/"))):
                 yield _stored(f"file://{path}", Path(path).stat())
+
+    def list_glob(self, glob: Glob) -> Iterator[StoredObject]:
+        """See Storage.list_glob: folders in which nothing can match are not looked into."""
+        with _local_errors("input", glob.text, InputError):
+            for path in sorted(files_below(uris.local_path(glob.folder).rstrip("/"), glob)):
+                yield _stored(f"file://{path}", Path(path).stat())
+
+    def names_in_folder(self, prefix: str) -> Sequence[str]:
+        """See Storage.names_in_folder; a missing folder has none."""
+        with _local_errors("input", prefix, InputError):
+            folder = Path(uris.local_path(prefix))
+            found = islice(folder.iterdir(), _NAMES_TOLD) if folder.is_dir() else ()
+            return sorted(f"{path.name}/" if path.is_dir() else path.name for path in found)
 
     def list_folder(self, prefix: str) -> Iterator[StoredObject]:
         """See Storage.list_folder; a missing folder has no files."""
@@ -173,19 +192,22 @@ class LocalStorage:
         return folders[: folders.index(top) + 1] if top in folders else []
 
 
-def listed_at(entry: str, written: str) -> Iterator[str]:
-    """Yield under which paths below an input it lists what is or will be below the folder ``written``, links followed.
+def leads_into(uri: str, written: str) -> bool:
+    """Tell whether what a URI names lies in the folder ``written``, links followed."""
+    place = Path(os.path.realpath(uris.local_path(written)))
+    return place in Path(os.path.realpath(uris.local_path(uri))).parents
 
-    Of a folder the path ends in ``/``; it is empty where the input itself lies in ``written``. Raises InputError.
+
+def listed_at(folder: str, written: str, glob: Glob | None = None) -> Iterator[str]:
+    """Yield under which paths below a folder is listed what is or will be below ``written``, links followed.
+
+    Of a folder the path ends in ``/``. Folders that a glob does not look into are left out. Raises InputError.
     """
-    entry_path, place = uris.local_path(entry), Path(os.path.realpath(uris.local_path(written)))
-    with _local_errors("input", entry, InputError):
-        if not entry.endswith("/"):
-            yield from [""] if place in Path(os.path.realpath(entry_path)).parents else []
-            return
-        there = next(folder for folder in (place, *place.parents) if folder.exists())
-        for root, real, names in _folders_below(entry_path.rstrip("/")):
-            below = f"{root}/".removeprefix(entry_path)
+    path, place = uris.local_path(folder), Path(os.path.realpath(uris.local_path(written)))
+    with _local_errors("input", folder, InputError):
+        there = next(above for above in (place, *place.parents) if above.exists())
+        for root, real, names in folders_below(path.rstrip("/"), glob):
+            below = f"{root}/".removeprefix(path)
             if Path(real).samefile(there):  # also where the file system takes A for a
                 yield "/".join([below.rstrip("/"), *place.relative_to(there).parts, ""]).lstrip("/")
             elif place in Path(real).parents:
@@ -193,35 +215,6 @@ def listed_at(entry: str, written: str) -> Iterator[str]:
             for name in names:
                 if Path(root, name).is_symlink() and place in Path(os.path.realpath(f"{root}/{name}")).parents:
                     yield f"{below}{name}"
-
-
-def _folders_below(folder: str) -> Iterator[tuple[str, str, list[str]]]:
-    """Yield each folder once, whatever links lead to it, with its real path and the names of its files."""
-    seen: set[str] = set()
-    waiting = deque([folder] if Path(folder).is_dir() else [])
-    while waiting:
-        for root, folders, names in os.walk(waiting.popleft(), onerror=_raise):
-            real = os.path.realpath(root)
-            folders.sort()
-            if real in seen:
-                folders.clear()
-                continue
-            seen.add(real)
-            waiting += [f"{root}/{name}" for name in folders if Path(root, name).is_symlink()]
-            yield root, real, names
-
-
-def _files_below(folder: str) -> Iterable[str]:
-    """Return each file once, whatever links lead to it: by its path without a link, where it has one."""
-    found: dict[str, str] = {}  # by real path
-    links: list[str] = []
-    for root, real, names in _folders_below(folder):
-        plain = [name for name in names if not Path(root, name).is_symlink()]
-        found.update((f"{real}/{name}", f"{root}/{name}") for name in plain)
-        links += [f"{root}/{name}" for name in set(names).difference(plain)]
-    for link in sorted(links):
-        found.setdefault(os.path.realpath(link), link)
-    return found.values()
 
 
 def _read_whole(file: IO[bytes], length: int) -> bytes:
@@ -282,10 +275,6 @@ def _fill(file: tempfile._TemporaryFileWrapper[bytes], content: IO[bytes]) -> st
     file.flush()
     os.fsync(file.fileno())
     return digest.hexdigest()
-
-
-def _raise(error: OSError) -> None:
-    raise error
 
 
 @lru_cache(maxsize=1)

@@ -13,10 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
+from batchscore.config.globs import Glob
 from batchscore.config.job_config import S3Settings
 from batchscore.config.uris import split_s3_uri
 from batchscore.errors import CommitError, InputError, ObjectExistsError, TransientReadError
 from batchscore.storage.base import StoredObject
+from batchscore.storage.s3_bodies import WrongBodyError, checked_body, etag_of, length_of_range, whole_length
 from batchscore.storage.s3_client import Answer, ask, client_for, forgotten_if_refused, is_of_aws
 from batchscore.storage.s3_errors import (
     is_conflict,
@@ -24,7 +26,6 @@ from batchscore.storage.s3_errors import (
     is_precondition_failed,
     knows_no_bulk_delete,
     read_errors,
-    replaced,
     write_errors,
 )
 
@@ -37,10 +38,6 @@ _DELETE_COUNT = 1000
 _DELETE_THREADS = 8
 _SINGLE_PUT_BYTES = 64 * 1024 * 1024
 _UPLOAD_PART_BYTES = 16 * 1024 * 1024
-
-
-class _WrongBodyError(Exception):
-    """An answer that is not what was asked for; the message says what it is."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +69,22 @@ class S3Storage:
         """See Storage.list_folder: S3 itself passes over what lies deeper."""
         return self._list(prefix, Delimiter="/")
 
+    def list_glob(self, glob: Glob) -> Iterator[StoredObject]:
+        """See Storage.list_glob: what begins as the glob does, without what lies deeper where it cannot match there."""
+        listed = self._list(glob.prefix, **({"Delimiter": "/"} if glob.is_flat else {}))
+        return (item for item in listed if glob.matches(item.uri))
+
+    def names_in_folder(self, prefix: str) -> Sequence[str]:
+        """See Storage.names_in_folder: those of one page."""
+        bucket, key = split_s3_uri(prefix)
+        with read_errors(prefix):
+            page = self._ask(
+                lambda s3: s3.list_objects_v2(Bucket=bucket, Prefix=key, Delimiter="/", **self._for_reading())
+            )
+        keys = [item["Key"] for item in page.get("Contents", [])]
+        keys += [item["Prefix"] for item in page.get("CommonPrefixes", [])]
+        return sorted(name for item in keys if (name := item.removeprefix(key)))
+
     def _list(self, prefix: str, **arguments: Any) -> Iterator[StoredObject]:
         bucket, key = split_s3_uri(prefix)
         client = client_for(self.settings)
@@ -93,7 +106,7 @@ class S3Storage:
 
     def read(self, uri: str) -> bytes:
         """See Storage.read."""
-        return self._read(uri, _whole_length)
+        return self._read(uri, whole_length)
 
     def read_range(self, source: StoredObject, start: int, stop: int) -> bytes:
         """See Storage.read_range: pinned by If-Match, and by the answer's ETag, since not every store heeds that."""
@@ -101,7 +114,7 @@ class S3Storage:
             return b""
 
         def length(answer: Mapping[str, Any]) -> int:
-            return _length_of_range(answer, source, start, stop)
+            return length_of_range(answer, source, start, stop)
 
         return self._read(source.uri, length, Range=f"bytes={start}-{stop - 1}", IfMatch=f'"{source.etag}"')
 
@@ -118,9 +131,9 @@ class S3Storage:
                     answer = self._ask(
                         lambda s3: s3.get_object(Bucket=bucket, Key=key, **arguments, **self._for_reading())
                     )
-                return _checked_body(answer, length)
-            except (*broken, _WrongBodyError) as error:
-                got = str(error) if isinstance(error, _WrongBodyError) else type(error).__name__
+                return checked_body(answer, length)
+            except (*broken, WrongBodyError) as error:
+                got = str(error) if isinstance(error, WrongBodyError) else type(error).__name__
                 if attempt == _BODY_ATTEMPTS:
                     raise TransientReadError(
                         f"object {uri}: expected a whole body, got {got} {attempt} times"
@@ -137,10 +150,10 @@ class S3Storage:
                 content.seek(0)
                 if size <= _SINGLE_PUT_BYTES:
                     answer = s3.put_object(Bucket=bucket, Key=key, Body=content, **self._for_writing())
-                    return _etag(answer.get("ETag"))
+                    return etag_of(answer.get("ETag"))
             _upload(s3, content, bucket, key, self._for_writing())
             head = s3.head_object(Bucket=bucket, Key=key, **self._for_reading())
-            return _etag(head.get("ETag"))
+            return etag_of(head.get("ETag"))
 
         with write_errors(uri):
             return self._ask(write, repeatable=size is not None)
@@ -152,7 +165,7 @@ class S3Storage:
         def write(s3: S3Client) -> str:
             content.seek(0)
             answer = s3.put_object(Bucket=bucket, Key=key, Body=content, IfNoneMatch="*", **self._for_writing())
-            return _etag(answer.get("ETag"))
+            return etag_of(answer.get("ETag"))
 
         for attempt in range(1, _CONFLICT_ATTEMPTS + 1):
             try:
@@ -231,55 +244,8 @@ def _upload(s3: S3Client, content: IO[bytes], bucket: str, key: str, arguments: 
     s3.upload_fileobj(content, bucket, key, ExtraArgs=arguments, Config=config)
 
 
-def _etag(text: str | None) -> str:
-    """Return an ETag as it is kept; a weak one names the same content."""
-    return (text or "").removeprefix("W/").strip('"')
-
-
 def _stored(uri: str, size: int | None, answer: Mapping[str, Any]) -> StoredObject:
-    etag, modified = _etag(answer.get("ETag")), answer.get("LastModified")
+    etag, modified = etag_of(answer.get("ETag")), answer.get("LastModified")
     if size is None or not etag:
         raise InputError(f"object {uri}: expected a size and an ETag to know it by, got none")
     return StoredObject(uri, size, etag, modified.timestamp() if modified else 0.0)
-
-
-def _checked_body(answer: Mapping[str, Any], length: Callable[[Mapping[str, Any]], int | None]) -> bytes:
-    """Return a body of the right length; raises _WrongBodyError before it reads one that is to be of another."""
-    body = answer["Body"]
-    try:
-        wanted = length(answer)
-        _check_length(answer.get("ContentLength", wanted), wanted)
-    except Exception:
-        body.close()  # and its connection, on which the rest would come
-        raise
-    content: bytes = body.read()
-    _check_length(len(content), wanted)
-    return content
-
-
-def _check_length(found: int | None, wanted: int | None) -> None:
-    if wanted is not None and found != wanted:
-        raise _WrongBodyError(f"{found} of {wanted} bytes")
-
-
-def _whole_length(answer: Mapping[str, Any]) -> int | None:
-    """Return how long a whole object is; None where its end is marked in the body itself."""
-    if "ContentRange" in answer:
-        raise _WrongBodyError("a part of it")
-    length: int | None = answer.get("ContentLength")
-    if length is None and "transfer-encoding" not in answer["ResponseMetadata"]["HTTPHeaders"]:
-        raise _WrongBodyError("one without a length")
-    return length
-
-
-def _length_of_range(answer: Mapping[str, Any], source: StoredObject, start: int, stop: int) -> int:
-    """Return how long a range is; raises ObjectChangedError for another version, _WrongBodyError for another range."""
-    etag, found = _etag(answer.get("ETag")), answer.get("ContentRange")
-    if not etag:
-        raise _WrongBodyError("one without an ETag")
-    if etag != source.etag:
-        raise replaced(source.uri)
-    wanted = f"bytes {start}-{stop - 1}/{source.size_in_bytes}"
-    if found != wanted:
-        raise _WrongBodyError(f"{found or 'the whole object'} for {wanted}")
-    return stop - start
