@@ -72,6 +72,9 @@ def test_every_fault_is_told_at_once_with_the_nearest_known_key() -> None:
         *(("index_col", "row_id"), ("id_column", "row_id"), ("idColumn", "row_id"), ("rowId", "row_id")),
         *(("label", "target"), ("target_column", "target"), ("targetAttributeName", "target"), ("model_uri", "model")),
         *(("region", "s3.region"), ("endpoint_url", "s3.endpoint"), ("s3.endpoint_url", "s3.endpoint")),
+        *(("path", "input"), ("paths", "input"), ("prefix", "input"), ("filepath_or_buffer", "input")),
+        *(("pattern", "include"), ("pathGlobFilter", "include"), ("glob", "include"), ("file_pattern", "include")),
+        *(("ignore_patterns", "exclude"), ("includes", "include"), ("excludes", "exclude")),
         *(("row-id", "row_id"), ("taget", "target"), ("input_path", "input"), ("chunksize", "split_bytes")),
     ],
 )
@@ -82,6 +85,14 @@ def test_a_key_of_another_program_is_told_by_our_name(key: str, meant: str) -> N
 @pytest.mark.parametrize("key", ["usecols", "columns", "feature_names", "dtype", "inferSchema", "compression"])
 def test_a_key_of_another_program_that_is_not_needed_is_told_why(key: str) -> None:
     assert faults_of(f"{key}=x").startswith(f"key {key}: expected a known key; no key is needed: the ")
+
+
+@pytest.mark.parametrize("key", ["recursiveFileLookup", "recursive"])
+def test_that_folders_are_read_whole_is_told_for_a_key_that_asks_for_it(key: str) -> None:
+    assert faults_of(f"{key}=true") == (
+        f"key {key}: expected a known key; no key is needed: a folder stands for all that lies below it, and "
+        "folder/*.csv for one level"
+    )
 
 
 @pytest.mark.parametrize(

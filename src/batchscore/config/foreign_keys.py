@@ -16,7 +16,19 @@ _CALLED = {
     "model": ("model_uri", "model_name"),
     "tracking_uri": ("mlflow_tracking_uri",),
     "registry_uri": ("mlflow_registry_uri",),
-    "input": ("input_path", "input_uri", "input_data", "path"),
+    "input": (
+        *("input_path", "input_uri", "input_data", "path", "paths", "filepath", "filepath_or_buffer", "urlpath"),
+        *("input_dir", "input_folder", "folder", "directory", "prefix", "s3_prefix", "file", "files", "source"),
+        *("data_location_s3", "input_data_location_s3", "s3_uri"),
+    ),
+    "include": (
+        *("path_glob_filter", "pattern", "patterns", "file_pattern", "filename_pattern", "glob", "glob_pattern"),
+        *("include_pattern", "include_patterns", "include_hidden", "hidden", "wildcard", "path_suffix"),
+    ),
+    "exclude": (
+        *("exclude_pattern", "exclude_patterns", "exclusions", "ignore", "ignore_patterns", "ignore_prefixes"),
+        *("path_ignore_suffix",),
+    ),
     "output": ("output_path", "output_dir", "destination"),
     "id": ("job_id", "batch_id", "batch_prediction_id"),
     "threshold": ("cutoff", "score_threshold", "decision_threshold"),
@@ -32,6 +44,9 @@ _NEEDLESS = {
     _COLUMNS: ("usecols", "columns", "features", "feature_columns", "feature_names", "excluded_attribute_names"),
     _TYPES: ("dtype", "dtypes", "infer_schema"),
     "the ending of an input's name tells its compression": ("compression",),
+    "a folder stands for all that lies below it, and folder/*.csv for one level": (
+        *("recursive_file_lookup", "recursive", "recurse"),
+    ),
 }
 
 
