@@ -114,16 +114,16 @@ def test_the_schema_in_the_folder_of_the_entry_is_found(entry: str, proxy: Proxy
     [
         ("imput/", "expected files to score, got none; near it lie s3://{}/input/, s3://{}/input-2/"),
         ("input/a.cvs", "expected files to score, got none; near it lie s3://{}/input/a.csv"),
-        ("empty/", "expected files to score, got none"),
-        ("empty", "expected files to score, got none"),
-        ("empty/*", "expected files to score that the glob matches, got none; s3://{}/empty/ holds nothing"),
+        ("void/", "expected files to score, got none"),
+        ("void", "expected files to score, got none"),
+        ("void/*", "expected files to score that the glob matches, got none; s3://{}/void/ holds nothing"),
         ("input/*.gz", "expected files to score that the glob matches, got none; s3://{}/input/ holds a.csv, sub/"),
     ],
 )
 def test_what_is_not_there_is_told_with_what_lies_near(
     entry: str, told: str, proxy: Proxy, s3: "S3Client", bucket: str
 ) -> None:
-    put(s3, bucket, "input/a.csv", "input/sub/b.csv", "input-2/a.csv", "empty/", "zzz/a.csv")
+    put(s3, bucket, "input/a.csv", "input/sub/b.csv", "input-2/a.csv", "void/", "zzz/a.csv")
     with pytest.raises(InputError) as caught:
         keys_of(proxy, bucket, "zzz/", entry)
     place = f"s3://{bucket}/{entry}"
@@ -135,6 +135,15 @@ def test_an_empty_bucket_and_one_that_is_not_there_are_told(proxy: Proxy, bucket
         keys_of(proxy, bucket, "")
     with pytest.raises(InputError, match="NoSuchBucket"):
         keys_of(proxy, f"{bucket}-none", "in/*.csv")
+
+
+def test_a_folder_whose_bare_name_may_not_be_asked_for_is_listed(proxy: Proxy, s3: "S3Client", bucket: str) -> None:
+    """As where a policy gives ``in/*``: S3 then says 403 of the object ``in``, which is not there."""
+    put(s3, bucket, "in/a.csv")
+    proxy.play("HEAD", bucket, refuse(403, "403"))
+    assert keys_of(proxy, bucket, "in") == ["in/a.csv"]
+    with pytest.raises(InputError, match=f"object s3://{bucket}/on: expected permission to read, got 403"):
+        keys_of(proxy, bucket, "on")
 
 
 def test_a_refused_listing_is_told_and_is_not_taken_for_an_empty_folder(

@@ -155,6 +155,8 @@ def test_a_key_without_a_value_has_its_default() -> None:
         ("delimiter=;", "delimiter", ";"),
         ("delimiter=\\t", "delimiter", "\t"),
         ("exclude=*.txt", "exclude", ("*.txt",)),
+        ("include=[_*, .*]", "include", ("_*", ".*")),
+        ("input=s3://b/in/*.csv", "input", ("s3://b/in/*.csv",)),
         ("exclude=[a, b]", "exclude", ("a", "b")),
         ("input=[s3://b/x.csv, s3a://b/y.csv]", "input", ("s3://b/x.csv", "s3://b/y.csv")),
         ("threshold=0.25", "threshold", 0.25),

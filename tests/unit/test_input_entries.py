@@ -196,7 +196,9 @@ def test_the_path_above_an_entry_hides_nothing(tmp_path: Path) -> None:
     make(tmp_path, "_in/.now/a.csv", "_in/.now/_b.csv")
     for entry in ("_in/.now/", "_in/.now", "_in/.now/*.csv", "_in/.now/a.csv"):
         assert listed(tmp_path, entry) == ["_in/.now/a.csv"]
-    assert listed(tmp_path, "_in/.now/_b.csv") == ["_in/.now/_b.csv"]
+    make(tmp_path, "in/x_$folder$", "in/b.csv._COPYING_")
+    for entry in ("_in/.now/_b.csv", "in/x_$folder$", "in/b.csv._COPYING_"):
+        assert listed(tmp_path, entry) == [entry]
 
 
 @pytest.mark.parametrize(

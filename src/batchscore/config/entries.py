@@ -42,5 +42,7 @@ def path_below(entry: str, uri: str) -> str | None:
         return uris.base_name(uri)
     if uri.startswith(folder):
         return uri.removeprefix(folder) or uris.base_name(uri)
+    if not has_wildcards(entry):
+        return None
     glob = Glob(entry)
-    return uri.removeprefix(glob.folder) if has_wildcards(entry) and glob.matches(uri) else None
+    return uri.removeprefix(glob.folder) if glob.matches(uri) else None

@@ -32,6 +32,8 @@ def exclude_advice(config: JobConfig, left_out: Collection[str], all_uris: Seque
 
 def _path(uri: str, config: JobConfig) -> str:
     """Return what a pattern is held against: the path below the entry, or the last name."""
+    if uri in config.input:
+        return uris.base_name(uri)
     paths = (path_below(entry, uri) for entry in config.input)
     return next((path for path in paths if path is not None), uris.base_name(uri))
 

@@ -29,6 +29,11 @@ def folder_before_wildcards(entry: str) -> str:
     return _WILDCARD.split(entry, maxsplit=1)[0].rpartition("/")[0] + "/"
 
 
+def spelt_names(entry: str) -> Names:
+    """Return the patterns of the names below the folder that a glob begins in; none of an entry without wildcards."""
+    return Glob(entry).names if has_wildcards(entry) else ()
+
+
 @dataclass(frozen=True)
 class Glob:
     """A canonical URI with wildcards."""

@@ -11,8 +11,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from batchscore.config import uris
-
 SCHEMA_ENDING = ".schema"
 FOLDER_MARKER = "folder marker"
 _COPYING = "._COPYING_"
@@ -30,17 +28,19 @@ class Selection:
 
     def skip_reason(self, uri: str, folder: str, size_in_bytes: int) -> str | None:
         """Return why a file is no input, None for one that is; its path counts from the entry's ``folder``."""
-        if (uri.endswith("/") and size_in_bytes == 0) or uri.endswith(_FOLDER_ENDING):
+        if uri.endswith("/") and size_in_bytes == 0:
             return FOLDER_MARKER
-        path = uri.removeprefix(folder) or uris.base_name(uri)
+        path = uri.removeprefix(folder) or _last_name(uri)
         if path.endswith(SCHEMA_ENDING):
             return "schema"
         excluded = next((pattern for pattern in self.exclude if matches(pattern, path)), None)
         if excluded is not None:
             return f"excluded by {excluded}"
         hidden = self.hidden_by(path)
+        if hidden is not None and hidden.endswith(_FOLDER_ENDING):
+            return FOLDER_MARKER
         if hidden is not None:
-            return f"hidden by its name {hidden}" if hidden == uris.base_name(path) else f"hidden in {hidden}/"
+            return f"hidden by its name {hidden}" if hidden == _last_name(path) else f"hidden in {hidden}/"
         if self.include and not any(matches(pattern, path) for pattern in self.include):
             return "not in include"
         return None
@@ -56,14 +56,18 @@ class Selection:
 
 def matches(pattern: str, path: str) -> bool:
     """Tell whether a pattern of ``include`` or ``exclude`` matches a path or its last name; ``*`` matches ``/`` too."""
-    return fnmatchcase(path, pattern) or fnmatchcase(uris.base_name(path), pattern)
+    return fnmatchcase(path, pattern) or fnmatchcase(_last_name(path), pattern)
+
+
+def _last_name(path: str) -> str:
+    return path.rstrip("/").rpartition("/")[2]
 
 
 def hidden_names(path: str) -> Iterator[str]:
     """Yield the names of a path that hide it, from its folders to the file."""
     *folders, name = path.split("/")
     yield from (folder for folder in folders if _is_hidden(folder) and not folder.startswith(_READ_FOLDERS))
-    if _is_hidden(name):
+    if _is_hidden(name) or name.endswith(_FOLDER_ENDING):
         yield name
 
 
@@ -81,7 +85,8 @@ def _is_hidden(name: str) -> bool:
 
 def _spells(pattern: str, name: str) -> bool:
     """Tell whether a pattern matches a name by what hides it written out, not by a wildcard in its place."""
-    written = pattern.endswith(_COPYING) if name.endswith(_COPYING) else not pattern.startswith(("*", "?", "[!"))
+    ending = next((ending for ending in (_COPYING, _FOLDER_ENDING) if name.endswith(ending)), None)
+    written = pattern.endswith(ending) if ending else not pattern.startswith(("*", "?", "[!"))
     return written and fnmatchcase(name, pattern)
 
 

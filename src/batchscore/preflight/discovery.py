@@ -9,10 +9,10 @@ from glob import escape
 
 from batchscore.config import uris
 from batchscore.config.entries import as_folder, folder_of, parent_folder, path_below
-from batchscore.config.globs import Glob, folder_before_wildcards, has_wildcards
+from batchscore.config.globs import Glob, folder_before_wildcards, has_wildcards, spelt_names
 from batchscore.config.job_config import JobConfig
 from batchscore.config.selection import FOLDER_MARKER, SCHEMA_ENDING, Selection
-from batchscore.errors import InputError, ObjectMissingError
+from batchscore.errors import InputError, ObjectMissingError, TransientReadError
 from batchscore.input.schema_file import Schema, parse_schema
 from batchscore.preflight.lengths import is_too_long
 from batchscore.storage.base import StoredObject, is_present
@@ -54,19 +54,26 @@ def named_objects(config: JobConfig) -> set[str]:
 def _list_entry(entry: str, config: JobConfig) -> list[StoredObject]:
     """Return what lies at an entry: the object of that name, else the folder's, else what the glob matches."""
     storage = storage_for(entry, config.s3)
+    refusal: InputError | None = None
     if not entry.endswith("/"):
         try:
             return [storage.stat(entry)]
-        except ObjectMissingError:
-            pass  # so it is a folder or a glob
+        except TransientReadError:
+            raise
+        except InputError as error:  # no such object, or no right to the name of what is a folder
+            refusal = None if isinstance(error, ObjectMissingError) else error
     listed = list(storage.list(as_folder(entry)))
-    return listed if listed or not has_wildcards(entry) else list(storage.list_glob(Glob(entry)))
+    if not listed and has_wildcards(entry):
+        listed = list(storage.list_glob(Glob(entry)))
+    if refusal and not listed:
+        raise refusal
+    return listed
 
 
 def _skip_reasons(entry: str, listed: Sequence[StoredObject], config: JobConfig) -> list[str | None]:
     found = {source.uri for source in listed}
     folder = folder_of(entry, found)
-    spelt = (escape(uris.base_name(entry)),) if entry in found else Glob(entry).names
+    spelt = (escape(uris.base_name(entry)),) if entry in found else spelt_names(entry)
     selection = Selection(config.include, config.exclude, spelt)
     return [selection.skip_reason(source.uri, folder, source.size_in_bytes) for source in listed]
 

@@ -7,7 +7,7 @@ from glob import escape
 
 from batchscore.config import uris
 from batchscore.config.entries import as_folder
-from batchscore.config.globs import Glob, has_wildcards
+from batchscore.config.globs import Glob, has_wildcards, spelt_names
 from batchscore.config.job_config import JobConfig
 from batchscore.config.selection import Selection, excluded
 from batchscore.errors import ConfigError
@@ -35,7 +35,7 @@ def _faults(entry: str, written: str, config: JobConfig) -> Iterator[str]:
     if as_folder(entry).startswith(written):
         yield f"the input {entry} below {written}"
         return
-    selection = Selection(config.include, config.exclude, Glob(entry).names)
+    selection = Selection(config.include, config.exclude, spelt_names(entry))
     for path in _without_deeper(sorted(_paths_listed(entry, written))):
         if not path:
             yield f"the input {entry} in {written}"
