@@ -80,6 +80,7 @@ def test_an_output_whose_results_an_input_lists_is_refused(input_uris: Any, outp
         ("/data/in/../a/", "/data/in"),
         ("s3://b/in/*.csv", "s3://b/in"),
         ("s3://b/in/*", "s3://b/in/results"),
+        ("s3://b/in/*", "s3://b/in"),
         ("s3://b/in/2*/**", "s3://b/in/results"),
         ("s3://b/in/2*/", "s3://b/in/results"),
         ("s3://b/in/**", "s3://b/in-results"),
