@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from batchscore.errors import ConfigError, InputError, ModelError
-from batchscore.input.columns import Binding, Column, bind, extra_columns, resolve_columns
+from batchscore.input.columns import Binding, Column, ColumnType, bind, extra_columns, resolve_columns
 from batchscore.input.echo_columns import EchoColumn
 from batchscore.input.roles import Roles
 from batchscore.input.schema_file import Schema, parse_schema
@@ -293,3 +293,42 @@ def test_inputs_without_names_are_the_columns_beside_row_id_and_target_in_order(
         bind(columns, ["p", "id", "y", "q", "r"], "f")
     with pytest.raises(InputError, match="header of f: expected columns that are not there: id"):
         bind(columns, ["p", "y", "q", "r"], "f")
+
+
+def test_names_of_a_header_that_differ_by_spaces_around_them_are_the_same() -> None:
+    columns = resolve_columns("m", SIGNATURE, None, None, Roles("id", "y"))
+    header = ["\ty", " b", "id ", "  a  ", " more"]
+    assert bind(columns, header, "f") == Binding(5, (3, 1), (2, 0))
+    assert extra_columns(columns, header) == [" more"]
+    spaced = resolve_columns("m", (Column(" a", "double"), Column("b b", "string")), None, None)
+    assert bind(spaced, ["b b", "a"], "f") == Binding(2, (1, 0), ())
+
+
+def test_of_names_that_differ_by_spaces_the_exact_one_is_meant_and_two_others_are_a_fault() -> None:
+    columns = resolve_columns("m", SIGNATURE, None, None)
+    assert bind(columns, [" a", "a", "b", "a "], "f") == Binding(4, (1, 2), ())
+    assert extra_columns(columns, [" a", "a", "b"]) == [" a"]
+    with pytest.raises(InputError, match=r"header of f: expected each column once, got two that differ by spaces.*: a"):
+        bind(columns, [" a", "b", "a "], "f")
+    both = resolve_columns("m", (Column("a", "double"), Column(" a", "double")), None, None)
+    assert bind(both, [" a", "a"], "f") == Binding(2, (1, 0), ())
+    with pytest.raises(InputError, match="expected columns that are not there:  a"):
+        bind(both, ["a", "b"], "f")
+
+
+def test_a_row_id_with_spaces_is_none_of_the_columns_in_order() -> None:
+    columns = resolve_columns("m", 2, None, None, Roles("id", "y"))
+    assert bind(columns, ["x1", " id", "x2", "y "], "f") == Binding(4, (0, 2), (1, 3))
+
+
+def test_a_binary_attribute_adds_words_to_what_an_input_of_the_signature_takes() -> None:
+    attributes = [*ATTRIBUTES[3:], {"attributeName": "age", "attributeType": "BINARY"}]
+    schema = parse(attributes=attributes, excludedAttributeNames=[])
+    kinds: list[ColumnType] = ["double", "float", "long", "integer"]
+    for kind in kinds:
+        [column] = resolve_columns("m", (Column("age", kind),), schema, None).inputs
+        assert (column.binary_words, column.numbers_too) == (True, True)
+    [column] = resolve_columns("m", 1, schema, None).inputs
+    assert (column.type, column.binary_words, column.numbers_too) == ("double", True, True)
+    [column] = resolve_columns("m", (Column("age", "string"),), schema, None).inputs
+    assert (column.binary_words, column.numbers_too) == (False, False)

@@ -38,8 +38,8 @@ _TYPE_OF_ATTRIBUTE: dict[AttributeType, ColumnType] = {
 class Column:
     """One input of the model.
 
-    ``required`` is the signature's word. ``binary_words`` reads ``yes``/``no`` and their kin as 1 and 0. ``missing``
-    says what of a file is missing, and what becomes of it.
+    ``required`` is the signature's word. ``binary_words`` reads ``yes``/``no`` and their kin as 1 and 0, and nothing
+    else unless ``numbers_too``. ``missing`` says what of a file is missing, and what becomes of it.
     """
 
     name: str
@@ -47,6 +47,12 @@ class Column:
     required: bool = False
     binary_words: bool = False
     missing: MissingRule = AS_PANDAS
+    numbers_too: bool = False
+
+    @property
+    def reads_words_alone(self) -> bool:
+        """Whether a number other than 1 and 0 is invalid."""
+        return self.type == "boolean" or (self.binary_words and not self.numbers_too)
 
 
 @dataclass(frozen=True)
@@ -135,7 +141,7 @@ def resolve_columns(
                 f"schema of {model_uri}: expected {signature} attributes beside rowId, target and excluded ones, "
                 f"got {len(features)}"
             )
-        inputs = tuple(Column(name, "double", binary_words=kind == "BINARY") for name, kind in features)
+        inputs = tuple(_with_words(Column(name, "double"), kind) for name, kind in features)
     else:
         inputs = _typed_inputs(model_uri, signature, schema)
     return Columns(inputs, echo_columns(roles, numeric_names(schema.attributes)), schema.names, header)
@@ -170,11 +176,16 @@ def _typed_inputs(model_uri: str, signature: Sequence[Column], schema: Schema) -
         elif column.type not in _COMPATIBLE[kind]:
             faults.append(f"input {column.name}: expected {column.type}, got {kind}")
         else:
-            words = kind == "BINARY" and column.type != "string"
-            inputs.append(replace(column, binary_words=words))
+            inputs.append(_with_words(column, kind))
     if faults:
         raise InputError(f"schema against the signature of {model_uri}: " + "; ".join(faults))
     return tuple(inputs)
+
+
+def _with_words(column: Column, kind: AttributeType) -> Column:
+    """Return an input of a signature as a schema file has it: BINARY adds words to the numbers that it takes."""
+    words = kind == "BINARY" and column.type != "string"
+    return replace(column, binary_words=words, numbers_too=words and column.type != "boolean")
 
 
 def bind(columns: Columns, header: Sequence[str] | None, uri: str) -> Binding:
@@ -191,11 +202,24 @@ def bind(columns: Columns, header: Sequence[str] | None, uri: str) -> Binding:
         known = {*named, *columns.sources}
         shown = [name if name in known else f"column {header.index(name) + 1}" for name in duplicates]
         raise InputError(f"header of {uri}: expected each column once, got twice: {', '.join(shown)}")
+    names = _as_named(columns, header)
+    if twice := [name for name in named_twice(names) if name not in header]:
+        raise InputError(
+            f"header of {uri}: expected each column once, got two that differ by spaces around their names, neither of "
+            f"them the exact name: {', '.join(twice)}"
+        )
     if columns.by_position:
         if all(_NUMBER.fullmatch(name.strip()) for name in header):
             raise InputError(f"header of {uri}: expected names, got numbers; has_header: false reads them as a record")
-        named = _in_order(columns, header, uri)
-    return _bind_names(columns, named, header, uri)
+        named = _in_order(columns, names, uri)
+    return _bind_names(columns, named, names, uri)
+
+
+def _as_named(columns: Columns, header: Sequence[str]) -> list[str]:
+    """Return a header in which names that differ from the job's by spaces around them alone are the job's."""
+    wanted = [column.name for column in columns.inputs if not columns.by_position] + sorted(columns.sources)
+    absent = {name.strip(): name for name in wanted if name not in header}
+    return [name if name in wanted else absent.get(name.strip(), name) for name in header]
 
 
 def _in_order(columns: Columns, header: Sequence[str], uri: str) -> list[str]:
@@ -227,4 +251,5 @@ def extra_columns(columns: Columns, header: Sequence[str]) -> list[str]:
     if columns.by_position:
         return []
     used = {column.name for column in columns.inputs} | columns.sources
-    return [name for name in header if name not in used]
+    named = zip(header, _as_named(columns, header), strict=True)
+    return [name for name, meant in named if meant not in used]

@@ -178,8 +178,6 @@ def explain_header(first_line: str, columns: Columns, text: TextFormat) -> str:
     cells = {cell.strip() for cell in _cells(first_line, text.delimiter)}
     if columns.by_position:
         return ""
-    if wanted <= cells:
-        return "the names are there with spaces around them: remove the spaces"
     if {name.casefold() for name in wanted} <= {cell.casefold() for cell in cells}:
         return "the names are there in other letters: upper and lower case are told apart"
     if not wanted & cells and (any(map(_NUMBER.fullmatch, cells)) or len(cells) == len(wanted)):

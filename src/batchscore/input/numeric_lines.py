@@ -44,7 +44,7 @@ def read_number_lines(
 ) -> NumberLines | None:
     """Return the numbers of clean lines, or None if there may be anything else among them."""
     kind = shared_float_type(columns.inputs)
-    if kind is None or any(column.binary_words for column in columns.inputs):
+    if kind is None or any(column.reads_words_alone for column in columns.inputs):
         return None
     if b'"' in data or b"[" in data:  # pysimdjson would flatten a nested array
         return None

@@ -175,10 +175,14 @@ def _from_words(values: pa.DictionaryArray, column: Column) -> Typed:
     absent = np.array([_is_missing(word, column.missing) for word in words], bool)
     meant = [None if gone else BINARY_WORDS.get(word.lower()) for word, gone in zip(words, absent, strict=True)]
     wrong = ~absent & np.array([meaning is None for meaning in meant], bool)
-    read = pa.array(meant, pa.bool_()).take(values.indices)
+    read = pa.array(meant, pa.bool_())
     if column.type != "boolean":
         read = read.cast(pa.uint8()).cast(_arrow_type(column))
-    return read, wrong[values.indices.to_numpy()] if wrong.any() else None
+    if not column.reads_words_alone and wrong.any():
+        others = pa.array([word if bad else None for word, bad in zip(words, wrong, strict=True)], pa.string())
+        numbers, bad = _from_text(others, column)
+        read, wrong = pc.coalesce(numbers, read), wrong if bad is None else bad
+    return read.take(values.indices), wrong[values.indices.to_numpy()] if wrong.any() else None
 
 
 def _is_missing(word: str, rule: MissingRule) -> bool:
