@@ -75,6 +75,7 @@ def test_every_fault_is_told_at_once_with_the_nearest_known_key() -> None:
         *(("path", "input"), ("paths", "input"), ("prefix", "input"), ("filepath_or_buffer", "input")),
         *(("pattern", "include"), ("pathGlobFilter", "include"), ("glob", "include"), ("file_pattern", "include")),
         *(("ignore_patterns", "exclude"), ("includes", "include"), ("excludes", "exclude")),
+        *(("dec", "decimal"), ("decimal_point", "decimal"), ("bigMark", "thousands"), ("thousand", "thousands")),
         *(("row-id", "row_id"), ("taget", "target"), ("input_path", "input"), ("chunksize", "split_bytes")),
     ],
 )
@@ -153,6 +154,8 @@ def test_a_key_without_a_value_has_its_default() -> None:
         ("positive_label=no", "positive_label", "no"),
         ("positive_label=010", "positive_label", "010"),
         ("delimiter=;", "delimiter", ";"),
+        ("decimal=,", "decimal", ","),
+        ("thousands= ", "thousands", " "),
         ("delimiter=\\t", "delimiter", "\t"),
         ("exclude=*.txt", "exclude", ("*.txt",)),
         ("include=[_*, .*]", "include", ("_*", ".*")),
@@ -298,6 +301,19 @@ def test_an_argument_that_sets_nothing_is_refused() -> None:
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "shift_jis", "gb18030", "nonsense"])
 def test_encodings_that_do_not_extend_ascii_byte_by_byte_are_refused(encoding: str) -> None:
     assert "key encoding: expected" in faults_of(f"encoding={encoding}")
+
+
+@pytest.mark.parametrize("separator", ["..", "1", "e", "-", "+", '"', "\n", "é"])
+def test_separators_of_thousands_that_could_be_of_a_number_are_refused(separator: str) -> None:
+    assert faults_of(f"thousands={separator}").startswith("key thousands: expected one character")
+
+
+def test_the_marks_of_a_number_are_two() -> None:
+    assert faults_of("decimal=,", "thousands=,") == (
+        "key thousands: expected another character than that of the key decimal, ,, got ','"
+    )
+    assert faults_of("thousands=.").startswith("key thousands: expected another character")
+    assert "key decimal: input should be '.' or ','" in faults_of("decimal=;")
 
 
 @pytest.mark.parametrize("delimiter", ["", '"', ";;", "é", "a", "1", ".", "-"])

@@ -1,8 +1,15 @@
 """Dialects of values: how files spell numbers, dates and yes, held against pandas where it reads them."""
 
+import io
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.parsed import parse_block, rows
 
 from batchscore.config.missing_values import MissingRule
@@ -49,3 +56,84 @@ def test_words_that_mean_missing_go_before_binary_words_and_numbers_before_none(
 def test_without_a_signature_a_binary_attribute_is_read_as_its_words_alone() -> None:
     column = Column("member", "double", binary_words=True)
     assert [read(cell, column) for cell in ("yes", "0", "2", "1.0")] == [1, 0, "invalid_value", "invalid_value"]
+
+
+MARKS = [(",", None), (",", "."), (",", " "), (".", ","), (".", "'"), (".", " "), (",", "'"), (".", "_")]
+PART = st.sampled_from(["1", "12", "234", "000", "0", ".", ",", " ", "'", "_", "e2", "E-1", "-", "+", ""])
+SPELLING = st.lists(PART, max_size=6).map("".join)
+
+
+def as_pandas(cells: Sequence[str], decimal: str, thousands: str | None) -> Any:
+    """Return what pandas reads in a column of fractions: the first value, or None where that is no number."""
+    text = "c;x\n" + "".join(f"{cell};x\n" for cell in [*cells, f"0{decimal}5"])
+    frame = pd.read_csv(
+        io.StringIO(text), sep=";", decimal=decimal, thousands=thousands, float_precision="round_trip", na_filter=False
+    )
+    return frame["c"][0] if frame["c"].dtype == float else None
+
+
+@given(SPELLING.filter(lambda cell: bool(cell.strip())), st.sampled_from(MARKS))
+def test_numbers_are_those_that_pandas_reads_by_decimal_and_thousands(cell: str, marks: tuple[str, str | None]) -> None:
+    decimal, thousands = marks
+    expected = as_pandas([cell], decimal, thousands)
+    for kind in (Column("c", "double"), binary("double")):
+        found = read(cell, kind, decimal=decimal, thousands=thousands)
+        assert found == ("invalid_value" if expected is None or abs(expected) == float("inf") else expected)
+
+
+@pytest.mark.parametrize(
+    ("cell", "marks", "number"),
+    [
+        ("9.007.199.254.740.993", (",", "."), 9007199254740993),
+        ("-9 223 372 036 854 775 808", (".", " "), -9223372036854775808),
+        ("9'007'199'254'740'993.0", (".", "'"), 9007199254740993),
+        ("9007199254740993,00", (",", None), 9007199254740993),
+        ("90.07,0e2", (",", "."), 900700),
+        ("9.223.372.036.854.775.808", (",", "."), "invalid_value"),
+        ("1,5", (",", "."), "invalid_value"),
+        ("1..2", (",", "."), "invalid_value"),
+    ],
+)
+def test_whole_numbers_are_exact_in_every_spelling(cell: str, marks: tuple[str, str | None], number: Any) -> None:
+    for column in (Column("c", "long"), Column("c", "long", required=True), binary("long")):
+        assert read(cell, column, decimal=marks[0], thousands=marks[1]) == number
+
+
+def test_a_comma_may_be_in_a_number_and_between_values_when_quotes_tell_which() -> None:
+    column = Column("c", "double")
+    assert read('"1,5"', column, delimiter=",", decimal=",") == 1.5
+    assert read('"1,234"', column, delimiter=",", thousands=",") == 1234
+    assert read("1,5", column, delimiter=",", decimal=",") == "column_count"
+    assert read("15", column, delimiter=",", decimal=",") == 15
+    assert read("1.5", column, delimiter=",", decimal=",") == "invalid_value"
+
+
+def test_null_values_are_numbers_whatever_their_spelling_and_words_by_their_letters() -> None:
+    rule = MissingRule(words=frozenset(["", "-200", "-200.0", "?"]), numbers=frozenset([-200.0, 1234.0]))
+    for column in (
+        Column("c", "double", missing=rule),
+        Column("c", "long", missing=rule),
+        binary("double", missing=rule),
+    ):
+        cells = ["-200,0", "-200", "-2.00", "1.234", "?", ""]
+        assert [read(cell, column, decimal=",", thousands=".") for cell in cells] == [None] * 6
+        assert read("-201", column, decimal=",", thousands=".") == -201
+
+
+@pytest.mark.parametrize("kind", ["double", "float"])
+def test_many_numbers_with_decimal_commas_are_read_as_those_with_points(kind: ColumnType) -> None:
+    columns = Columns((Column("b", kind), Column("a", kind)), "t", "y", ("t", "a", "y", "b"), has_header=False)
+    records = ["x.1;0,5;1,5;-0", "y,2;-0,0;n;7", "z;1e3;;-12,25"]
+    text = TextFormat(delimiter=";", decimal=",")
+    parsed = parse_block(Block(0, "\r\n".join(records).encode()), bind(columns, None, "f"), columns, text)
+    assert isinstance(parsed.inputs, np.ndarray)  # read as JSON
+    assert str(rows(parsed)) == "[(-0.0, 0.5), (7.0, -0.0), (-12.25, 1000.0)]"
+    assert parsed.tags is not None
+    assert parsed.labels is not None
+    assert parsed.tags.to_pylist() == ["x.1", "y,2", "z"]
+    assert parsed.labels.to_pylist() == ["1,5", "n", ""]
+    mixed = "\n".join([*records, "w;1.5;;2"]).encode()
+    parsed = parse_block(Block(0, mixed), bind(columns, None, "f"), columns, text)
+    assert isinstance(parsed.inputs, pa.Table)
+    assert [(record.line, record.reason) for record in parsed.invalid] == [(3, "invalid_value")]
+    assert len(parsed.lines) == 3

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, NonNegativeInt
 
 from batchscore.commit.job_record import BatchPrediction
 from batchscore.commit.manifest import stored_manifest
-from batchscore.config.values import canonical_encoding, one_delimiter
+from batchscore.config.values import canonical_encoding, one_delimiter, one_separator
 from batchscore.input.columns import Columns
 from batchscore.input.csv_lines import TextFormat
 from batchscore.input.echo_columns import EchoColumn, echo_columns
@@ -66,7 +66,8 @@ class InputFormat:
 
     ``echoed`` are the echoed columns where there are others than these two, else None.
     ``empty_last_line_is_record`` is None in the manifests of batchscore 0.1, to which such a line was one, and which
-    left the line of an invalid record blank where the score is the only column.
+    left the line of an invalid record blank where the score is the only column. The keys after it are there where they
+    are not the default.
     """
 
     encoding: Annotated[str, AfterValidator(canonical_encoding)]
@@ -78,6 +79,8 @@ class InputFormat:
     numeric: frozenset[str]
     empty_last_line_is_record: bool | None = None
     echoed: tuple[EchoColumn, ...] | None = None
+    decimal: Literal[".", ","] = "."
+    thousands: Annotated[str, AfterValidator(one_separator)] | None = None
 
     @property
     def columns(self) -> Columns:
@@ -88,7 +91,8 @@ class InputFormat:
     @property
     def text(self) -> TextFormat:
         """How bytes become cells."""
-        return TextFormat(self.delimiter, self.encoding, self.empty_last_line_is_record is not False)
+        empty_last_line = self.empty_last_line_is_record is not False
+        return TextFormat(self.delimiter, self.encoding, empty_last_line, self.decimal, self.thousands)
 
     @property
     def quotes_lone_cell(self) -> bool:

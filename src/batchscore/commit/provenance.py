@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from batchscore.input.columns import Columns
+from batchscore.input.csv_lines import PLAIN, TextFormat
 from batchscore.input.echo_columns import echo_columns
 from batchscore.input.roles import Roles
 from batchscore.input.text_format import text_format_of
@@ -31,7 +32,7 @@ def model_entry(spec: JobSpec) -> dict[str, Any]:
 
 def input_format_entry(spec: JobSpec) -> dict[str, Any]:
     """Return how the records were read, so that they can be read again and held against the results."""
-    columns = spec.columns
+    columns, text = spec.columns, text_format_of(spec.config)
     names = None if columns.has_header else list(columns.names or (column.name for column in columns.inputs))
     return {
         "encoding": spec.config.encoding,
@@ -41,8 +42,9 @@ def input_format_entry(spec: JobSpec) -> dict[str, Any]:
         "row_id": columns.row_id,
         "target": columns.target,
         "numeric": sorted(_numeric_sources(columns)),
-        "empty_last_line_is_record": text_format_of(spec.config).empty_last_line_is_record,
+        "empty_last_line_is_record": text.empty_last_line_is_record,
         **_echo_entry(columns),
+        **_dialect(text),
     }
 
 
@@ -54,6 +56,12 @@ def _echo_entry(columns: Columns) -> dict[str, Any]:
     """Return the echoed columns, if row id and target do not tell all of them."""
     told = echo_columns(Roles(columns.row_id, columns.target), _numeric_sources(columns))
     return {} if columns.echoed == told else {"echoed": [asdict(column) for column in columns.echoed]}
+
+
+def _dialect(text: TextFormat) -> dict[str, Any]:
+    """Return how values are spelt, as far as it is not the default."""
+    told = {"decimal": text.decimal, "thousands": text.thousands}
+    return {key: value for key, value in told.items() if value != getattr(PLAIN, key)}
 
 
 def missing_entry(spec: JobSpec) -> dict[str, Any]:

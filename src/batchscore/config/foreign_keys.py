@@ -13,6 +13,8 @@ _CALLED = {
     "null_values": ("na_values", "null_value", "missing_values"),
     "has_header": ("header", "data_file_contains_header"),
     "encoding": ("charset",),
+    "decimal": ("dec", "decimal_point", "decimal_mark", "decimal_sep", "decimal_separator"),
+    "thousands": ("big_mark", "grouping_mark", "thousands_sep", "thousands_separator", "group_separator"),
     "model": ("model_uri", "model_name"),
     "tracking_uri": ("mlflow_tracking_uri",),
     "registry_uri": ("mlflow_registry_uri",),

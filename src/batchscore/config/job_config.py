@@ -15,6 +15,8 @@ from pydantic import (
     Field,
     TypeAdapter,
     ValidationError,
+    ValidationInfo,
+    field_validator,
 )
 
 from batchscore.config import uris
@@ -33,6 +35,7 @@ from batchscore.config.values import (
     input_uri,
     model_uri,
     one_delimiter,
+    one_separator,
     output_uri,
     registry_address,
     spark_values_as_text,
@@ -93,6 +96,8 @@ class JobConfig(_Section):
     has_header: bool | None = None
     delimiter: Annotated[str, AfterValidator(one_delimiter)] = ","
     encoding: Annotated[str, AfterValidator(canonical_encoding)] = "utf-8"
+    decimal: Literal[".", ","] = "."
+    thousands: Annotated[str, AfterValidator(one_separator)] | None = None
     output: Annotated[str, AfterValidator(output_uri)]
     mode: Literal["all", "new_inputs"] = "all"
     layout: Literal["parts", "amazon"] = "parts"
@@ -110,6 +115,13 @@ class JobConfig(_Section):
     split_bytes: Annotated[ByteSize, Field(ge=1)] = ByteSize(64 * 1024 * 1024)
     s3: S3Settings = S3Settings()
     spark: Annotated[dict[str, str], BeforeValidator(spark_values_as_text)] = Field({}, repr=False)
+
+    @field_validator("thousands")
+    @classmethod
+    def _not_the_decimal(cls, value: str | None, told: ValidationInfo) -> str | None:
+        if value is not None and value == told.data.get("decimal"):
+            raise ValueError(f"expected another character than that of the key decimal, {value}")
+        return value
 
     @property
     def missing(self) -> MissingSettings:

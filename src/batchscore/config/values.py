@@ -74,6 +74,15 @@ def one_delimiter(value: str) -> str:
     return character
 
 
+def one_separator(value: str) -> str:
+    """Return the character between the groups of digits of a number."""
+    if len(value) != 1 or value.isalnum() or value in '"\r\n\0+-':
+        raise ValueError(
+            'expected one character, such as ".", "\'" or " ", that is no quote and no other part of a number'
+        )
+    return value
+
+
 def input_uri(value: str) -> str:
     """Return the canonical URI of an input: of an object, a folder, or a glob."""
     bucket = re.match(r"s3[an]?://([^/]*)", value)

@@ -39,7 +39,7 @@ def read_csv_lines(
         return {position: pa.array([], kind) for position, kind in types.items()}, lines, set()
     # An optional one is read as float64, which cannot tell all of them apart: _read_typed sees to it.
     whole = {place for place, column in zip(binding.positions, columns.inputs, strict=True) if column.type == "long"}
-    content = _Content(data, binding.column_count, text.delimiter, _null_words(columns.inputs))
+    content = _Content(data, binding.column_count, text, _null_words(columns.inputs))
     table, wrong_rows = _read_typed(content, types, whole)
     if table.num_rows + len(wrong_rows) != len(lines):
         raise AssertionError(f"block: expected {len(lines)} records, got {table.num_rows + len(wrong_rows)}")
@@ -73,7 +73,7 @@ class _Content:
 
     data: bytes = field(repr=False)
     column_count: int
-    delimiter: str
+    text: TextFormat
     null_words: tuple[str, ...]
 
 
@@ -155,13 +155,15 @@ def _read_table(content: _Content, types: dict[int, pa.DataType]) -> tuple[pa.Ta
             block_size=len(content.data) + 1,
             column_names=[str(position) for position in range(content.column_count)],
         ),
-        pyarrow.csv.ParseOptions(delimiter=content.delimiter, ignore_empty_lines=False, invalid_row_handler=skip),
+        pyarrow.csv.ParseOptions(delimiter=content.text.delimiter, ignore_empty_lines=False, invalid_row_handler=skip),
         pyarrow.csv.ConvertOptions(
             column_types={str(position): kind for position, kind in types.items()},
             include_columns=[str(position) for position in types],
             null_values=content.null_words,
             strings_can_be_null=False,
             check_utf8=False,
+            # It knows no separators of thousands: a column that holds one is refused, and read as text.
+            decimal_point=content.text.decimal,
         ),
     )
     return table, wrong_rows

@@ -30,14 +30,20 @@ class MalformedRecordError(ValueError):
 
 @dataclass(frozen=True)
 class TextFormat:
-    """How a file spells its records.
+    """How a file spells its records and their values.
 
     ``empty_last_line_is_record`` says what an empty line after the last record is, in files of several columns.
+    ``thousands`` may stand in the whole part of a number; ``decimal`` begins its fraction.
     """
 
     delimiter: str = ","
     encoding: str = "utf-8"
     empty_last_line_is_record: bool = True
+    decimal: str = "."
+    thousands: str | None = None
+
+
+PLAIN = TextFormat()
 
 
 def split_record(line: str, delimiter: str) -> list[str]:

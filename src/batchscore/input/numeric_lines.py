@@ -1,8 +1,9 @@
 """Clean lines whose model columns are all plain numbers -> one matrix, read as a JSON array (pure).
 
 A line of plain numbers is JSON but for the brackets, and simdjson reads numbers faster than a CSV reader does, to the
-same double (ADR 15). Whatever is not plain (an absent value, a word, a quote, ``.5``, ``+1``, ``1e999``) gives no
-matrix: then csv_columns reads the lines.
+same double (ADR 15). So is one with decimal commas, once commas and points have changed places: a number with the other
+mark is two then, and too many numbers are no matrix. Whatever is not plain (an absent value, a word, a quote, ``.5``,
+``+1``, ``1e999``, a separator of thousands) gives no matrix: then csv_columns reads the lines.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ _ByteArray = npt.NDArray[np.uint8]
 
 _PIECE_BYTES = 1024 * 1024  # read at a time, so that most of what is made of it stays in the processor's cache
 _SPACE, _COMMA, _OPEN, _CLOSE = b" ,[]"
+_SWAPPED = bytes.maketrans(b",.", b".,")
 
 _of_thread = threading.local()
 
@@ -47,6 +49,8 @@ def read_number_lines(
     if kind is None or any(column.reads_words_alone for column in columns.inputs):
         return None
     if b'"' in data or b"[" in data:  # pysimdjson would flatten a nested array
+        return None
+    if text.decimal == text.delimiter:
         return None
     content = np.frombuffer(data, np.uint8)
     # Shape (lines, inputs), at first with the columns in the order that they have in the file.
@@ -194,7 +198,7 @@ def _as_array(lines: _Lines, binding: Binding, text: TextFormat) -> _ByteArray:
     array = np.empty(len(lines.content) + 1, np.uint8)
     array[0] = _OPEN
     cells = array[1:]
-    cells[:] = lines.content
+    cells[:] = lines.content if text.decimal == "." else _swapped(lines.content)
     # A sum modulo 256 that turns the delimiter into a comma: numpy's `where` takes ten times as long.
     if text.delimiter != ",":
         cells += lines.delimiters.mask * np.uint8((_COMMA - ord(text.delimiter)) % 256)
@@ -207,6 +211,11 @@ def _as_array(lines: _Lines, binding: Binding, text: TextFormat) -> _ByteArray:
         cells[lines.ends(last)] = _COMMA
     cells[lines.ends(last)[-1]] = _CLOSE
     return array
+
+
+def _swapped(content: _ByteArray) -> _ByteArray:
+    """Return a text in which commas and points have changed places: neither is the delimiter."""
+    return np.frombuffer(content.tobytes().translate(_SWAPPED), np.uint8)
 
 
 def _parsed(array: _ByteArray) -> FloatArray | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -121,7 +122,7 @@ def _parsed(
     # parsed. Arrays, faults by row and ``valid`` go by rows.
     arrays, lines, miscounted = read_csv_lines(clean, lines, binding, columns, text)
     given = (arrays[position] for position in binding.positions)
-    typed, faults, invalid_values = typed_columns(given, columns.inputs, read_values)
+    typed, faults, invalid_values = typed_columns(given, columns.inputs, partial(read_values, text=text))
     found: list[Fault] = [(line, "parse", reason, None) for line, reason in sorted(malformed | miscounted)]
     rows = sorted(faults)
     found += [(line, "schema", *faults[row][::-1]) for line, row in zip(lines[rows].tolist(), rows, strict=True)]

@@ -17,7 +17,8 @@ import pyarrow.compute as pc
 
 from batchscore.config.missing_values import MissingRule
 from batchscore.input.columns import Column
-from batchscore.input.csv_lines import BoolArray
+from batchscore.input.csv_lines import PLAIN, BoolArray, TextFormat
+from batchscore.input.number_spellings import in_plain_spelling
 
 BINARY_WORDS = dict.fromkeys(("0", "n", "no", "f", "false"), False) | dict.fromkeys(
     ("1", "y", "yes", "t", "true"), True
@@ -71,14 +72,14 @@ def _faults(values: pa.Array, bad: BoolArray | None, rule: MissingRule) -> Itera
         yield from ((row, "missing_value") for row in np.flatnonzero(absent).tolist())
 
 
-def read_values(values: pa.Array, column: Column) -> Typed:
+def read_values(values: pa.Array, column: Column, text: TextFormat = PLAIN) -> Typed:
     """Return what a file's values are in the column's type."""
     if column.type == "string":
         return _without_words(values, column.missing), None
     if pa.types.is_dictionary(values.type):
-        return _from_words(values, column)
+        return _from_words(values, column, text)
     if pa.types.is_string(values.type):
-        return _from_text(values, column)
+        return _from_text(values, column, text)
     return _from_numbers(_without_numbers(values, column.missing), column)
 
 
@@ -170,9 +171,11 @@ def _kept(values: pa.Array, fits: pa.BooleanArray) -> Typed:
     return pc.if_else(fits, values, None), pc.invert(fits).fill_null(False).to_numpy(zero_copy_only=False)
 
 
-def _from_words(values: pa.DictionaryArray, column: Column) -> Typed:
+def _from_words(values: pa.DictionaryArray, column: Column, text: TextFormat) -> Typed:
     words = [word.strip(_SPACES) for word in values.dictionary.to_pylist()]
-    absent = np.array([_is_missing(word, column.missing) for word in words], bool)
+    numbers = in_plain_spelling(pa.array(words, pa.string()), text).to_pylist()
+    rule = column.missing
+    absent = np.array([_is_missing(*spelt, rule) for spelt in zip(words, numbers, strict=True)], bool)
     meant = [None if gone else BINARY_WORDS.get(word.lower()) for word, gone in zip(words, absent, strict=True)]
     wrong = ~absent & np.array([meaning is None for meaning in meant], bool)
     read = pa.array(meant, pa.bool_())
@@ -180,13 +183,15 @@ def _from_words(values: pa.DictionaryArray, column: Column) -> Typed:
         read = read.cast(pa.uint8()).cast(_arrow_type(column))
     if not column.reads_words_alone and wrong.any():
         others = pa.array([word if bad else None for word, bad in zip(words, wrong, strict=True)], pa.string())
-        numbers, bad = _from_text(others, column)
+        numbers, bad = _from_text(others, column, text)
         read, wrong = pc.coalesce(numbers, read), wrong if bad is None else bad
     return read.take(values.indices), wrong[values.indices.to_numpy()] if wrong.any() else None
 
 
-def _is_missing(word: str, rule: MissingRule) -> bool:
-    return word in rule.words or (bool(rule.numbers) and _IS_NUMBER(word) is not None and float(word) in rule.numbers)
+def _is_missing(word: str, number: str | None, rule: MissingRule) -> bool:
+    if word in rule.words or not rule.numbers or number is None:
+        return word in rule.words
+    return _IS_NUMBER(number) is not None and float(number) in rule.numbers
 
 
 def _from_numbers(values: pa.Array, column: Column) -> Typed:
@@ -213,18 +218,19 @@ def _whole_numbers(values: pa.Array, column: Column) -> Typed:
     return numbers.cast(pa.int64()), bad
 
 
-def _from_text(values: pa.StringArray, column: Column) -> Typed:
+def _from_text(values: pa.StringArray, column: Column, text: TextFormat = PLAIN) -> Typed:
     """Convert value by value; what is no finite number is invalid, spaces around a number are not."""
     trimmed = pc.ascii_trim(values, characters=_SPACES)
     means_missing = pc.is_in(trimmed, pa.array(sorted(column.missing.words), pa.string()))
+    plain = in_plain_spelling(trimmed, text)
     if column.missing.numbers:
-        means_missing = pc.or_(means_missing, _means_missing(_decimal(trimmed), column.missing))
+        means_missing = pc.or_(means_missing, _means_missing(_decimal(plain), column.missing))
     present = pc.and_not(pc.is_valid(trimmed), means_missing)
-    trimmed = pc.if_else(present, trimmed, None)
+    plain = pc.if_else(present, plain, None)
     if column.type in INTEGER_TYPES:
-        numbers, _ = _whole_numbers(_integers(trimmed), column)
+        numbers, _ = _whole_numbers(_integers(plain), column)
     else:
-        numbers, _ = _from_numbers(_decimal(trimmed), column)
+        numbers, _ = _from_numbers(_decimal(plain), column)
     return numbers, pc.and_(present, pc.is_null(numbers)).to_numpy(zero_copy_only=False)
 
 
