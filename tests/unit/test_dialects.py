@@ -15,7 +15,7 @@ from tests.parsed import parse_block, rows
 from batchscore.config.missing_values import MissingRule
 from batchscore.input.blocks import Block
 from batchscore.input.columns import Column, Columns, ColumnType, bind
-from batchscore.input.csv_lines import TextFormat
+from batchscore.input.csv_lines import MalformedRecordError, TextFormat, decode_header, split_record
 
 
 def read(cell: str, column: Column, **dialect: Any) -> Any:
@@ -137,3 +137,137 @@ def test_many_numbers_with_decimal_commas_are_read_as_those_with_points(kind: Co
     assert isinstance(parsed.inputs, pa.Table)
     assert [(record.line, record.reason) for record in parsed.invalid] == [(3, "invalid_value")]
     assert len(parsed.lines) == 3
+
+
+BOTH = Columns(
+    (Column("d", "double"), Column("s", "string"), Column("b", "boolean"), Column("t", "string")),
+    row_id="s",
+    target="y",
+    names=("d", "s", "b", "t", "y"),
+    has_header=False,
+)
+
+
+def outcomes(data: bytes, **dialect: Any) -> list[tuple[str, str, Any]]:
+    """Return what is echoed of each record, and its values or the reason why it has none."""
+    text = TextFormat(**dialect)
+    parsed = parse_block(Block(0, data), bind(BOTH, None, "f"), BOTH, text)
+    found: dict[int, Any] = dict(zip(parsed.lines.tolist(), map(repr, rows(parsed)), strict=True))
+    for record in parsed.invalid:
+        found[record.line] = record.reason
+        assert data[record.offset :].startswith(record.raw)
+    assert parsed.tags is not None
+    assert parsed.labels is not None
+    pairs = zip(parsed.tags.to_pylist(), parsed.labels.to_pylist(), strict=True)
+    return [(*pair, found[line]) for line, pair in enumerate(pairs)]
+
+
+def by_reference(line: bytes, delimiter: str, encoding: str) -> tuple[str, str, Any]:
+    """Return the outcome of a record whose values the reference parser has found, put in quotes, without trimming."""
+    content = line.removesuffix(b"\n").removesuffix(b"\r")
+    if not content:
+        return ("", "", "blank")
+    try:
+        values = split_record(content.decode(encoding), delimiter, trim=True)
+        written = split_record(content.decode(encoding), delimiter, trim=True, kept={1, 4})
+    except UnicodeDecodeError:
+        return ("", "", "encoding")
+    except MalformedRecordError as error:
+        return ("", "", str(error))
+    if len(values) != 5:
+        return ("", "", "column_count")
+    quoted = delimiter.join('"' + value.replace('"', '""') + '"' for value in values)
+    [(_, _, found)] = outcomes(quoted.encode(), delimiter=delimiter)
+    return (written[1], written[4], found)
+
+
+SPACES = st.sampled_from(["", " ", "  ", "\t", " \t "])
+TOLD = [
+    "1",
+    "-0",
+    "x",
+    "yes",
+    "",
+    '"a"',
+    '" a "',
+    '"a;,b"',
+    '"a""b"',
+    '"',
+    '5" x',
+    '"a" b',
+    "a b",
+    "é",
+    "a\rb",
+    "\ufeffa",
+    "NA",
+]
+CELL = st.tuples(SPACES, st.sampled_from(TOLD) | st.text(alphabet='ab", \r\t0é;', max_size=4), SPACES).map("".join)
+LINE = st.lists(CELL, min_size=5, max_size=5) | st.lists(CELL, max_size=6)
+LINES = st.lists(st.tuples(LINE, st.sampled_from(["\n", "\r\n"])), min_size=1, max_size=6)
+
+
+@given(LINES, st.sampled_from([",", ";", "\t", " ", "|"]), st.sampled_from(["utf-8", "cp1252"]))
+def test_trimmed_records_are_those_of_the_reference_parser_and_echoed_as_written(
+    lines: list[tuple[list[str], str]], delimiter: str, encoding: str
+) -> None:
+    data = "".join(delimiter.join(cells) + end for cells, end in lines).encode(encoding, errors="replace")
+    expected = [by_reference(line, delimiter, encoding) for line in io.BytesIO(data)]
+    assert outcomes(data, delimiter=delimiter, encoding=encoding, trim=True) == expected
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b' "1" "2",a,1,t,y\n',
+        b'1,"a" ,1,"t" "u",y\n',
+        b" \xef\xbb\xbfx,a,1,t,y\n1,a,1,t,y\n",
+        b"\t\xef\xbb\xbf\n",
+        b" \n \t\r\n  1 , a , 1 , t , y  \n",
+        b"1,a,1,t,y ",
+        b'1, a\rb ,1, "t\ru" , y\n',
+    ],
+)
+def test_trimmed_records_that_are_easily_mistaken_are_those_of_the_reference_parser(data: bytes) -> None:
+    assert outcomes(data, trim=True) == [by_reference(line, ",", "utf-8") for line in io.BytesIO(data)]
+
+
+def test_a_line_of_spaces_in_a_file_of_one_column_is_an_empty_value_when_trimmed() -> None:
+    columns = Columns((Column("s", "string"),), None, None, ("s",), has_header=False)
+    parsed = parse_block(Block(0, b"  \n a\n"), bind(columns, None, "f"), columns, TextFormat(trim=True))
+    assert rows(parsed) == [(None,), ("a",)]
+
+
+@pytest.mark.parametrize(
+    ("line", "values"),
+    [
+        ("39, State-gov, 77516, ?", ["39", "State-gov", "77516", "?"]),
+        (' "a" ,\t" b "\t,"c, d" ', ["a", " b ", "c, d"]),
+        ('"a""b" , "" ,', ['a"b', "", ""]),
+        (' 5" pipe ,  ', ['5" pipe', ""]),
+        ("a\u00a0,\x0bb", ["a\u00a0", "\x0bb"]),
+    ],
+)
+def test_trim_drops_spaces_and_tabs_around_values_and_quotes_and_none_within(line: str, values: list[str]) -> None:
+    assert split_record(line, ",", trim=True) == values
+    with pytest.raises(MalformedRecordError):
+        split_record(f'{line}, "a" b', ",", trim=True)
+
+
+def test_a_delimiter_is_no_space_that_is_dropped() -> None:
+    assert split_record("a \t\t b", "\t", trim=True) == ["a", "", "b"]
+    assert split_record("a  \tb", " ", trim=True) == ["a", "", "b"]
+
+
+def test_a_header_is_trimmed_as_records_are() -> None:
+    text = TextFormat(trim=True)
+    assert decode_header(b'age, "the ""job""" , \tpay \r\n', text) == ["age", 'the "job"', "pay"]
+
+
+def test_many_records_with_spaces_after_commas_are_not_read_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise AssertionError("a record was read by the reference parser")
+
+    monkeypatch.setattr("batchscore.input.csv_lines.split_record", refuse)
+    data = b'1, State-gov ,"yes", "t, u" , <=50K\r\n' * 1000
+    expected = (" State-gov ", " <=50K", "(1.0, 'State-gov', True, 't, u')")
+    assert outcomes(data, trim=True) == [expected] * 1000

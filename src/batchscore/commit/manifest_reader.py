@@ -81,6 +81,7 @@ class InputFormat:
     echoed: tuple[EchoColumn, ...] | None = None
     decimal: Literal[".", ","] = "."
     thousands: Annotated[str, AfterValidator(one_separator)] | None = None
+    trim: bool = False
 
     @property
     def columns(self) -> Columns:
@@ -92,7 +93,7 @@ class InputFormat:
     def text(self) -> TextFormat:
         """How bytes become cells."""
         empty_last_line = self.empty_last_line_is_record is not False
-        return TextFormat(self.delimiter, self.encoding, empty_last_line, self.decimal, self.thousands)
+        return TextFormat(self.delimiter, self.encoding, empty_last_line, self.decimal, self.thousands, self.trim)
 
     @property
     def quotes_lone_cell(self) -> bool:

@@ -60,7 +60,7 @@ def _echo_entry(columns: Columns) -> dict[str, Any]:
 
 def _dialect(text: TextFormat) -> dict[str, Any]:
     """Return how values are spelt, as far as it is not the default."""
-    told = {"decimal": text.decimal, "thousands": text.thousands}
+    told = {"decimal": text.decimal, "thousands": text.thousands, "trim": text.trim}
     return {key: value for key, value in told.items() if value != getattr(PLAIN, key)}
 
 

@@ -13,6 +13,7 @@ _CALLED = {
     "null_values": ("na_values", "null_value", "missing_values"),
     "has_header": ("header", "data_file_contains_header"),
     "encoding": ("charset",),
+    "trim": ("skipinitialspace", "ignore_leading_white_space", "ignore_trailing_white_space", "strip", "strip_white"),
     "decimal": ("dec", "decimal_point", "decimal_mark", "decimal_sep", "decimal_separator"),
     "thousands": ("big_mark", "grouping_mark", "thousands_sep", "thousands_separator", "group_separator"),
     "model": ("model_uri", "model_name"),

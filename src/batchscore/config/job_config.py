@@ -98,6 +98,7 @@ class JobConfig(_Section):
     encoding: Annotated[str, AfterValidator(canonical_encoding)] = "utf-8"
     decimal: Literal[".", ","] = "."
     thousands: Annotated[str, AfterValidator(one_separator)] | None = None
+    trim: bool = False
     output: Annotated[str, AfterValidator(output_uri)]
     mode: Literal["all", "new_inputs"] = "all"
     layout: Literal["parts", "amazon"] = "parts"

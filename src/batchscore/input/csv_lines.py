@@ -7,21 +7,30 @@ So what becomes of a record never depends on its neighbours.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from batchscore.input.blocks import MAX_RECORD_BYTES
+from batchscore.input.suspicious_lines import (
+    has_blanks_alone,
+    has_lone_return,
+    has_quote_out_of_place,
+    holds_mark,
+    starts_with_mark,
+    undecodable_lines,
+)
 
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 _NEWLINE = 10
 _CARRIAGE_RETURN = 13
-_QUOTE = 34
-_LINES_TOGETHER = 64
-UTF8_MARK = b"\xef\xbb\xbf"
+
+SpacedCell = tuple[int, int, str]
+"""A line, the position of a column, and the unquoted value there with the spaces around it."""
 
 
 class MalformedRecordError(ValueError):
@@ -33,7 +42,8 @@ class TextFormat:
     """How a file spells its records and their values.
 
     ``empty_last_line_is_record`` says what an empty line after the last record is, in files of several columns.
-    ``thousands`` may stand in the whole part of a number; ``decimal`` begins its fraction.
+    ``thousands`` may stand in the whole part of a number; ``decimal`` begins its fraction. ``trim`` drops spaces and
+    tabs around values and their quotes.
     """
 
     delimiter: str = ","
@@ -41,32 +51,56 @@ class TextFormat:
     empty_last_line_is_record: bool = True
     decimal: str = "."
     thousands: str | None = None
+    trim: bool = False
+
+    @property
+    def blanks(self) -> str:
+        """The characters that are dropped around values."""
+        return blanks_beside(self.delimiter) if self.trim else ""
 
 
 PLAIN = TextFormat()
 
 
-def split_record(line: str, delimiter: str) -> list[str]:
+def blanks_beside(delimiter: str) -> str:
+    """Return the characters that ``trim`` drops: a delimiter is none."""
+    return " \t".replace(delimiter, "")
+
+
+def split_record(line: str, delimiter: str, trim: bool = False, kept: Collection[int] = ()) -> list[str]:
     """Return the values of one record without its line end: the reference that pyarrow's parsing must equal.
 
     A value that begins with a double quote ends with one; a doubled quote inside stands for one (RFC 4180). A quote
-    elsewhere is an ordinary character. Raises MalformedRecordError.
+    elsewhere is an ordinary character. With ``trim`` spaces and tabs around values and around their quotes are dropped,
+    but none within quotes, and none of unquoted values of the columns ``kept``. Raises MalformedRecordError.
     """
-    values, place, length = [], 0, len(line)
+    blanks = blanks_beside(delimiter) if trim else ""
+    values: list[str] = []
+    place, length = 0, len(line)
     while True:
-        if place < length and line[place] == '"':
-            value, place = _quoted_value(line, place + 1, delimiter)
+        start = _past(blanks, line, place)
+        if start < length and line[start] == '"':
+            value, place = _quoted_value(line, start + 1, delimiter, blanks)
         else:
             end = line.find(delimiter, place)
             end = length if end < 0 else end
             value, place = line[place:end], end
+            if blanks and len(values) not in kept:
+                value = value.strip(blanks)
         values.append(value)
         if place >= length:
             return values
         place += 1  # past the delimiter
 
 
-def _quoted_value(line: str, place: int, delimiter: str) -> tuple[str, int]:
+def _past(blanks: str, line: str, place: int) -> int:
+    """Return the first place from this one on that holds none of the blanks."""
+    while place < len(line) and line[place] in blanks:
+        place += 1
+    return place
+
+
+def _quoted_value(line: str, place: int, delimiter: str, blanks: str) -> tuple[str, int]:
     pieces = []
     while True:
         end = line.find('"', place)
@@ -77,16 +111,17 @@ def _quoted_value(line: str, place: int, delimiter: str) -> tuple[str, int]:
         if following == '"':
             pieces.append('"')
             place = end + 2
-        elif following in ("", delimiter):
-            return "".join(pieces), end + 1
-        else:
-            raise MalformedRecordError("unbalanced_quote")
+            continue
+        after = _past(blanks, line, end + 1)
+        if line[after : after + 1] in ("", delimiter):
+            return "".join(pieces), after
+        raise MalformedRecordError("unbalanced_quote")
 
 
 def decode_header(line: bytes, text: TextFormat) -> list[str]:
     """Return the names of a header record; raises MalformedRecordError."""
     try:
-        return split_record(line.rstrip(b"\r\n").decode(text.encoding), text.delimiter)
+        return split_record(line.rstrip(b"\r\n").decode(text.encoding), text.delimiter, text.trim)
     except UnicodeDecodeError:
         raise MalformedRecordError("encoding") from None
 
@@ -97,30 +132,46 @@ def line_starts(data: bytes) -> IntArray:
     return np.concatenate([np.zeros(1, np.int64), newlines + 1])
 
 
-def clean_lines(data: bytes, starts: IntArray, text: TextFormat) -> tuple[bytes, IntArray, set[tuple[int, str]]]:
-    """Return UTF-8 text that pyarrow reads as the contract says, the lines it holds, and the invalid ones."""
-    # In bytes, one for each line, without its line end of one byte or two.
+@dataclass(frozen=True)
+class CleanLines:
+    """UTF-8 text that pyarrow reads as the contract says, the lines it holds, and the invalid ones.
+
+    Where spaces around values do not belong to them, those of clean lines are still there; mended lines have none, and
+    ``spaced`` are their cells that are echoed as they are written.
+    """
+
+    data: bytes = field(repr=False)
+    lines: IntArray
+    faults: set[tuple[int, str]] = field(default_factory=set)
+    spaced: list[SpacedCell] = field(default_factory=list, repr=False)
+
+
+def clean_lines(data: bytes, starts: IntArray, text: TextFormat, echoed: Collection[int] = ()) -> CleanLines:
+    """Return the clean lines of some text; ``echoed`` are the positions of the columns that are echoed as written."""
     lengths = np.diff(starts) - 1
     ends_in_return = np.frombuffer(data, np.uint8)[np.maximum(starts[1:] - 2, 0)] == _CARRIAGE_RETURN
     lengths -= ends_in_return & (lengths > 0)
     suspicious = (lengths == 0) | (lengths > MAX_RECORD_BYTES)
     if not data.isascii():
-        suspicious[_undecodable_lines(data, starts, text.encoding)] = True
-        suspicious |= _starts_with_mark(data, starts)
+        suspicious[undecodable_lines(data, starts, text.encoding)] = True
+        suspicious |= holds_mark(data, starts) if text.trim else starts_with_mark(data, starts)
     if b"\r" in data and data.count(b"\r") != int(ends_in_return.sum()):
-        suspicious |= _has_lone_return(data, starts)
+        suspicious |= has_lone_return(data, starts)
     if b'"' in data:
-        suspicious |= _has_quote_out_of_place(data, starts, text.delimiter)
+        suspicious |= has_quote_out_of_place(data, starts, text.delimiter, text.blanks)
+    if text.trim:
+        suspicious |= has_blanks_alone(data, starts, text.blanks)
     if not suspicious.any():
-        return _transcoded(data, text.encoding), np.arange(len(lengths)), set()
-    return _repaired(data, starts, suspicious, text)
+        return CleanLines(_transcoded(data, text.encoding), np.arange(len(lengths)))
+    return _repaired(data, starts, suspicious, text, echoed)
 
 
 def _repaired(
-    data: bytes, starts: IntArray, suspicious: BoolArray, text: TextFormat
-) -> tuple[bytes, IntArray, set[tuple[int, str]]]:
+    data: bytes, starts: IntArray, suspicious: BoolArray, text: TextFormat, echoed: Collection[int]
+) -> CleanLines:
     """Replace the suspicious lines: what lies between two of them is copied as it is, as one piece."""
     faults: set[tuple[int, str]] = set()
+    spaced: list[SpacedCell] = []
     pieces = []
     keep = np.ones(len(suspicious), bool)
     clean_from = 0
@@ -130,105 +181,48 @@ def _repaired(
         pieces.append(data[clean_from:start])
         clean_from = end
         try:
-            pieces.append(_canonical(data[start:end], text))
+            decoded = _decoded(data[start:end], text)
+            pieces.append(_canonical(decoded, text))
+            if text.trim:
+                spaced += [(line, *cell) for cell in _spaced(decoded, text, echoed)]
         except MalformedRecordError as error:
             faults.add((line, str(error)))
             keep[line] = False
     pieces.append(data[clean_from:])
-    return _transcoded(b"".join(pieces), text.encoding), np.flatnonzero(keep), faults
+    return CleanLines(_transcoded(b"".join(pieces), text.encoding), np.flatnonzero(keep), faults, spaced)
 
 
-def _canonical(line: bytes, text: TextFormat) -> bytes:
-    """Return a line spelt so that pyarrow reads it as split_record does; raises MalformedRecordError."""
+def _decoded(line: bytes, text: TextFormat) -> str:
+    """Return the text of a line without its end; raises MalformedRecordError."""
     content = line[:-1].removesuffix(b"\r")
     if not content:
         raise MalformedRecordError("blank")
     if len(content) > MAX_RECORD_BYTES:
         raise MalformedRecordError("too_long")
     try:
-        decoded = content.decode(text.encoding)
+        return content.decode(text.encoding)
     except UnicodeDecodeError:
         raise MalformedRecordError("encoding") from None
-    values = split_record(decoded, text.delimiter)
+
+
+def _canonical(line: str, text: TextFormat) -> bytes:
+    """Return a line spelt so that pyarrow reads it as split_record does; raises MalformedRecordError."""
+    values = split_record(line, text.delimiter, text.trim)
     quoted = text.delimiter.join('"' + value.replace('"', '""') + '"' for value in values)
     return (quoted + "\n").encode(text.encoding)
 
 
-def _undecodable_lines(data: bytes, starts: IntArray, encoding: str) -> list[int]:
-    """Find the lines that are not of the encoding: by stretches of lines, since most hold none."""
-    if _decodes(data, encoding):
-        return []
-    found: list[int] = []
-    for first in range(0, len(starts) - 1, _LINES_TOGETHER):
-        last = min(first + _LINES_TOGETHER, len(starts) - 1)
-        if not _decodes(data[starts[first] : starts[last]], encoding):
-            lines = range(first, last)
-            found += [line for line in lines if not _decodes(data[starts[line] : starts[line + 1]], encoding)]
-    return found
-
-
-def _decodes(data: bytes, encoding: str) -> bool:
-    try:
-        data.decode(encoding)
-    except UnicodeDecodeError:
-        return False
-    return True
+def _spaced(line: str, text: TextFormat, echoed: Collection[int]) -> Iterator[tuple[int, str]]:
+    """Yield the cells of echoed columns that are written with spaces around them."""
+    values = split_record(line, text.delimiter, text.trim)
+    written = split_record(line, text.delimiter, text.trim, kept=echoed)
+    return ((place, cell) for place, cell in enumerate(written) if cell != values[place])
 
 
 def _transcoded(data: bytes, encoding: str) -> bytes:
     if encoding in {"utf-8", "ascii"} or data.isascii():
         return data
     return data.decode(encoding).encode()
-
-
-def _starts_with_mark(data: bytes, starts: IntArray) -> BoolArray:
-    """Find the lines that begin with a byte-order mark: pyarrow drops it from the first line that it is given."""
-    found: BoolArray = np.frombuffer(data, np.uint8)[starts[:-1]] == UTF8_MARK[0]
-    lines = np.flatnonzero(found)
-    found[lines] = [data.startswith(UTF8_MARK, start) for start in starts[lines].tolist()]
-    return found
-
-
-def _has_lone_return(data: bytes, starts: IntArray) -> BoolArray:
-    text = np.frombuffer(data, np.uint8)
-    returns = np.flatnonzero(text == _CARRIAGE_RETURN)
-    lone = returns[text[returns + 1] != _NEWLINE]  # data ends in a newline, so there is a next byte
-    return _lines_holding(lone, starts)
-
-
-def _lines_holding(places: IntArray, starts: IntArray) -> BoolArray:
-    """Find the lines that bytes at some places are of: for each the last line that starts at it or before."""
-    found = np.zeros(len(starts) - 1, bool)
-    found[np.searchsorted(starts, places, side="right") - 1] = True
-    return found
-
-
-def _has_quote_out_of_place(data: bytes, starts: IntArray, delimiter: str) -> BoolArray:
-    """Find the lines whose quotes are not all of well-formed quoted values.
-
-    Every quote switches between outside and inside. In a well-formed line the number is even, a quote that switches
-    to inside stands at the start of a value or right after another quote, and one that switches to outside stands at
-    the end of a value or right before another quote.
-    """
-    text = np.frombuffer(data, np.uint8)
-    quotes = np.flatnonzero(text == _QUOTE)
-    counts = np.searchsorted(quotes, starts)  # quotes before each line, and before the end
-    odd = (np.diff(counts) % 2).astype(bool)
-    # From here on arrays have an item for each quote: its line, whether it is an even one of the line, counted from 0.
-    line_of_quote = np.searchsorted(starts, quotes, side="right") - 1
-    opens = (np.arange(len(quotes)) - counts[line_of_quote]) % 2 == 0
-    mark = ord(delimiter)
-    before = np.where(quotes == 0, _NEWLINE, text[np.maximum(quotes - 1, 0)])
-    after = text[quotes + 1]
-    # Which bytes may stand beside a quote, as tables by the byte's value: looked up, not compared one by one.
-    bounds = np.zeros(256, bool)
-    bounds[[mark, _NEWLINE, _QUOTE]] = True
-    ends = bounds.copy()
-    ends[_CARRIAGE_RETURN] = True
-    misplaced = np.where(opens, ~bounds[before], ~ends[after])
-    found = odd.copy()
-    found[line_of_quote[misplaced]] = True
-    return found
 
 
 def spread(texts: pa.StringArray, lines: IntArray, record_count: int) -> pa.StringArray:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import simdjson
 
+from batchscore.input.cells import ByteArray, blank, texts_between
 from batchscore.input.columns import Binding, Column, Columns
 from batchscore.input.csv_columns import shared_float_type
 from batchscore.input.csv_lines import IntArray, TextFormat
@@ -24,10 +25,10 @@ from batchscore.input.delimiters import Delimiters
 from batchscore.input.typed_values import LARGEST_FLOAT32
 
 FloatArray = npt.NDArray[np.float64]
-_ByteArray = npt.NDArray[np.uint8]
 
 _PIECE_BYTES = 1024 * 1024  # read at a time, so that most of what is made of it stays in the processor's cache
 _SPACE, _COMMA, _OPEN, _CLOSE = b" ,[]"
+_BLANKS = list(b" \t")
 _SWAPPED = bytes.maketrans(b",.", b".,")
 
 _of_thread = threading.local()
@@ -95,12 +96,12 @@ def _pieces(starts: IntArray) -> Iterator[tuple[int, int]]:
         first = last
 
 
-def _read(content: _ByteArray, starts: IntArray, binding: Binding, text: TextFormat) -> NumberLines | None:
+def _read(content: ByteArray, starts: IntArray, binding: Binding, text: TextFormat) -> NumberLines | None:
     delimiters = Delimiters(content == ord(text.delimiter))
     lines = _Lines(content, starts, binding.column_count, delimiters)
     if not lines.are_whole():
         return None
-    texts = {position: _texts(content, *lines.cells(position)) for position in binding.text_positions}
+    texts = {position: texts_between(content, *lines.cells(position)) for position in binding.text_positions}
     array = _as_array(lines, binding, text)
     numbers = _parsed(array)
     if numbers is None or len(numbers) != lines.count * len(binding.positions):
@@ -113,7 +114,7 @@ def _read(content: _ByteArray, starts: IntArray, binding: Binding, text: TextFor
 class _Lines:
     """Lines of ``column_count`` cells each, if they are whole."""
 
-    content: _ByteArray
+    content: ByteArray
     starts: IntArray
     column_count: int
     delimiters: Delimiters
@@ -161,39 +162,7 @@ class _Lines:
         return starts
 
 
-def _by_length(first: IntArray, last: IntArray) -> Iterator[tuple[int, IntArray]]:
-    """Yield each length that cells have, with the lines of those cells."""
-    lengths = last - first
-    for length in np.flatnonzero(np.bincount(lengths)).tolist():
-        if length:
-            yield length, np.flatnonzero(lengths == length)
-
-
-def _windows(content: _ByteArray, length: int) -> npt.NDArray[np.void]:
-    """Return a view whose item i are the ``length`` bytes from i on: numpy moves an item at once."""
-    return np.ndarray(len(content) - length + 1, f"V{length}", content, 0, (1,))
-
-
-def _texts(content: _ByteArray, first: IntArray, last: IntArray) -> pa.StringArray:
-    """Copy the cells ``content[first[i]:last[i]]`` together, all of one length at once.
-
-    An Arrow array of strings is such bytes and the offset of each text in them, with the end of the last: Arrow's
-    columnar format, variable-size binary layout.
-    """
-    offsets = np.zeros(len(first) + 1, np.int32)
-    np.cumsum(last - first, out=offsets[1:])
-    texts = np.empty(offsets[-1], np.uint8)
-    for length, lines in _by_length(first, last):
-        _windows(texts, length)[offsets[lines]] = _windows(content, length)[first[lines]]
-    return pa.StringArray.from_buffers(len(first), pa.py_buffer(offsets), pa.py_buffer(texts))
-
-
-def _blank(cells: _ByteArray, first: IntArray, last: IntArray) -> None:
-    for length, lines in _by_length(first, last):
-        _windows(cells, length)[first[lines]] = np.void(b" " * length)
-
-
-def _as_array(lines: _Lines, binding: Binding, text: TextFormat) -> _ByteArray:
+def _as_array(lines: _Lines, binding: Binding, text: TextFormat) -> ByteArray:
     """Return the text in brackets, with a comma after each number and spaces for the other cells and delimiters."""
     array = np.empty(len(lines.content) + 1, np.uint8)
     array[0] = _OPEN
@@ -203,7 +172,7 @@ def _as_array(lines: _Lines, binding: Binding, text: TextFormat) -> _ByteArray:
     if text.delimiter != ",":
         cells += lines.delimiters.mask * np.uint8((_COMMA - ord(text.delimiter)) % 256)
     for position in sorted(set(range(binding.column_count)).difference(binding.positions)):
-        _blank(cells, *lines.cells(position))
+        blank(cells, *lines.cells(position))
         cells[lines.ends(position)] = _SPACE
     # Line ends are white space to JSON, so the last number of a line needs a comma too, and the last of all none.
     last = max(binding.positions)
@@ -213,12 +182,12 @@ def _as_array(lines: _Lines, binding: Binding, text: TextFormat) -> _ByteArray:
     return array
 
 
-def _swapped(content: _ByteArray) -> _ByteArray:
+def _swapped(content: ByteArray) -> ByteArray:
     """Return a text in which commas and points have changed places: neither is the delimiter."""
     return np.frombuffer(content.tobytes().translate(_SWAPPED), np.uint8)
 
 
-def _parsed(array: _ByteArray) -> FloatArray | None:
+def _parsed(array: ByteArray) -> FloatArray | None:
     if not hasattr(_of_thread, "parser"):
         _of_thread.parser = simdjson.Parser()
     try:
@@ -233,7 +202,10 @@ def _sign_zeros(table: FloatArray, lines: _Lines, positions: IntArray) -> bool:
     # A zero without a sign has no bit set, one with a sign has the highest; nonzero is slow in two dimensions.
     zeros = np.flatnonzero(table.view(np.int64).reshape(-1) == 0)
     rows, columns = np.divmod(zeros, table.shape[1])
-    first = lines.content[lines.cell_starts(rows, positions[columns])]
+    places = lines.cell_starts(rows, positions[columns])
+    while (blank := np.isin(lines.content[places], _BLANKS)).any():
+        places += blank
+    first = lines.content[places]
     negative = first == ord("-")
     table[rows[negative], columns[negative]] = -0.0
     return bool((negative | (first == ord("0"))).all())

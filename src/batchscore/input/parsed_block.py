@@ -22,6 +22,7 @@ from batchscore.input.columns import Binding, Columns
 from batchscore.input.csv_columns import read_csv_lines
 from batchscore.input.csv_lines import IntArray, TextFormat, clean_lines, line_starts, spread
 from batchscore.input.numeric_lines import FloatArray, NumberLines, read_number_lines
+from batchscore.input.trimmed_lines import spaced_cells, without_spaces
 from batchscore.input.typed_values import read_values, typed_columns
 
 Stage = Literal["parse", "schema", "model"]
@@ -113,19 +114,24 @@ def _parsed(
     offset: int, data: bytes, starts: IntArray, binding: Binding, columns: Columns, text: TextFormat
 ) -> ParsedBlock:
     record_count = len(starts) - 1
-    clean, lines, malformed = clean_lines(data, starts, text)
-    # Lines that needed no mending stand where they stood.
-    plain = read_number_lines(data, starts, binding, columns, text) if clean is data else None
+    echoed = binding.text_positions
+    clean = clean_lines(data, starts, text, echoed)
+    # Lines that needed no mending stand where they stood; to JSON spaces beside numbers are none.
+    plain = read_number_lines(data, starts, binding, columns, text) if clean.data is data else None
     if plain is not None:
         return _plain_block(offset, data, starts, plain, binding)
     # Two ways to count: ``lines`` are places among all lines of the block, rows are places among those that could be
     # parsed. Arrays, faults by row and ``valid`` go by rows.
-    arrays, lines, miscounted = read_csv_lines(clean, lines, binding, columns, text)
+    content = without_spaces(clean.data, text) if text.trim else clean.data
+    arrays, lines, miscounted = read_csv_lines(content, clean.lines, binding, columns, text)
     given = (arrays[position] for position in binding.positions)
     typed, faults, invalid_values = typed_columns(given, columns.inputs, partial(read_values, text=text))
-    found: list[Fault] = [(line, "parse", reason, None) for line, reason in sorted(malformed | miscounted)]
+    found: list[Fault] = [(line, "parse", reason, None) for line, reason in sorted(clean.faults | miscounted)]
     rows = sorted(faults)
     found += [(line, "schema", *faults[row][::-1]) for line, row in zip(lines[rows].tolist(), rows, strict=True)]
+    if content is not clean.data or clean.spaced:
+        cells = spaced_cells(clean, text, binding.column_count, echoed)
+        arrays = arrays | {place: cells[place].put_into(arrays[place], lines) for place in cells}
     inputs = pa.table(typed, names=[column.name for column in columns.inputs])
     valid = np.ones(len(lines), bool)
     valid[list(faults)] = False

@@ -9,4 +9,4 @@ from batchscore.input.csv_lines import TextFormat
 def text_format_of(config: JobConfig) -> TextFormat:
     """Return how bytes become cells."""
     as_amazon = config.layout == "amazon"
-    return TextFormat(config.delimiter, config.encoding, as_amazon, config.decimal, config.thousands)
+    return TextFormat(config.delimiter, config.encoding, as_amazon, config.decimal, config.thousands, config.trim)
