@@ -29,9 +29,10 @@ _NUMPY: dict[str, Any] = {
     "long": "int64",
     "integer": "int32",
     "boolean": "bool",
+    "datetime": "datetime64[ns]",
 }
 
-_MISSING: dict[str, Any] = {"boolean": object, "float": "float32"}
+_MISSING: dict[str, Any] = {"boolean": object, "float": "float32", "datetime": "datetime64[ns]"}
 
 
 def read_as_pandas(text: str, types: Types, **options: Any) -> pd.DataFrame:

@@ -499,7 +499,7 @@ def test_optional_columns_are_known_as_optional(registry: Registry, load: Load) 
 @pytest.mark.parametrize(
     ("inputs", "message"),
     [
-        ([ColSpec("datetime", "when"), ColSpec("double", "a")], "expected types of .*, got: when is datetime"),
+        ([ColSpec("binary", "when"), ColSpec("double", "a")], "expected types of .*, got: when is binary"),
         ([ColSpec("binary", "photo")], "got: photo is binary"),
         ([ColSpec(Array(DataType.double), "history")], r"got: history is Array"),
         ([ColSpec("double"), ColSpec("long")], "expected named columns, got columns of several types without names"),

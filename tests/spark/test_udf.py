@@ -13,7 +13,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
 from batchscore.errors import ConfigError, ModelError
 from batchscore.udf import predict_udf
@@ -271,3 +271,25 @@ def test_a_model_without_named_inputs_and_an_unknown_setting_are_refused(
         predict_udf(spark, registry.register(model), tracking_uri=registry.uri)
     with pytest.raises(ConfigError, match="tracking_url"):
         predict_udf(spark, "models:/any/1", tracking_url=registry.uri)
+
+
+def test_timestamps_and_dates_are_datetimes_to_the_model(spark: SparkSession, registry: Registry) -> None:
+    times = ["2024-02-29 13:05:07.123456", None, "2024-01-01", "2262-04-11"]
+    records = [(n, time, "1600-01-01" if n == 2 else time) for n, time in enumerate(times)]
+    frame = spark.createDataFrame(records, "place int, at string, on string").coalesce(1)
+    days = FunctionTransformer(lambda data: data.apply(lambda column: (column - pd.Timestamp(2020, 1, 1)).dt.days))
+    taught = pd.DataFrame({name: pd.to_datetime(["2020-01-01", "2021-06-01", "2024-01-01"]) for name in ("at", "on")})
+    model = make_pipeline(days, SimpleImputer(), LinearRegression()).fit(taught, [1.0, 2.0, 3.0])
+    uri = registry.register(model, signature=columns("at:datetime", "on:datetime"))
+    score = predict_udf(spark, uri, tracking_uri=registry.uri)
+    known = [pd.Timestamp("2024-02-29 13:05:07.123456"), pd.NaT, pd.Timestamp("2262-04-11")]
+    expected = model.predict(pd.DataFrame({"at": known, "on": pd.Series(known).dt.normalize()}))
+
+    for kind in ("timestamp", "timestamp_ntz"):
+        typed = frame.select("place", frame.at.cast(kind).alias("at"), frame.on.cast("date").alias("on"))
+        found = _scores(typed.select("place", score(struct("at", "on")).alias("score")))
+        assert found[2] is None
+        np.testing.assert_allclose([found[0], found[1], found[3]], expected, rtol=1e-9)
+    refused = frame.select("place", score(struct("at", "on")).alias("score"))
+    with pytest.raises(PythonException, match="input at: expected values that can be datetime, got a column of string"):
+        refused.collect()

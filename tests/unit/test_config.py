@@ -75,7 +75,15 @@ def test_every_fault_is_told_at_once_with_the_nearest_known_key() -> None:
         *(("path", "input"), ("paths", "input"), ("prefix", "input"), ("filepath_or_buffer", "input")),
         *(("pattern", "include"), ("pathGlobFilter", "include"), ("glob", "include"), ("file_pattern", "include")),
         *(("ignore_patterns", "exclude"), ("includes", "include"), ("excludes", "exclude")),
-        *(("dec", "decimal"), ("decimal_point", "decimal"), ("bigMark", "thousands"), ("thousand", "thousands")),
+        *(
+            ("skipinitialspace", "trim"),
+            ("date_format", "datetime_format"),
+            ("timestampFormat", "datetime_format"),
+            ("dec", "decimal"),
+            ("decimal_point", "decimal"),
+            ("bigMark", "thousands"),
+            ("thousand", "thousands"),
+        ),
         *(("row-id", "row_id"), ("taget", "target"), ("input_path", "input"), ("chunksize", "split_bytes")),
     ],
 )
@@ -301,6 +309,17 @@ def test_an_argument_that_sets_nothing_is_refused() -> None:
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "shift_jis", "gb18030", "nonsense"])
 def test_encodings_that_do_not_extend_ascii_byte_by_byte_are_refused(encoding: str) -> None:
     assert "key encoding: expected" in faults_of(f"encoding={encoding}")
+
+
+@pytest.mark.parametrize("form", ["%d.%m.%y", "%Y%m%d", "%Y-%m-%dT%H:%M:%S.%f", "%B %d, %Y", "ISO8601"])
+def test_a_format_of_dates_is_one_that_pandas_takes(form: str) -> None:
+    assert config_of(f"datetime_format={form}").datetime_format == form
+
+
+@pytest.mark.parametrize("form", ["mixed", "dd.MM.yyyy", "%Q", "%", "%Y %Y", "%%"])
+def test_what_is_no_format_of_dates_is_refused(form: str) -> None:
+    assert faults_of(f"datetime_format={form}").startswith("key datetime_format: expected ISO8601 or a format")
+    assert "since MLflow refuses times with a zone" in faults_of("datetime_format=%Y-%m-%d %H:%M %z")
 
 
 @pytest.mark.parametrize("separator", ["..", "1", "e", "-", "+", '"', "\n", "é"])

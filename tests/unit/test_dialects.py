@@ -10,12 +10,16 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mlflow.exceptions import MlflowException
+from mlflow.models.utils import _enforce_mlflow_datatype
+from mlflow.types.schema import DataType
 from tests.parsed import parse_block, rows
 
 from batchscore.config.missing_values import MissingRule
 from batchscore.input.blocks import Block
 from batchscore.input.columns import Column, Columns, ColumnType, bind
 from batchscore.input.csv_lines import MalformedRecordError, TextFormat, decode_header, split_record
+from batchscore.model.frames import ModelRecords
 
 
 def read(cell: str, column: Column, **dialect: Any) -> Any:
@@ -271,3 +275,70 @@ def test_many_records_with_spaces_after_commas_are_not_read_one_by_one(monkeypat
     data = b'1, State-gov ,"yes", "t, u" , <=50K\r\n' * 1000
     expected = (" State-gov ", " <=50K", "(1.0, 'State-gov', True, 't, u')")
     assert outcomes(data, trim=True) == [expected] * 1000
+
+
+WHEN = Column("when", "datetime")
+DATES = ["2024-02-29", "2024-02-29T13:05", "2024-02-29 13:05:07.123456789", "20240229", "2024-02", "2024", "1677-09-22"]
+DATES += [" 2024-02-29"]  # as pandas has it
+NO_DATES = ["2024-02-30", "29.02.2024", "9999-12-31", "1600-01-01", "x", "5.5", "2024-02-29 ", "2024-02-29T24:00:00"]
+ZONES = ["Z", "+02", "+02:00", "-0500", " -05:00", " Z"]
+
+
+def test_dates_and_times_are_those_that_pandas_reads() -> None:
+    for cell in DATES:
+        assert read(cell, WHEN) == pd.to_datetime(cell, format="ISO8601")
+    for cell in NO_DATES:
+        with pytest.raises(ValueError):  # noqa: PT011 # OutOfBoundsDatetime is one
+            pd.to_datetime(cell, format="ISO8601")
+        assert read(cell, WHEN) == "invalid_value"
+    assert [read(cell, WHEN) for cell in ("", "NA", "null", "NaT", "nat")] == [None] * 5
+
+
+def test_a_time_with_a_zone_is_invalid_as_mlflow_refuses_it() -> None:
+    for zone in ZONES:
+        cell = f"2024-02-29T13:05:07{zone}"
+        zoned = pd.Series(pd.to_datetime([cell], format="ISO8601"))
+        with pytest.raises(MlflowException, match="timezone-naive"):
+            _enforce_mlflow_datatype("when", zoned, DataType.datetime)
+        assert read(cell, WHEN) == "invalid_value"
+
+
+def test_a_time_does_not_depend_on_when_it_is_read() -> None:
+    assert [read(cell, WHEN) for cell in ("now", "today")] == ["invalid_value"] * 2
+    assert read("now", WHEN, datetime_format="%Y") == "invalid_value"
+
+
+def test_a_date_does_not_depend_on_its_neighbours() -> None:
+    columns = Columns((WHEN,), "t", None, ("t", "when"), has_header=False)
+    cells = [*DATES, "2024-01-01T00:00:00Z", *NO_DATES, "", "2024-01-01T00:00:00+01:00", *DATES, "now", "NaT"]
+    data = "".join(f"t,{cell}\n" for cell in cells).encode()
+    together = parse_block(Block(0, data), bind(columns, None, "f"), columns, TextFormat())
+    alone = [read(cell, WHEN, delimiter=",") for cell in cells]
+    invalid = {record.line: record.reason for record in together.invalid}
+    found = dict(zip(together.lines.tolist(), (row[0] for row in rows(together)), strict=True)) | invalid
+    assert [found[line] for line in range(len(cells))] == alone
+
+
+def test_a_format_reads_dates_that_are_not_iso() -> None:
+    form = "%d.%m.%Y %H:%M"
+    assert read("29.02.2024 13:05", WHEN, datetime_format=form) == pd.Timestamp("2024-02-29 13:05")
+    cells = ("2024-02-29", "29.02.2024", "31.02.2024 00:00", "29.02.9999 00:00")
+    assert [read(cell, WHEN, datetime_format=form) for cell in cells] == ["invalid_value"] * 4
+    assert [read(cell, WHEN, datetime_format=form) for cell in ("", "NaN", "n/a")] == [None] * 3
+
+
+def test_the_model_gets_nanoseconds_without_a_zone_and_nat_for_missing() -> None:
+    columns = Columns((WHEN, Column("s", "string")), None, None, ("when", "s"), has_header=False)
+    parsed = parse_block(Block(0, b"2024-02-29,a\n,b\n"), bind(columns, None, "f"), columns, TextFormat())
+    [(_, frame)] = ModelRecords(parsed.inputs, columns.inputs).groups()
+    assert isinstance(frame, pd.DataFrame)
+    expected = pd.DataFrame({"when": pd.DatetimeIndex(["2024-02-29", "NaT"]), "s": ["a", "b"]})
+    pd.testing.assert_frame_equal(frame, expected)
+
+
+def test_words_of_null_values_are_missing_dates() -> None:
+    rule = MissingRule(words=frozenset(["", "?"]), numbers=frozenset([2024.0]))
+    column = Column("when", "datetime", missing=rule)
+    assert [read(cell, column) for cell in ("?", "2024", "NA")] == [None, pd.Timestamp("2024-01-01"), "invalid_value"]
+    required = Column("when", "datetime", required=True, missing=MissingRule(is_refused=True))
+    assert read("", required) == "missing_value"

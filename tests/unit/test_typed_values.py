@@ -61,6 +61,14 @@ def fitted(kind: ColumnType, value: Any, arrow: pa.DataType | None = None) -> An
         ("boolean", Decimal("1.0"), None, True),
         ("boolean", 2, pa.int64(), BAD),
         ("boolean", Decimal("0.5"), None, BAD),
+        ("datetime", datetime.date(2026, 1, 31), None, pd.Timestamp("2026-01-31")),
+        ("datetime", datetime.date(1600, 1, 1), None, BAD),
+        ("datetime", datetime.date(9999, 12, 31), pa.date64(), BAD),
+        ("datetime", datetime.datetime(2026, 1, 31, 5, 6, 7, 8), None, pd.Timestamp("2026-01-31T05:06:07.000008")),
+        ("datetime", datetime.datetime(2262, 4, 11, 23), None, pd.Timestamp("2262-04-11T23:00")),
+        ("datetime", datetime.datetime(2262, 4, 12), None, BAD),
+        ("datetime", datetime.datetime(1, 1, 1), pa.timestamp("ms"), BAD),
+        ("datetime", pd.Timestamp.max, pa.timestamp("ns"), pd.Timestamp.max),
         ("string", "", None, ""),
         ("string", 501, pa.int64(), "501"),
         ("string", -7, pa.int16(), "-7"),
@@ -71,10 +79,10 @@ def test_what_a_typed_value_becomes(kind: ColumnType, value: Any, arrow: pa.Data
     assert type(fitted(kind, value, arrow)) is type(becomes)
 
 
-@pytest.mark.parametrize("kind", ["double", "float", "long", "integer", "boolean", "string"])
+@pytest.mark.parametrize("kind", ["double", "float", "long", "integer", "boolean", "string", "datetime"])
 def test_null_is_missing_and_never_bad(kind: ColumnType) -> None:
     assert fitted(kind, None) is None
-    if kind != "string":
+    if kind not in {"string", "datetime"}:
         assert fitted(kind, None, pa.float64()) is None
 
 
@@ -85,6 +93,8 @@ def test_null_is_missing_and_never_bad(kind: ColumnType) -> None:
         *(("string", value, name) for value, name in [(5.0, "double"), (Decimal("5"), "decimal"), (True, "bool")]),
         *((kind, datetime.date(2026, 1, 1), "date") for kind in ("string", "double", "long", "boolean")),
         *((kind, datetime.datetime(2026, 1, 1), "timestamp") for kind in ("string", "long")),
+        *(("datetime", value, name) for value, name in [("2026-01-01", "string"), (5, "int"), (True, "bool")]),
+        ("datetime", datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC), "timestamp with a zone"),
         *((kind, b"x", "binary") for kind in ("string", "double")),
         *((kind, [1.0], "list") for kind in ("string", "double")),
         *((kind, {"a": 1}, "struct") for kind in ("string", "boolean")),

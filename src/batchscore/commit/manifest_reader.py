@@ -82,6 +82,7 @@ class InputFormat:
     decimal: Literal[".", ","] = "."
     thousands: Annotated[str, AfterValidator(one_separator)] | None = None
     trim: bool = False
+    datetime_format: str = "ISO8601"
 
     @property
     def columns(self) -> Columns:
@@ -92,8 +93,15 @@ class InputFormat:
     @property
     def text(self) -> TextFormat:
         """How bytes become cells."""
-        empty_last_line = self.empty_last_line_is_record is not False
-        return TextFormat(self.delimiter, self.encoding, empty_last_line, self.decimal, self.thousands, self.trim)
+        return TextFormat(
+            self.delimiter,
+            self.encoding,
+            self.empty_last_line_is_record is not False,
+            self.decimal,
+            self.thousands,
+            self.trim,
+            self.datetime_format,
+        )
 
     @property
     def quotes_lone_cell(self) -> bool:

@@ -60,8 +60,8 @@ def _echo_entry(columns: Columns) -> dict[str, Any]:
 
 def _dialect(text: TextFormat) -> dict[str, Any]:
     """Return how values are spelt, as far as it is not the default."""
-    told = {"decimal": text.decimal, "thousands": text.thousands, "trim": text.trim}
-    return {key: value for key, value in told.items() if value != getattr(PLAIN, key)}
+    keys = ("decimal", "thousands", "trim", "datetime_format")
+    return {key: getattr(text, key) for key in keys if getattr(text, key) != getattr(PLAIN, key)}
 
 
 def missing_entry(spec: JobSpec) -> dict[str, Any]:

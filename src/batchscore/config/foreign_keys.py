@@ -14,6 +14,7 @@ _CALLED = {
     "has_header": ("header", "data_file_contains_header"),
     "encoding": ("charset",),
     "trim": ("skipinitialspace", "ignore_leading_white_space", "ignore_trailing_white_space", "strip", "strip_white"),
+    "datetime_format": ("date_format", "timestamp_format", "time_format", "date_parser"),
     "decimal": ("dec", "decimal_point", "decimal_mark", "decimal_sep", "decimal_separator"),
     "thousands": ("big_mark", "grouping_mark", "thousands_sep", "thousands_separator", "group_separator"),
     "model": ("model_uri", "model_name"),
@@ -45,7 +46,7 @@ _COLUMNS = "the model's signature names the columns that are read"
 _TYPES = "the model's signature has the columns' types"
 _NEEDLESS = {
     _COLUMNS: ("usecols", "columns", "features", "feature_columns", "feature_names", "excluded_attribute_names"),
-    _TYPES: ("dtype", "dtypes", "infer_schema"),
+    _TYPES: ("dtype", "dtypes", "infer_schema", "parse_dates"),
     "the ending of an input's name tells its compression": ("compression",),
     "a folder stands for all that lies below it, and folder/*.csv for one level": (
         *("recursive_file_lookup", "recursive", "recurse"),

@@ -32,6 +32,7 @@ from batchscore.config.values import (
     checked_id,
     column_name,
     endpoint_url,
+    format_of_strptime,
     input_uri,
     model_uri,
     one_delimiter,
@@ -99,6 +100,7 @@ class JobConfig(_Section):
     decimal: Literal[".", ","] = "."
     thousands: Annotated[str, AfterValidator(one_separator)] | None = None
     trim: bool = False
+    datetime_format: Annotated[str, AfterValidator(format_of_strptime)] = "ISO8601"
     output: Annotated[str, AfterValidator(output_uri)]
     mode: Literal["all", "new_inputs"] = "all"
     layout: Literal["parts", "amazon"] = "parts"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Mapping
+from datetime import datetime
 
 from batchscore.config import uris
 from batchscore.config.globs import has_wildcards
@@ -81,6 +82,28 @@ def one_separator(value: str) -> str:
             'expected one character, such as ".", "\'" or " ", that is no quote and no other part of a number'
         )
     return value
+
+
+def format_of_strptime(value: str) -> str:
+    """Return ISO8601, or a format of strptime that pandas takes and that has no zone."""
+    directives = re.findall(r"%(.)", value)
+    if value == "ISO8601":
+        return value
+    if {"z", "Z"} & set(directives):
+        raise ValueError("expected a format without %z and %Z, since MLflow refuses times with a zone")
+    if not _can_be_read(value) or not set(directives) - {"%"}:
+        raise ValueError("expected ISO8601 or a format of strptime, such as %d.%m.%Y or %Y-%m-%d %H:%M:%S")
+    return value
+
+
+def _can_be_read(form: str) -> bool:
+    import pandas as pd  # takes a third of a second
+
+    try:
+        pd.to_datetime([datetime(2001, 12, 31, 23, 59, 58).strftime(form)], format=form)
+    except (ValueError, re.error):
+        return False
+    return True
 
 
 def input_uri(value: str) -> str:

@@ -14,16 +14,16 @@ from batchscore.input.echo_columns import EchoColumn, Role, echo_columns, place_
 from batchscore.input.roles import NO_ROLES, Roles, roles_in_force
 from batchscore.input.schema_file import Schema
 
-ColumnType = Literal["double", "float", "long", "integer", "boolean", "string"]
+ColumnType = Literal["double", "float", "long", "integer", "boolean", "string", "datetime"]
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 # Which types of a model's signature can be read from an attribute of a type.
 _COMPATIBLE: dict[AttributeType, set[ColumnType]] = {
     "BINARY": {"boolean", "double", "float", "long", "integer", "string"},
-    "CATEGORICAL": {"boolean", "double", "float", "long", "integer", "string"},
-    "NUMERIC": {"double", "float", "long", "integer"},
-    "TEXT": {"string"},
+    "CATEGORICAL": {"boolean", "double", "float", "long", "integer", "string", "datetime"},
+    "NUMERIC": {"double", "float", "long", "integer", "datetime"},  # 20261125 is a date
+    "TEXT": {"string", "datetime"},
 }
 # What a model without a signature is given.
 _TYPE_OF_ATTRIBUTE: dict[AttributeType, ColumnType] = {

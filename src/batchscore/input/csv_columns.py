@@ -51,7 +51,7 @@ def read_csv_lines(
 
 
 def _arrow_type(column: Column) -> pa.DataType:
-    if column.type == "string" or _reads_words(column):
+    if column.type in {"string", "datetime"} or _reads_words(column):
         return pa.dictionary(pa.int32(), pa.string())
     if column.required and column.type in INTEGER_TYPES:
         return pa.int64()

@@ -43,7 +43,7 @@ class TextFormat:
 
     ``empty_last_line_is_record`` says what an empty line after the last record is, in files of several columns.
     ``thousands`` may stand in the whole part of a number; ``decimal`` begins its fraction. ``trim`` drops spaces and
-    tabs around values and their quotes.
+    tabs around values and their quotes. ``datetime_format`` is pandas' ``ISO8601`` or a format of strptime.
     """
 
     delimiter: str = ","
@@ -52,6 +52,7 @@ class TextFormat:
     decimal: str = "."
     thousands: str | None = None
     trim: bool = False
+    datetime_format: str = "ISO8601"
 
     @property
     def blanks(self) -> str:

@@ -8,5 +8,12 @@ from batchscore.input.csv_lines import TextFormat
 
 def text_format_of(config: JobConfig) -> TextFormat:
     """Return how bytes become cells."""
-    as_amazon = config.layout == "amazon"
-    return TextFormat(config.delimiter, config.encoding, as_amazon, config.decimal, config.thousands, config.trim)
+    return TextFormat(
+        delimiter=config.delimiter,
+        encoding=config.encoding,
+        empty_last_line_is_record=config.layout == "amazon",
+        decimal=config.decimal,
+        thousands=config.thousands,
+        trim=config.trim,
+        datetime_format=config.datetime_format,
+    )

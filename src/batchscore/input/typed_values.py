@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from batchscore.config.missing_values import MissingRule
 from batchscore.input.columns import Column
 from batchscore.input.csv_lines import PLAIN, BoolArray, TextFormat
+from batchscore.input.datetimes import DATETIME, fitted_datetimes, read_datetimes
 from batchscore.input.number_spellings import in_plain_spelling
 
 BINARY_WORDS = dict.fromkeys(("0", "n", "no", "f", "false"), False) | dict.fromkeys(
@@ -34,6 +35,7 @@ _FRACTION_OF_ZEROS = r"^([+-]?[0-9]+)\.0*$"
 _IS_NUMBER = re.compile(NUMBER, re.ASCII).match
 _NAME_OF_TYPE = re.compile("[a-z]+")
 _SPACES = " \t"
+_ARROW_TYPES = {"boolean": pa.bool_(), "datetime": DATETIME}
 _INT64_DIGITS = 19
 _INT64, _INT32 = np.iinfo(np.int64), np.iinfo(np.int32)
 
@@ -76,6 +78,8 @@ def read_values(values: pa.Array, column: Column, text: TextFormat = PLAIN) -> T
     """Return what a file's values are in the column's type."""
     if column.type == "string":
         return _without_words(values, column.missing), None
+    if column.type == "datetime":
+        return read_datetimes(_without_words(values, column.missing), text.datetime_format)
     if pa.types.is_dictionary(values.type):
         return _from_words(values, column, text)
     if pa.types.is_string(values.type):
@@ -94,6 +98,8 @@ def fitted_values(values: pa.Array, column: Column) -> Typed:
         return pa.nulls(len(values), _arrow_type(column)), None
     if column.type == "string":
         return _as_texts(values), None
+    if column.type == "datetime":
+        return fitted_datetimes(_naive_times(values))
     if pa.types.is_decimal(kind):
         return _from_decimals(values, column)
     if pa.types.is_boolean(kind):
@@ -111,9 +117,16 @@ def fitted_values(values: pa.Array, column: Column) -> Typed:
 def _arrow_type(column: Column) -> pa.DataType:
     if column.type == "string":
         return pa.dictionary(pa.int32(), pa.string())
-    if column.type == "boolean":
-        return pa.bool_()
+    if column.type in _ARROW_TYPES:
+        return _ARROW_TYPES[column.type]
     return pa.int64() if column.type in INTEGER_TYPES else pa.float64()
+
+
+def _naive_times(values: pa.Array) -> pa.Array:
+    kind = values.type
+    if pa.types.is_date(kind) or (pa.types.is_timestamp(kind) and kind.tz is None):
+        return values
+    raise WrongTypeError(f"{_type_name(kind)} with a zone" if pa.types.is_timestamp(kind) else _type_name(kind))
 
 
 def _type_name(kind: pa.DataType) -> str:
@@ -173,9 +186,8 @@ def _kept(values: pa.Array, fits: pa.BooleanArray) -> Typed:
 
 def _from_words(values: pa.DictionaryArray, column: Column, text: TextFormat) -> Typed:
     words = [word.strip(_SPACES) for word in values.dictionary.to_pylist()]
-    numbers = in_plain_spelling(pa.array(words, pa.string()), text).to_pylist()
-    rule = column.missing
-    absent = np.array([_is_missing(*spelt, rule) for spelt in zip(words, numbers, strict=True)], bool)
+    spelt = zip(words, in_plain_spelling(pa.array(words, pa.string()), text).to_pylist(), strict=True)
+    absent = np.array([_is_missing(word, number, column.missing) for word, number in spelt], bool)
     meant = [None if gone else BINARY_WORDS.get(word.lower()) for word, gone in zip(words, absent, strict=True)]
     wrong = ~absent & np.array([meaning is None for meaning in meant], bool)
     read = pa.array(meant, pa.bool_())

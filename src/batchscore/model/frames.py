@@ -189,7 +189,7 @@ def _to_objects(array: pa.DictionaryArray, column: Column) -> npt.NDArray[Any]:
 def _to_numpy(array: pa.Array, column: Column) -> npt.NDArray[Any]:
     if column.type == "float":
         return _of_type(array.to_numpy(zero_copy_only=False), column)
-    if column.type == "double":
+    if column.type in {"double", "datetime"}:
         return cast("npt.NDArray[Any]", array.to_numpy(zero_copy_only=False))
     return _changing(array, column) if column.missing.changes_type else _always_floats(array, column)
 

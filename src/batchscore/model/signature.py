@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # Those that every number of a file either fits or is invalid for; narrower ones would wrap.
 _TENSOR_TYPES = ("float64", "float32", "int64", "int32", "bool")
 _NUMBER_TYPES = {"double": "float64", "float": "float32", "long": "int64", "integer": "int32"}
-_COLUMN_TYPES = {*_NUMBER_TYPES, "boolean", "string"}
+_COLUMN_TYPES = {*_NUMBER_TYPES, "boolean", "string", "datetime"}
 
 
 def signature_facts(model: Model, uri: str) -> dict[str, Any]:
