@@ -19,6 +19,8 @@ from batchscore.config.missing_values import MissingRule
 from batchscore.input.blocks import Block
 from batchscore.input.columns import Column, Columns, ColumnType, bind
 from batchscore.input.csv_lines import MalformedRecordError, TextFormat, decode_header, split_record
+from batchscore.input.diagnosis import explain
+from batchscore.input.other_spellings import Beginning
 from batchscore.model.frames import ModelRecords
 
 
@@ -342,3 +344,39 @@ def test_words_of_null_values_are_missing_dates() -> None:
     assert [read(cell, column) for cell in ("?", "2024", "NA")] == [None, pd.Timestamp("2024-01-01"), "invalid_value"]
     required = Column("when", "datetime", required=True, missing=MissingRule(is_refused=True))
     assert read("", required) == "missing_value"
+
+
+def explained(lines: Sequence[str], column: Column, **dialect: Any) -> str:
+    """Return what is told of a file whose values of a column cannot be read."""
+    columns = Columns((Column("other", "double"), column), None, None, None, has_header=True)
+    header = ["other", column.name]
+    text = TextFormat(**{"delimiter": ";"} | dialect)
+    start = Beginning(header, ";".join(header), lines, bind(columns, header, "f"), columns, text)
+    return explain(start, ("invalid_value", column.name), len(lines), len(lines))
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind", "keys", "told"),
+    [
+        (["1,5", "2,25"], "double", {}, 'decimal commas: `decimal: ","` reads them'),
+        (["1,5", "1.234,5"], "double", {}, '`decimal: ","` and `thousands: "."` reads them'),
+        (["1,234,567.5", "1,234"], "double", {}, 'separators of thousands: `thousands: ","` reads them'),
+        (["1,234", "12,500"], "long", {}, 'have separators of thousands: `thousands: ","` reads them'),
+        (["1,234", "12,500"], "double", {}, '`decimal: ","` or `thousands: ","` reads them'),
+        (["1'234.5", "12'345"], "double", {}, '`thousands: "\'"` reads them'),
+        (["1 234,5", "2,5"], "double", {}, '`decimal: ","` and `thousands: " "` reads them'),
+        (["1.5", "2.5"], "double", {"decimal": ","}, 'decimal points: `decimal: "."` reads them'),
+        (["31.12.2024", "1.2.2024"], "datetime", {}, '`datetime_format: "%d.%m.%Y"` reads them'),
+        (["1/2/2024", "3/4/2024"], "datetime", {}, '"%d/%m/%Y"` or `datetime_format: "%m/%d/%Y"` reads them'),
+        ([' "5"', ' "6"'], "double", {}, "`trim: true` reads them"),
+        (["5 kg", "6 kg"], "double", {}, "the column holds text"),
+    ],
+)
+def test_a_fault_of_a_dialect_is_told_with_the_keys_that_read_the_file(
+    cells: Sequence[str], kind: ColumnType, keys: dict[str, Any], told: str
+) -> None:
+    assert told in explained([f"7;{cell}" for cell in cells] * 10, Column("c", kind), **keys)
+
+
+def test_a_key_that_would_break_another_column_is_not_proposed() -> None:
+    assert "`decimal" not in explained([f"7.5;1,{n}5" for n in range(10)], Column("c", "double"))

@@ -11,9 +11,10 @@ from batchscore.input import blocks
 from batchscore.input.blocks import Block, compression_of
 from batchscore.input.columns import Binding, Columns, bind
 from batchscore.input.csv_lines import MalformedRecordError, TextFormat, decode_header
-from batchscore.input.diagnosis import Beginning, explain, explain_header, first_lines
+from batchscore.input.diagnosis import explain, explain_header, first_lines
 from batchscore.input.files import InputFile
 from batchscore.input.findings import FaultKind
+from batchscore.input.other_spellings import Beginning
 from batchscore.input.parsed_block import RECORDS_TOGETHER, ParsedBlock, parse_blocks
 from batchscore.input.suspicious_lines import UTF8_MARK
 from batchscore.storage.base import StoredObject

@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
-from batchscore.input.columns import Binding, Columns
+from batchscore.input.columns import Columns
 from batchscore.input.csv_lines import MalformedRecordError, TextFormat, split_record
 from batchscore.input.findings import FaultKind
+from batchscore.input.other_spellings import Beginning, other_spelling, read_again
 from batchscore.input.reasons import remedy_of
 
 LINES_LOOKED_AT = 100
@@ -27,19 +28,8 @@ _DECIMAL_COMMA = re.compile(r"\s*[+-]?(\d*|\d{1,3}(\.\d{3})+),\d+\s*")
 _THOUSANDS = re.compile(r"\s*[+-]?\d{1,3}([,' ]\d{3}){2,}(\.\d+)?\s*|\s*[+-]?\d{1,3}(,\d{3})+\.\d+\s*")
 _UNIT = re.compile(r"\s*[$€£¥]\s*[+-]?[\d.,]+\s*|\s*[+-]?[\d.,]+\s*[%$€£¥]\s*")
 _SPACES_SEEN = "there are spaces beside quotes: remove them, since a quote counts only next to a delimiter"
+_TRIM = "there are spaces beside quotes: `trim: true` drops them"
 _SPACED_QUOTE = re.compile(r'(^|[,;|\t]) +"|"[ ]+([,;|\t]|$)')
-
-
-@dataclass(frozen=True)
-class Beginning:
-    """The first lines of an input: ``names`` are its header's; ``first_line`` is its first, which may be the header."""
-
-    names: Sequence[str] | None
-    first_line: str
-    lines: Sequence[str]
-    binding: Binding
-    columns: Columns
-    text: TextFormat
 
 
 def first_lines(data: bytes, text: TextFormat) -> list[str]:
@@ -88,11 +78,11 @@ def _usual_count(start: Beginning) -> str:
 def _first_seen(start: Beginning, reason: str, column: str | None) -> str:
     looks: list[Callable[[], str]] = [lambda: _header_as_record(start)]
     if reason in {"column_count", "unbalanced_quote"}:
-        looks += [lambda: _other_delimiter(start), lambda: _spaced_quotes(start)]
+        looks += [lambda: _other_delimiter(start), lambda: _trimmed(start, reason), lambda: _spaced_quotes(start)]
     if reason == "column_count":
         looks += [lambda: _ending_delimiter(start)]
     elif column is not None:
-        looks += [lambda: _in_cells(invalid_cells(start, column))]
+        looks += [lambda: other_spelling(start, column), lambda: _in_cells(invalid_cells(start, column))]
     for look in looks:
         if seen := look():
             return seen
@@ -115,6 +105,15 @@ def _other_delimiter(start: Beginning) -> str:
         if fitting and 100 * fitting >= 95 * len(start.lines):
             return f"with {shown} between the values there are as many as expected: `delimiter: {_KEYS[mark]}`"
     return ""
+
+
+def _trimmed(start: Beginning, reason: str) -> str:
+    """Propose the key where nearly all lines are records with it."""
+    if start.text.trim:
+        return ""
+    parsed = read_again(start, replace(start.text, trim=True))
+    broken = sum(1 for record in parsed.invalid if record.reason == reason)
+    return _TRIM if 20 * broken <= parsed.record_count else ""
 
 
 def _spaced_quotes(start: Beginning) -> str:
@@ -186,12 +185,12 @@ def explain_header(first_line: str, columns: Columns, text: TextFormat) -> str:
 
 
 def _split(start: Beginning, delimiter: str) -> list[list[str]]:
-    return [_cells(line, delimiter) for line in start.lines if line]
+    return [_cells(line, delimiter, start.text.trim) for line in start.lines if line]
 
 
-def _cells(line: str, delimiter: str) -> list[str]:
+def _cells(line: str, delimiter: str, trim: bool = False) -> list[str]:
     """Return the values of a line; where quotes are out of place, what lies between the delimiters."""
     try:
-        return split_record(line, delimiter)
+        return split_record(line, delimiter, trim)
     except MalformedRecordError:
         return line.split(delimiter)

@@ -191,8 +191,7 @@ def _from_words(values: pa.DictionaryArray, column: Column, text: TextFormat) ->
     meant = [None if gone else BINARY_WORDS.get(word.lower()) for word, gone in zip(words, absent, strict=True)]
     wrong = ~absent & np.array([meaning is None for meaning in meant], bool)
     read = pa.array(meant, pa.bool_())
-    if column.type != "boolean":
-        read = read.cast(pa.uint8()).cast(_arrow_type(column))
+    read = read if column.type == "boolean" else read.cast(pa.uint8()).cast(_arrow_type(column))
     if not column.reads_words_alone and wrong.any():
         others = pa.array([word if bad else None for word, bad in zip(words, wrong, strict=True)], pa.string())
         numbers, bad = _from_text(others, column, text)

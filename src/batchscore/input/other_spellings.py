@@ -1,0 +1,93 @@
+"""Which keys read a column's values that the job's own cannot, found by reading the sample with them (pure)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from batchscore.input.blocks import Block
+from batchscore.input.columns import Binding, Columns
+from batchscore.input.csv_lines import TextFormat
+from batchscore.input.parsed_block import ParsedBlock, parse_blocks
+
+_MARKS: list[tuple[str, str | None]] = [(".", None)]  # where a key was given that the files do not need
+_MARKS += [(",", None), (".", ","), (",", "."), (".", "'"), (".", " "), (",", " "), (",", "'")]
+_DATES = ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y")
+_FORMATS = ("ISO8601", *_DATES, *(f"{date} {time}" for date in _DATES for time in ("%H:%M", "%H:%M:%S")))
+_GROUPS = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+")
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """The first lines of an input: ``names`` are its header's; ``first_line`` is its first, which may be the header."""
+
+    names: Sequence[str] | None
+    first_line: str
+    lines: Sequence[str]
+    binding: Binding
+    columns: Columns
+    text: TextFormat
+
+
+def read_again(start: Beginning, text: TextFormat) -> ParsedBlock:
+    """Read the first lines as another format has them."""
+    data = "\n".join(start.lines).encode(text.encoding, errors="replace") + b"\n"
+    [parsed] = parse_blocks(Block(0, data), start.binding, start.columns, text, len(data))
+    return parsed
+
+
+def other_spelling(start: Beginning, column: str) -> str:
+    """Return which keys read a column of which nearly all values are invalid, and no other column worse; or nothing."""
+    kind = next(item.type for item in start.columns.inputs if item.name == column)
+    fitting = [text for text in _candidates(start.text, kind) if _reads(start, text, column)]
+    if not fitting:
+        return ""
+    first, told = fitting[0], [_as_keys(text, start.text) for text in fitting]
+    if kind == "datetime" and not first.trim:
+        return f"the dates are in another format: {' or '.join(told)} reads them"
+    if told[:2] == ['`decimal: ","`', '`thousands: ","`'] and _are_groups(start, column):
+        return f"the numbers have decimal commas or separators of thousands: {' or '.join(told[:2])} reads them"
+    return f"{_seen(first, start.text)}: {told[0]} reads them"
+
+
+def _seen(text: TextFormat, now: TextFormat) -> str:
+    if text.trim != now.trim:
+        return "there are spaces beside quotes or values"
+    decimals = [f"decimal {'commas' if text.decimal == ',' else 'points'}"] if text.decimal != now.decimal else []
+    groups = [f"{'' if text.thousands else 'no '}separators of thousands"] if text.thousands != now.thousands else []
+    return f"the numbers have {' and '.join(decimals + groups)}"
+
+
+def _candidates(text: TextFormat, kind: str) -> Iterator[TextFormat]:
+    if not text.trim:
+        yield replace(text, trim=True)
+    if kind == "datetime":
+        yield from (replace(text, datetime_format=form) for form in _FORMATS if form != text.datetime_format)
+    elif kind != "boolean":
+        others = (marks for marks in _MARKS if marks != (text.decimal, text.thousands))
+        yield from (replace(text, decimal=decimal, thousands=thousands) for decimal, thousands in others)
+
+
+def _reads(start: Beginning, text: TextFormat, column: str) -> bool:
+    before, after = read_again(start, start.text), read_again(start, text)
+    worse = [name for name, count in after.invalid_values.items() if count > before.invalid_values[name]]
+    return not worse and 20 * after.invalid_values[column] <= after.record_count
+
+
+def _as_keys(text: TextFormat, now: TextFormat) -> str:
+    """Return the keys that differ, as a configuration has them."""
+    if text.trim != now.trim:
+        return "`trim: true`"
+    keys = [key for key in ("decimal", "thousands", "datetime_format") if getattr(text, key) != getattr(now, key)]
+    values = {key: getattr(text, key) for key in keys}
+    return " and ".join(f'`{key}: "{value}"`' if value is not None else f"no `{key}`" for key, value in values.items())
+
+
+def _are_groups(start: Beginning, column: str) -> bool:
+    """Tell whether the commas of a column stand where those of thousands would: nothing tells then what they are."""
+    place = start.binding.positions[[item.name for item in start.columns.inputs].index(column)]
+    texts = replace(start.columns, inputs=(replace(start.columns.inputs[0], name=column, type="string"),))
+    cells = read_again(replace(start, columns=texts, binding=replace(start.binding, positions=(place,))), start.text)
+    values = [value.strip() for value in cells.inputs.column(0).to_pylist() if value]  # type: ignore[union-attr] # text
+    return all(_GROUPS.fullmatch(value) or "," not in value for value in values)
