@@ -20,7 +20,9 @@ from batchscore.input.blocks import Block
 from batchscore.input.columns import Column, Columns, ColumnType, bind
 from batchscore.input.csv_lines import MalformedRecordError, TextFormat, decode_header, split_record
 from batchscore.input.diagnosis import explain
+from batchscore.input.echo_columns import echo_columns
 from batchscore.input.other_spellings import Beginning
+from batchscore.input.roles import Roles
 from batchscore.model.frames import ModelRecords
 
 
@@ -128,16 +130,16 @@ def test_null_values_are_numbers_whatever_their_spelling_and_words_by_their_lett
 
 @pytest.mark.parametrize("kind", ["double", "float"])
 def test_many_numbers_with_decimal_commas_are_read_as_those_with_points(kind: ColumnType) -> None:
-    columns = Columns((Column("b", kind), Column("a", kind)), "t", "y", ("t", "a", "y", "b"), has_header=False)
+    columns = Columns(
+        (Column("b", kind), Column("a", kind)), echo_columns(Roles("t", "y")), ("t", "a", "y", "b"), has_header=False
+    )
     records = ["x.1;0,5;1,5;-0", "y,2;-0,0;n;7", "z;1e3;;-12,25"]
     text = TextFormat(delimiter=";", decimal=",")
     parsed = parse_block(Block(0, "\r\n".join(records).encode()), bind(columns, None, "f"), columns, text)
     assert isinstance(parsed.inputs, np.ndarray)  # read as JSON
     assert str(rows(parsed)) == "[(-0.0, 0.5), (7.0, -0.0), (-12.25, 1000.0)]"
-    assert parsed.tags is not None
-    assert parsed.labels is not None
-    assert parsed.tags.to_pylist() == ["x.1", "y,2", "z"]
-    assert parsed.labels.to_pylist() == ["1,5", "n", ""]
+    assert parsed.echoed[0].to_pylist() == ["x.1", "y,2", "z"]
+    assert parsed.echoed[1].to_pylist() == ["1,5", "n", ""]
     mixed = "\n".join([*records, "w;1.5;;2"]).encode()
     parsed = parse_block(Block(0, mixed), bind(columns, None, "f"), columns, text)
     assert isinstance(parsed.inputs, pa.Table)
@@ -147,8 +149,7 @@ def test_many_numbers_with_decimal_commas_are_read_as_those_with_points(kind: Co
 
 BOTH = Columns(
     (Column("d", "double"), Column("s", "string"), Column("b", "boolean"), Column("t", "string")),
-    row_id="s",
-    target="y",
+    echoed=echo_columns(Roles("s", "y")),
     names=("d", "s", "b", "t", "y"),
     has_header=False,
 )
@@ -162,9 +163,7 @@ def outcomes(data: bytes, **dialect: Any) -> list[tuple[str, str, Any]]:
     for record in parsed.invalid:
         found[record.line] = record.reason
         assert data[record.offset :].startswith(record.raw)
-    assert parsed.tags is not None
-    assert parsed.labels is not None
-    pairs = zip(parsed.tags.to_pylist(), parsed.labels.to_pylist(), strict=True)
+    pairs = zip(parsed.echoed[0].to_pylist(), parsed.echoed[1].to_pylist(), strict=True)
     return [(*pair, found[line]) for line, pair in enumerate(pairs)]
 
 
@@ -238,7 +237,7 @@ def test_trimmed_records_that_are_easily_mistaken_are_those_of_the_reference_par
 
 
 def test_a_line_of_spaces_in_a_file_of_one_column_is_an_empty_value_when_trimmed() -> None:
-    columns = Columns((Column("s", "string"),), None, None, ("s",), has_header=False)
+    columns = Columns((Column("s", "string"),), (), ("s",), has_header=False)
     parsed = parse_block(Block(0, b"  \n a\n"), bind(columns, None, "f"), columns, TextFormat(trim=True))
     assert rows(parsed) == [(None,), ("a",)]
 
@@ -311,7 +310,7 @@ def test_a_time_does_not_depend_on_when_it_is_read() -> None:
 
 
 def test_a_date_does_not_depend_on_its_neighbours() -> None:
-    columns = Columns((WHEN,), "t", None, ("t", "when"), has_header=False)
+    columns = Columns((WHEN,), echo_columns(Roles("t")), ("t", "when"), has_header=False)
     cells = [*DATES, "2024-01-01T00:00:00Z", *NO_DATES, "", "2024-01-01T00:00:00+01:00", *DATES, "now", "NaT"]
     data = "".join(f"t,{cell}\n" for cell in cells).encode()
     together = parse_block(Block(0, data), bind(columns, None, "f"), columns, TextFormat())
@@ -330,7 +329,7 @@ def test_a_format_reads_dates_that_are_not_iso() -> None:
 
 
 def test_the_model_gets_nanoseconds_without_a_zone_and_nat_for_missing() -> None:
-    columns = Columns((WHEN, Column("s", "string")), None, None, ("when", "s"), has_header=False)
+    columns = Columns((WHEN, Column("s", "string")), (), ("when", "s"), has_header=False)
     parsed = parse_block(Block(0, b"2024-02-29,a\n,b\n"), bind(columns, None, "f"), columns, TextFormat())
     [(_, frame)] = ModelRecords(parsed.inputs, columns.inputs).groups()
     assert isinstance(frame, pd.DataFrame)
@@ -348,7 +347,7 @@ def test_words_of_null_values_are_missing_dates() -> None:
 
 def explained(lines: Sequence[str], column: Column, **dialect: Any) -> str:
     """Return what is told of a file whose values of a column cannot be read."""
-    columns = Columns((Column("other", "double"), column), None, None, None, has_header=True)
+    columns = Columns((Column("other", "double"), column), (), None, has_header=True)
     header = ["other", column.name]
     text = TextFormat(**{"delimiter": ";"} | dialect)
     start = Beginning(header, ";".join(header), lines, bind(columns, header, "f"), columns, text)
