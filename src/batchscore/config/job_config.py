@@ -21,7 +21,7 @@ from pydantic import (
 
 from batchscore.config import uris
 from batchscore.config.artifact_prefixes import check_prefix
-from batchscore.config.foreign_keys import hint_for
+from batchscore.config.faults import faults_of, joined, raise_faults
 from batchscore.config.missing_values import PANDAS, InvalidValues, MissingSettings, MissingValues
 from batchscore.config.stray_arguments import hint_for_argument
 from batchscore.config.values import (
@@ -41,7 +41,7 @@ from batchscore.config.values import (
     registry_address,
     spark_values_as_text,
 )
-from batchscore.config.yaml_text import MAX_KEY_CHARACTERS, read_argument, read_yaml, section_of, types_of_keys
+from batchscore.config.yaml_text import read_argument, read_yaml, section_of, types_of_keys
 from batchscore.errors import ConfigError
 
 ModelType = Literal["binary", "multiclass", "regression"]
@@ -163,7 +163,6 @@ def known_keys() -> list[str]:
 
 
 _YAML = "a line is key: value, indented with spaces"
-_URI_KEYS = {"input", "output", "schema", "tracking_uri", "registry_uri", "s3"}
 
 
 def _type_of(key: str) -> Any:
@@ -202,7 +201,7 @@ def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
             faults.append(f"argument {key}: expected {section} to be set by its keys alone, got a value for it too")
         else:
             settings[section][f"spark.{name.removeprefix('spark.')}" if section == "spark" else name] = value
-    _raise_faults(faults)
+    raise_faults(faults)
     return settings
 
 
@@ -233,8 +232,8 @@ def _validated(model: type[Section], settings: Any, faults: Sequence[str] = (), 
     try:
         config = model.model_validate(settings)
     except ValidationError as error:
-        faults = [*faults, *_faults_of(error, *filter(None, [section]))]
-    _raise_faults(faults)
+        faults = [*faults, *faults_of(error, known_keys(), *filter(None, [section]))]
+    raise_faults(faults)
     return config
 
 
@@ -243,7 +242,7 @@ def check_id(text: str) -> str:
     try:
         return TypeAdapter(BatchId).validate_python(text)
     except ValidationError as error:
-        raise ConfigError(f"id: {_joined(_faults_of(error)).removeprefix('key : ')}") from None
+        raise ConfigError(f"id: {joined(faults_of(error, known_keys())).removeprefix('key : ')}") from None
 
 
 def _merged_settings(text: str, overrides: Sequence[str], path: str) -> tuple[dict[str, Any], list[str]]:
@@ -273,33 +272,3 @@ def _given(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _with_values(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in settings.items() if value is not None}
-
-
-def _faults_of(error: ValidationError, *section: str) -> list[str]:
-    faults = []
-    for fault in error.errors(include_url=False, include_input=True):
-        key = ".".join([*section, *(str(part) for part in fault["loc"])])[:MAX_KEY_CHARACTERS]
-        if fault["type"] == "extra_forbidden":
-            faults.append(f"key {key}: expected a known key{hint_for(key, known_keys())}")
-        elif fault["type"] == "missing":
-            faults.append(f"key {key}: expected a value, got none; give it in the configuration or as {key}=VALUE")
-        else:
-            message = fault["msg"].removeprefix("Value error, ")
-            faults.append(f"key {key}: {message[0].lower()}{message[1:]}{_got(key, fault['input'])}")
-    return faults
-
-
-def _got(key: str, value: object) -> str:
-    """Quote a wrong value unless it may hold credentials: URIs are not quoted."""
-    if isinstance(value, str) and ("://" in value or key.partition(".")[0] in _URI_KEYS):
-        return ""
-    return f", got {value!r}" if isinstance(value, str | int | float | bool) else ""
-
-
-def _joined(faults: Sequence[str]) -> str:
-    return faults[0] if len(faults) == 1 else "\n  ".join([f"{len(faults)} faults:", *faults])
-
-
-def _raise_faults(faults: Sequence[str]) -> None:
-    if faults:
-        raise ConfigError(_joined(faults))
