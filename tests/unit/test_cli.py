@@ -80,7 +80,7 @@ WRONG: list[tuple[list[str], int, str]] = [
     # The configuration's file.
     (["run", "--config", "none.yaml"], 2, "none.yaml: expected a file, got none; correct the path after --config"),
     (["run", "--config", "folder"], 2, "folder: expected access, got a folder; correct the path after --config"),
-    (["run", "--config", "job.yaml/x"], 2, "job.yaml/x: expected access, got Not a directory"),
+    (["run", "--config", "job.yaml/x"], 2, "job.yaml/x: expected a file, got none below another one"),
     (["run", "--config", ""], 2, "configuration: expected a path, got an empty string"),
     (["run", "--config", "https://h/job.yaml"], 2, "configuration: expected a local path, file://, s3:// or s3a://"),
     (
