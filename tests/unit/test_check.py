@@ -149,6 +149,19 @@ def test_a_manifest_without_the_rule_for_it_has_an_empty_last_line_as_a_record(t
     assert found(check(older)) == {"records", "invalid records"}
 
 
+@pytest.mark.parametrize("split_bytes", [3, 20, 1 << 20])
+@pytest.mark.parametrize("layout", ["parts", "amazon"])
+def test_lines_of_a_value_over_several_lines_have_no_prediction_and_the_check_agrees(
+    layout: str, split_bytes: int, tmp_path: Path
+) -> None:
+    content = HEADER + b'C1,1,x,1\nC2,1,"he wrote\nC3,1,fine,1\nand went",1\nC4,1,x,1\n'
+    job = FinishedJob(tmp_path, {"a.csv": content}, layout=layout, split_bytes=split_bytes).commit()
+    report = check(job)
+    assert (report.findings, report.records_read, report.reasons) == ([], 5, {"line_end_in_quotes": 3})
+    edit(job, without_new_keys)  # as 0.1 wrote them, which judged each line by itself
+    assert found(check(job)) >= {"invalid records"}
+
+
 def test_a_lone_score_that_is_kept_is_two_quotes_and_was_blank_in_manifests_without_the_rule(tmp_path: Path) -> None:
     job = FinishedJob(tmp_path, {"a.csv": HEADER + MIXED}, tagged=False).commit()
     lines = gzip.decompress(job.path(PART).read_bytes()).split(b"\n")[:-1]

@@ -115,6 +115,17 @@ def test_a_finding_reads_back_as_a_task_wrote_it(name: str) -> None:
     assert finding_from_json(finding_as_json(None)) is None
 
 
+def test_a_file_of_values_over_several_lines_names_the_key_that_reads_them(tmp_path: Path) -> None:
+    [found] = look(tmp_path, {"a.csv": b"x,t\n" + b'1,"a\n2,b\nc"\n' * 200}).findings
+    assert found
+    assert dict(found.faults) == {("line_end_in_quotes", None): 600}
+    assert find_misfits([found]).places == (0,)
+    assert found.explanation == (
+        "expected a record in each line, got quoted values over several lines in 600 of 600 records read; "
+        "there are no line ends inside values: `multiline: true` reads a file that has them"
+    )
+
+
 def test_a_missing_value_that_its_record_needs_is_counted_and_no_fault_of_the_file(tmp_path: Path) -> None:
     rejecting = with_missing_rules(COLUMNS, MissingSettings("reject"), NO_FACTS)
     [found] = look(tmp_path, {"a.csv": b"x,t\n" + b",a\n" * 200}, replace(SPEC, columns=rejecting)).findings

@@ -66,8 +66,8 @@ class InputFormat:
 
     ``echoed`` are the echoed columns where there are others than these two, else None.
     ``empty_last_line_is_record`` is None in the manifests of batchscore 0.1, to which such a line was one, and which
-    left the line of an invalid record blank where the score is the only column. The keys after it are there where they
-    are not the default.
+    left the line of an invalid record blank where the score is the only column, and judged each line by itself. The
+    keys after it are there where they are not the default.
     """
 
     encoding: Annotated[str, AfterValidator(canonical_encoding)]
@@ -97,10 +97,11 @@ class InputFormat:
             self.delimiter,
             self.encoding,
             self.empty_last_line_is_record is not False,
-            self.decimal,
-            self.thousands,
-            self.trim,
-            self.datetime_format,
+            decimal=self.decimal,
+            thousands=self.thousands,
+            trim=self.trim,
+            datetime_format=self.datetime_format,
+            covers_lines=self.empty_last_line_is_record is not None,
         )
 
     @property

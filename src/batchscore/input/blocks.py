@@ -39,14 +39,17 @@ _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 class Block:
     r"""Consecutive records: ``data`` begins at byte ``offset`` of the (decompressed) input.
 
-    Every record ends in ``\n`` except perhaps the last one of an input. A record over MAX_RECORD_BYTES may be cut
-    two bytes past the limit; then it is the last of its block. ``ends_input`` tells of an empty last line that nothing
-    follows it in the input.
+    Every record ends in ``\n`` except perhaps the last one of an input. A record over the limit may be cut
+    two bytes past it; then it is the last of its block. ``ends_input`` tells of an empty last line that nothing
+    follows it in the input. ``before`` and ``after`` are the bytes around it, where a quoted value may have begun
+    before the block or go on after it.
     """
 
     offset: int
     data: bytes
     ends_input: bool = False
+    before: bytes = b""
+    after: bytes = b""
 
 
 def compression_of(uri: str) -> str | None:
@@ -154,11 +157,14 @@ def check_content(uri: str, head: bytes, compression: str | None) -> None:
         raise InputError(f"input {uri}: expected plain text, got {found} data{within}")
 
 
-def read_blocks(chunks: Iterator[bytes], origin: int, start: int, stop: int | None) -> Iterator[Block]:
+def read_blocks(
+    chunks: Iterator[bytes], origin: int, start: int, stop: int | None, longest: int = MAX_RECORD_BYTES
+) -> Iterator[Block]:
     """Yield the records whose first byte lies in [start, stop) as blocks of whole records.
 
     ``chunks`` begin at byte ``origin``: at ``start - 1`` for a range inside an input (whether a record begins at
-    ``start`` shows in the byte before), else at ``start``. ``stop`` None means the end of the input.
+    ``start`` shows in the byte before), else at ``start``. ``stop`` None means the end of the input. ``longest`` is the
+    limit of a record in bytes, without its line end.
     """
     pending, offset = b"", origin  # the beginning of a record, which holds no newline, and where it stands
     skipping = origin < start  # dropping the end of a record that another range, or a cut, has dealt with
@@ -182,8 +188,8 @@ def read_blocks(chunks: Iterator[bytes], origin: int, start: int, stop: int | No
             pending += chunk
         if last:
             return
-        if len(pending) > MAX_RECORD_BYTES + 1:  # too long even if it ends in a carriage return
-            yield Block(offset, pending[: MAX_RECORD_BYTES + 2] + b"\n")
+        if len(pending) > longest + 1:  # too long even if it ends in a carriage return
+            yield Block(offset, pending[: longest + 2] + b"\n")
             offset += len(pending)
             pending, skipping = b"", True
             if stop is not None and offset >= stop:

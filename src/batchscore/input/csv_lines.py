@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,6 @@ from batchscore.input.blocks import MAX_RECORD_BYTES
 from batchscore.input.suspicious_lines import (
     has_blanks_alone,
     has_lone_return,
-    has_quote_out_of_place,
     holds_mark,
     starts_with_mark,
     undecodable_lines,
@@ -37,6 +37,10 @@ class MalformedRecordError(ValueError):
     """A record is not a line of CSV as the contract has it; the text is the reason code."""
 
 
+class OpenQuoteError(MalformedRecordError):
+    """A quoted value does not end within its record."""
+
+
 @dataclass(frozen=True)
 class TextFormat:
     """How a file spells its records and their values.
@@ -44,11 +48,15 @@ class TextFormat:
     ``empty_last_line_is_record`` says what an empty line after the last record is, in files of several columns.
     ``thousands`` may stand in the whole part of a number; ``decimal`` begins its fraction. ``trim`` drops spaces and
     tabs around values and their quotes. ``datetime_format`` is pandas' ``ISO8601`` or a format of strptime.
+    ``max_record_bytes`` are those of a record without its line end. ``covers_lines``: the lines of a quoted value with
+    line ends are invalid, all; batchscore 0.1 knew its first line alone to be so.
     """
 
     delimiter: str = ","
     encoding: str = "utf-8"
     empty_last_line_is_record: bool = True
+    max_record_bytes: int = MAX_RECORD_BYTES
+    covers_lines: bool = True
     decimal: str = "."
     thousands: str | None = None
     trim: bool = False
@@ -58,6 +66,13 @@ class TextFormat:
     def blanks(self) -> str:
         """The characters that are dropped around values."""
         return blanks_beside(self.delimiter) if self.trim else ""
+
+
+class QuotedLines(NamedTuple):
+    """The lines of some text with quotes out of place, and those ``covered`` by quoted values with line ends."""
+
+    misplaced: BoolArray
+    covered: BoolArray
 
 
 PLAIN = TextFormat()
@@ -106,7 +121,7 @@ def _quoted_value(line: str, place: int, delimiter: str, blanks: str) -> tuple[s
     while True:
         end = line.find('"', place)
         if end < 0:
-            raise MalformedRecordError("unbalanced_quote")
+            raise OpenQuoteError("unbalanced_quote")
         pieces.append(line[place:end])
         following = line[end + 1 : end + 2]
         if following == '"':
@@ -147,28 +162,34 @@ class CleanLines:
     spaced: list[SpacedCell] = field(default_factory=list, repr=False)
 
 
-def clean_lines(data: bytes, starts: IntArray, text: TextFormat, echoed: Collection[int] = ()) -> CleanLines:
+def clean_lines(
+    data: bytes, starts: IntArray, text: TextFormat, quoted: QuotedLines, echoed: Collection[int] = ()
+) -> CleanLines:
     """Return the clean lines of some text; ``echoed`` are the positions of the columns that are echoed as written."""
+    # In bytes, one for each line, without its line end of one byte or two.
     lengths = np.diff(starts) - 1
     ends_in_return = np.frombuffer(data, np.uint8)[np.maximum(starts[1:] - 2, 0)] == _CARRIAGE_RETURN
     lengths -= ends_in_return & (lengths > 0)
-    suspicious = (lengths == 0) | (lengths > MAX_RECORD_BYTES)
+    suspicious = quoted.misplaced | quoted.covered | (lengths == 0) | (lengths > text.max_record_bytes)
     if not data.isascii():
         suspicious[undecodable_lines(data, starts, text.encoding)] = True
         suspicious |= holds_mark(data, starts) if text.trim else starts_with_mark(data, starts)
     if b"\r" in data and data.count(b"\r") != int(ends_in_return.sum()):
         suspicious |= has_lone_return(data, starts)
-    if b'"' in data:
-        suspicious |= has_quote_out_of_place(data, starts, text.delimiter, text.blanks)
     if text.trim:
         suspicious |= has_blanks_alone(data, starts, text.blanks)
     if not suspicious.any():
         return CleanLines(_transcoded(data, text.encoding), np.arange(len(lengths)))
-    return _repaired(data, starts, suspicious, text, echoed)
+    return _repaired(data, starts, suspicious, quoted.covered, text, echoed)
 
 
 def _repaired(
-    data: bytes, starts: IntArray, suspicious: BoolArray, text: TextFormat, echoed: Collection[int]
+    data: bytes,
+    starts: IntArray,
+    suspicious: BoolArray,
+    covered: BoolArray,
+    text: TextFormat,
+    echoed: Collection[int],
 ) -> CleanLines:
     """Replace the suspicious lines: what lies between two of them is copied as it is, as one piece."""
     faults: set[tuple[int, str]] = set()
@@ -182,7 +203,7 @@ def _repaired(
         pieces.append(data[clean_from:start])
         clean_from = end
         try:
-            decoded = _decoded(data[start:end], text)
+            decoded = _decoded(data[start:end], text, is_covered=bool(covered[line]))
             pieces.append(_canonical(decoded, text))
             if text.trim:
                 spaced += [(line, *cell) for cell in _spaced(decoded, text, echoed)]
@@ -193,12 +214,14 @@ def _repaired(
     return CleanLines(_transcoded(b"".join(pieces), text.encoding), np.flatnonzero(keep), faults, spaced)
 
 
-def _decoded(line: bytes, text: TextFormat) -> str:
+def _decoded(line: bytes, text: TextFormat, *, is_covered: bool) -> str:
     """Return the text of a line without its end; raises MalformedRecordError."""
+    if is_covered:
+        raise MalformedRecordError("line_end_in_quotes")
     content = line[:-1].removesuffix(b"\r")
     if not content:
         raise MalformedRecordError("blank")
-    if len(content) > MAX_RECORD_BYTES:
+    if len(content) > text.max_record_bytes:
         raise MalformedRecordError("too_long")
     try:
         return content.decode(text.encoding)

@@ -14,6 +14,7 @@ from batchscore.input.csv_lines import MalformedRecordError, TextFormat, decode_
 from batchscore.input.diagnosis import explain, explain_header, first_lines
 from batchscore.input.files import InputFile
 from batchscore.input.findings import FaultKind
+from batchscore.input.open_quotes import surrounded
 from batchscore.input.other_spellings import Beginning
 from batchscore.input.parsed_block import RECORDS_TOGETHER, ParsedBlock, parse_blocks
 from batchscore.input.suspicious_lines import UTF8_MARK
@@ -149,20 +150,24 @@ class CsvReader:
 
         A compressed input is counted in decompressed bytes and read from its start.
         """
-        storage, size = storage_for(source.uri, self.s3), source.size_in_bytes
+        storage, size, longest = storage_for(source.uri, self.s3), source.size_in_bytes, self.text.max_record_bytes
 
         def read(first: int, last: int) -> bytes:
             return storage.read_range(source, first, last)
 
         planned = size if stop is None else min(stop, size)
+        # Around the range as much is read as a record may have: a quoted value may have begun before it or go on after.
+        begin = max(start - longest + 1, 0)
+        end = None if stop is None else stop + longest + len("\r\n")
         if compression := compression_of(source.uri):
             chunks = blocks.read_ranges(read, 0, planned, size)
             content = blocks.decompressed(chunks, compression, source.uri) if size else iter(())
-            yield from blocks.ending_here(blocks.read_blocks(content, 0, 0, stop), stop)
+            lines = blocks.ending_here(blocks.read_blocks(content, 0, 0, end, longest), end)
         else:
-            origin = max(start - 1, 0)
+            origin = max(begin - 1, 0)
             content = blocks.read_ranges(read, origin, planned, size)
-            yield from blocks.ending_at(blocks.read_blocks(content, origin, start, planned), size)
+            lines = blocks.ending_at(blocks.read_blocks(content, origin, begin, end, longest), size)
+        yield from surrounded(lines, start, stop, self.text)
 
     def _taken_off(self, first: Block, uri: str) -> tuple[bytes, Block]:
         """Return byte-order mark and header of an input's first block, and the rest; raises InputError."""
@@ -177,8 +182,9 @@ class CsvReader:
         if not self.wanted.has_header:
             return None
         line = header_line.removeprefix(UTF8_MARK) if self.text.encoding == "utf-8" else header_line
-        if len(line.rstrip(b"\r\n")) > blocks.MAX_RECORD_BYTES:
-            raise InputError(f"header of {uri}: expected at most {blocks.MAX_RECORD_BYTES} bytes, got more")
+        longest = self.text.max_record_bytes
+        if len(line.rstrip(b"\r\n")) > longest:
+            raise InputError(f"header of {uri}: expected at most {longest} bytes, got more")
         try:
             return tuple(decode_header(line, self.text))
         except MalformedRecordError as error:

@@ -59,10 +59,12 @@ def _expected_and_got(start: Beginning, reason: str, column: str | None) -> tupl
         return f"text in {start.text.encoding}", "other bytes"
     if reason == "unbalanced_quote":
         return "quotes around whole values", "quotes out of place"
+    if reason == "line_end_in_quotes":
+        return "a record in each line", "quoted values over several lines"
     if reason == "blank":
         return "records", "blank lines"
     if reason == "too_long":
-        return "records of at most 100 KB", "longer ones"
+        return f"records of at most {start.text.max_record_bytes} bytes", "longer ones"
     kinds = {item.name: item.type for item in start.columns.inputs}
     return f"a {kinds.get(column or '', 'value')} in {column}", "something else"
 

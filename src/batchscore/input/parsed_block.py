@@ -22,6 +22,7 @@ from batchscore.input.columns import Binding, Columns
 from batchscore.input.csv_columns import read_csv_lines
 from batchscore.input.csv_lines import IntArray, TextFormat, clean_lines, line_starts, spread
 from batchscore.input.numeric_lines import FloatArray, NumberLines, read_number_lines
+from batchscore.input.open_quotes import Surroundings, pieces_around, quoted_lines
 from batchscore.input.trimmed_lines import spaced_cells, without_spaces
 from batchscore.input.typed_values import read_values, typed_columns
 
@@ -100,8 +101,9 @@ def parse_blocks(
         starts = starts[:-1]
     for first in range(0, len(starts) - 1, records_together):
         some = starts[first : first + records_together + 1]  # one more than records: the last one's end
-        begin = int(some[0])
-        yield _parsed(block.offset + begin, data[begin : int(some[-1])], some - begin, binding, columns, text)
+        begin, end = int(some[0]), int(some[-1])
+        around = pieces_around(block, data, begin, end, text)
+        yield _parsed(block.offset + begin, data[begin:end], some - begin, around, binding, columns, text)
 
 
 def _ends_in_no_record(block: Block, binding: Binding, text: TextFormat) -> bool:
@@ -111,11 +113,18 @@ def _ends_in_no_record(block: Block, binding: Binding, text: TextFormat) -> bool
 
 
 def _parsed(
-    offset: int, data: bytes, starts: IntArray, binding: Binding, columns: Columns, text: TextFormat
+    offset: int,
+    data: bytes,
+    starts: IntArray,
+    around: Surroundings,
+    binding: Binding,
+    columns: Columns,
+    text: TextFormat,
 ) -> ParsedBlock:
     record_count = len(starts) - 1
+    quoted = quoted_lines(data, starts, around, binding.column_count, text)
     echoed = binding.text_positions
-    clean = clean_lines(data, starts, text, echoed)
+    clean = clean_lines(data, starts, text, quoted, echoed)
     # Lines that needed no mending stand where they stood; to JSON spaces beside numbers are none.
     plain = read_number_lines(data, starts, binding, columns, text) if clean.data is data else None
     if plain is not None:

@@ -8,9 +8,10 @@ from batchscore.input.columns import Column
 
 _WORDS = {
     "blank": "blank lines",
-    "too_long": "records longer than 100 KB",
+    "too_long": "records longer than `max_record_bytes`",
     "encoding": "records that are not of the encoding",
     "unbalanced_quote": "records with quotes out of place",
+    "line_end_in_quotes": "lines of quoted values that hold line ends",
     "column_count": "records with another number of values",
     "invalid_value": "values that cannot be read",
     "model_error": "records on which the model raises",
@@ -19,9 +20,10 @@ _WORDS = {
 }
 _REMEDIES = {
     "blank": "remove the blank lines, or leave them: each has a blank line in the result",
-    "too_long": "shorten the records, or see whether the line ends are newlines",
+    "too_long": "shorten the records, raise `max_record_bytes`, or see whether the line ends are newlines",
     "encoding": "name the encoding of the files with `encoding`, such as cp1252 or latin-1",
     "unbalanced_quote": "double the quotes within quoted values, and quote only whole values",
+    "line_end_in_quotes": "there are no line ends inside values: `multiline: true` reads a file that has them",
     "column_count": "see whether `delimiter` is that of the files, and quote values that hold it",
     "invalid_value": "correct the values, name a marker of missing ones in `null_values`, or mend the column's type",
     "missing_value": "fill them, set `missing_values: auto`, or call it double in the signature of a pyfunc model",
