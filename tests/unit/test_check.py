@@ -162,6 +162,18 @@ def test_lines_of_a_value_over_several_lines_have_no_prediction_and_the_check_ag
     assert found(check(job)) >= {"invalid records"}
 
 
+@pytest.mark.parametrize(("longest", "valid"), [(None, 1), ("12", 1), ("300KB", 2)])
+def test_how_long_a_record_may_be_is_known_to_the_check(longest: str | None, valid: int, tmp_path: Path) -> None:
+    content = HEADER + b"C1,1,x,1\r\nC2,1," + b"x" * 200_000 + b",1\n"
+    keys = {} if longest is None else {"max_record_bytes": longest}
+    job = FinishedJob(tmp_path, {"a.csv": content}, split_bytes=1000, **keys).commit()
+    report = check(job)
+    assert (report.findings, report.records_read) == ([], 2)
+    assert report.reasons == ({} if valid == 2 else {"too_long": 1})
+    told = json.loads(job.path("bp-1.manifest.json").read_bytes())["input_format"].get("max_record_bytes")
+    assert told == {None: None, "12": 12, "300KB": 300_000}[longest]
+
+
 def test_a_lone_score_that_is_kept_is_two_quotes_and_was_blank_in_manifests_without_the_rule(tmp_path: Path) -> None:
     job = FinishedJob(tmp_path, {"a.csv": HEADER + MIXED}, tagged=False).commit()
     lines = gzip.decompress(job.path(PART).read_bytes()).split(b"\n")[:-1]

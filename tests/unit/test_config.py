@@ -173,6 +173,7 @@ def test_a_key_without_a_value_has_its_default() -> None:
         ("threshold=0.25", "threshold", 0.25),
         ("redact=true", "redact", True),
         ("split_bytes=1MiB", "split_bytes", 1024 * 1024),
+        ("max_record_bytes=8MiB", "max_record_bytes", 8 * 1024 * 1024),
         ("encoding=latin-1", "encoding", "iso8859-1"),
         ("encoding=UTF8", "encoding", "utf-8"),
         ("threshold=", "threshold", None),

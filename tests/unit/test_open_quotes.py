@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.stretches import covered_lines, lines_of, values_in, without_end
 
 from batchscore.config.job_config import S3Settings
+from batchscore.errors import InputError
 from batchscore.input import blocks
 from batchscore.input.columns import Columns
 from batchscore.input.csv_lines import TextFormat
@@ -152,6 +153,14 @@ def test_the_lines_of_a_stretch_of_just_the_limit_are_invalid_and_of_one_byte_mo
 
     assert limit(10) == [None, *["line_end_in_quotes"] * 3]
     assert limit(9) == [None, "unbalanced_quote", None, "unbalanced_quote"]
+
+
+def test_a_header_may_be_as_long_as_a_record(tmp_path: Path) -> None:
+    source = source_of(tmp_path, b"c0," + b"x" * 97 + b"\r\na,1\n")
+    columns = columns_of(1, has_header=True)
+    assert CsvReader(columns, TextFormat(max_record_bytes=100), S3Settings()).columns(source) == ("c0", "x" * 97)
+    with pytest.raises(InputError, match="expected at most 99 bytes, got more"):
+        CsvReader(columns, TextFormat(max_record_bytes=99), S3Settings()).columns(source)
 
 
 def test_many_lines_that_leave_values_open_are_judged_in_time(tmp_path: Path) -> None:

@@ -11,7 +11,13 @@ from pydantic import AfterValidator, Field, NonNegativeInt
 
 from batchscore.commit.job_record import BatchPrediction
 from batchscore.commit.manifest import stored_manifest
-from batchscore.config.values import canonical_encoding, one_delimiter, one_separator
+from batchscore.config.values import (
+    AMAZON_RECORD_BYTES,
+    LONGEST_RECORD_BYTES,
+    canonical_encoding,
+    one_delimiter,
+    one_separator,
+)
 from batchscore.input.columns import Columns
 from batchscore.input.csv_lines import TextFormat
 from batchscore.input.echo_columns import EchoColumn, echo_columns
@@ -83,6 +89,7 @@ class InputFormat:
     thousands: Annotated[str, AfterValidator(one_separator)] | None = None
     trim: bool = False
     datetime_format: str = "ISO8601"
+    max_record_bytes: Annotated[int, Field(ge=1, le=LONGEST_RECORD_BYTES)] = AMAZON_RECORD_BYTES
 
     @property
     def columns(self) -> Columns:
@@ -101,6 +108,7 @@ class InputFormat:
             thousands=self.thousands,
             trim=self.trim,
             datetime_format=self.datetime_format,
+            max_record_bytes=self.max_record_bytes,
             covers_lines=self.empty_last_line_is_record is not None,
         )
 

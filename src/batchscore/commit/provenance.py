@@ -59,8 +59,8 @@ def _echo_entry(columns: Columns) -> dict[str, Any]:
 
 
 def _dialect(text: TextFormat) -> dict[str, Any]:
-    """Return how values are spelt, as far as it is not the default."""
-    keys = ("decimal", "thousands", "trim", "datetime_format")
+    """Return how values and records are spelt, as far as it is not the default."""
+    keys = ("decimal", "thousands", "trim", "datetime_format", "max_record_bytes")
     return {key: getattr(text, key) for key in keys if getattr(text, key) != getattr(PLAIN, key)}
 
 

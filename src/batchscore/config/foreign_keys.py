@@ -17,6 +17,7 @@ _CALLED = {
     "datetime_format": ("date_format", "timestamp_format", "time_format", "date_parser"),
     "decimal": ("dec", "decimal_point", "decimal_mark", "decimal_sep", "decimal_separator"),
     "thousands": ("big_mark", "grouping_mark", "thousands_sep", "thousands_separator", "group_separator"),
+    "max_record_bytes": ("max_chars_per_column", "max_line_length", "max_record_size", "field_size_limit"),
     "model": ("model_uri", "model_name"),
     "tracking_uri": ("mlflow_tracking_uri",),
     "registry_uri": ("mlflow_registry_uri",),

@@ -25,6 +25,8 @@ from batchscore.config.faults import faults_of, joined, raise_faults
 from batchscore.config.missing_values import PANDAS, InvalidValues, MissingSettings, MissingValues
 from batchscore.config.stray_arguments import hint_for_argument
 from batchscore.config.values import (
+    AMAZON_RECORD_BYTES,
+    LONGEST_RECORD_BYTES,
     as_text,
     as_texts,
     as_tuple,
@@ -101,6 +103,7 @@ class JobConfig(_Section):
     thousands: Annotated[str, AfterValidator(one_separator)] | None = None
     trim: bool = False
     datetime_format: Annotated[str, AfterValidator(format_of_strptime)] = "ISO8601"
+    max_record_bytes: Annotated[ByteSize, Field(ge=1, le=LONGEST_RECORD_BYTES)] = ByteSize(AMAZON_RECORD_BYTES)
     output: Annotated[str, AfterValidator(output_uri)]
     mode: Literal["all", "new_inputs"] = "all"
     layout: Literal["parts", "amazon"] = "parts"

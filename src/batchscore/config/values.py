@@ -10,6 +10,11 @@ from datetime import datetime
 from batchscore.config import uris
 from batchscore.config.globs import has_wildcards
 
+AMAZON_RECORD_BYTES = 100 * 1024
+"""Amazon ML's limit of 100 KB a record, without its line end."""
+LONGEST_RECORD_BYTES = 8 * 1024 * 1024
+"""What the limit can be raised to: as much as is read of an input at a time."""
+
 _ENCODINGS = re.compile(r"utf-8|ascii|iso8859-\d+|cp125\d")
 _DATABASES = ("mysql", "postgresql", "mssql")
 _FILES = ("sqlite", "file")

@@ -14,14 +14,14 @@ from typing import TypeVar
 
 import pyarrow as pa
 
+from batchscore.config.values import AMAZON_RECORD_BYTES
 from batchscore.errors import InputError
 
 Item = TypeVar("Item")
 
 CHUNK_BYTES = 8 * 1024 * 1024
 TAIL_BYTES = 64 * 1024
-MAX_RECORD_BYTES = 100 * 1024
-"""Amazon ML's limit of 100 KB a record, without its line end."""
+MAX_RECORD_BYTES = AMAZON_RECORD_BYTES
 
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 _MAGIC_NUMBERS = {

@@ -16,4 +16,5 @@ def text_format_of(config: JobConfig) -> TextFormat:
         thousands=config.thousands,
         trim=config.trim,
         datetime_format=config.datetime_format,
+        max_record_bytes=config.max_record_bytes,
     )
