@@ -20,7 +20,7 @@ import pyarrow as pa
 from batchscore.input.blocks import Block, empty_last_line
 from batchscore.input.columns import Binding, Columns
 from batchscore.input.csv_columns import read_csv_lines
-from batchscore.input.csv_lines import IntArray, TextFormat, clean_lines, line_starts, spread
+from batchscore.input.csv_lines import CleanLines, IntArray, TextFormat, clean_lines, line_starts, spread
 from batchscore.input.numeric_lines import FloatArray, NumberLines, read_number_lines
 from batchscore.input.open_quotes import Surroundings, pieces_around, quoted_lines
 from batchscore.input.trimmed_lines import spaced_cells, without_spaces
@@ -103,7 +103,8 @@ def parse_blocks(
         some = starts[first : first + records_together + 1]  # one more than records: the last one's end
         begin, end = int(some[0]), int(some[-1])
         around = pieces_around(block, data, begin, end, text)
-        yield _parsed(block.offset + begin, data[begin:end], some - begin, around, binding, columns, text)
+        lines = _Lines(block.offset + begin, data[begin:end], some - begin)
+        yield _parsed(lines, around, binding, columns, text)
 
 
 def _ends_in_no_record(block: Block, binding: Binding, text: TextFormat) -> bool:
@@ -112,26 +113,31 @@ def _ends_in_no_record(block: Block, binding: Binding, text: TextFormat) -> bool
     return several and block.ends_input and bool(empty_last_line(block.data))
 
 
-def _parsed(
-    offset: int,
-    data: bytes,
-    starts: IntArray,
-    around: Surroundings,
-    binding: Binding,
-    columns: Columns,
-    text: TextFormat,
+class _Lines(NamedTuple):
+    """Lines of an input: ``starts`` are where they begin in ``data``, which begins at byte ``offset`` of the input."""
+
+    offset: int
+    data: bytes
+    starts: IntArray
+
+
+def _parsed(lines: _Lines, around: Surroundings, binding: Binding, columns: Columns, text: TextFormat) -> ParsedBlock:
+    quoted = quoted_lines(lines.data, lines.starts, around, binding.column_count, text)
+    clean = clean_lines(lines.data, lines.starts, text, quoted, binding.text_positions)
+    if clean.data is lines.data:  # lines that needed no mending stand where they stood; to JSON spaces are nothing
+        plain = read_number_lines(lines.data, lines.starts, binding, columns, text)
+        if plain is not None:
+            return _plain_block(lines, plain, binding)
+    return _typed_block(lines, clean, binding, columns, text)
+
+
+def _typed_block(
+    all_lines: _Lines, clean: CleanLines, binding: Binding, columns: Columns, text: TextFormat
 ) -> ParsedBlock:
-    record_count = len(starts) - 1
-    quoted = quoted_lines(data, starts, around, binding.column_count, text)
-    echoed = binding.text_positions
-    clean = clean_lines(data, starts, text, quoted, echoed)
-    # Lines that needed no mending stand where they stood; to JSON spaces beside numbers are none.
-    plain = read_number_lines(data, starts, binding, columns, text) if clean.data is data else None
-    if plain is not None:
-        return _plain_block(offset, data, starts, plain, binding)
+    offset, data, starts = all_lines
+    content = without_spaces(clean.data, text) if text.trim else clean.data
     # Two ways to count: ``lines`` are places among all lines of the block, rows are places among those that could be
     # parsed. Arrays, faults by row and ``valid`` go by rows.
-    content = without_spaces(clean.data, text) if text.trim else clean.data
     arrays, lines, miscounted = read_csv_lines(content, clean.lines, binding, columns, text)
     given = (arrays[position] for position in binding.positions)
     typed, faults, invalid_values = typed_columns(given, columns.inputs, partial(read_values, text=text))
@@ -139,7 +145,7 @@ def _parsed(
     rows = sorted(faults)
     found += [(line, "schema", *faults[row][::-1]) for line, row in zip(lines[rows].tolist(), rows, strict=True)]
     if content is not clean.data or clean.spaced:
-        cells = spaced_cells(clean, text, binding.column_count, echoed)
+        cells = spaced_cells(clean, text, binding.column_count, binding.text_positions)
         arrays = arrays | {place: cells[place].put_into(arrays[place], lines) for place in cells}
     inputs = pa.table(typed, names=[column.name for column in columns.inputs])
     valid = np.ones(len(lines), bool)
@@ -149,26 +155,26 @@ def _parsed(
         line_starts=starts,
         lines=lines[valid],
         inputs=inputs.filter(pa.array(valid)) if faults else inputs,
-        echoed=_echoed(arrays, binding, lines, record_count),
+        echoed=_echoed(arrays, binding, lines, len(starts) - 1),
         invalid=_invalid_records(data, offset, starts, found),
         invalid_values=invalid_values,
         data=data,
     )
 
 
-def _plain_block(offset: int, data: bytes, starts: IntArray, plain: NumberLines, binding: Binding) -> ParsedBlock:
+def _plain_block(lines: _Lines, plain: NumberLines, binding: Binding) -> ParsedBlock:
     """Return the block whose records are all valid."""
-    record_count = len(starts) - 1
-    lines = np.arange(record_count)
+    record_count = len(lines.starts) - 1
+    places = np.arange(record_count)
     return ParsedBlock(
-        offset=offset,
-        line_starts=starts,
-        lines=lines,
+        offset=lines.offset,
+        line_starts=lines.starts,
+        lines=places,
         inputs=plain.numbers,
-        echoed=_echoed(plain.texts, binding, lines, record_count),
+        echoed=_echoed(plain.texts, binding, places, record_count),
         invalid=[],
         invalid_values=Counter(),
-        data=data,
+        data=lines.data,
     )
 
 
