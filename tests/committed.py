@@ -16,16 +16,17 @@ from batchscore.commit.manifest import classic_manifest, extended_manifest
 from batchscore.config.job_config import JobConfig, OutputConfig
 from batchscore.input.columns import Column, Columns
 from batchscore.input.echo_columns import EchoColumn, echo_columns
+from batchscore.input.factory import job_reader
 from batchscore.input.files import make_splits, with_headers
 from batchscore.input.roles import NO_ROLES, Roles
 from batchscore.model.categories import ModelInput
 from batchscore.model.predictor import FloatArray, Predictor
 from batchscore.model.version import ModelVersion
 from batchscore.output.parts import PartFile, count
-from batchscore.plan import JobSpec, Plan, naming_root, parameters_of
+from batchscore.plan import JobSpec, Plan, make_inputs, naming_root, parameters_of
 from batchscore.storage.base import StoredObject
 from batchscore.storage.factory import storage_for
-from tests.scored import csv_inputs, score_split
+from tests.scored import score_split
 
 INPUTS = (Column("a", "double", required=True), Column("b", "string"))
 FAILS = 13.0  # the model raises where a is this
@@ -71,7 +72,7 @@ class FinishedJob:
         columns = Columns(INPUTS, self.echoed, names, has_header)
         parameters = parameters_of(config, version, 0.5, sources, "")
         spec = JobSpec(batch_id, config, version, "regression", (), None, 0.5, columns, parameters)
-        inputs = csv_inputs(sources, naming_root(config.input), config.split_bytes)
+        inputs = make_inputs(sources, naming_root(config.input), config.split_bytes, job_reader(config, columns))
         if has_header:
             inputs = with_headers(inputs, {item.source.uri: names for item in inputs if item.split_count > 1})
         return Plan(spec, inputs, make_splits(inputs, config.split_bytes), ())

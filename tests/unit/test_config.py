@@ -84,7 +84,14 @@ def test_every_fault_is_told_at_once_with_the_nearest_known_key() -> None:
             ("bigMark", "thousands"),
             ("thousand", "thousands"),
         ),
-        *(("row-id", "row_id"), ("taget", "target"), ("input_path", "input"), ("chunksize", "split_bytes")),
+        *(
+            ("row-id", "row_id"),
+            ("taget", "target"),
+            ("input_path", "input"),
+            ("chunksize", "split_bytes"),
+            ("multiLine", "multiline"),
+            ("maxCharsPerColumn", "max_record_bytes"),
+        ),
     ],
 )
 def test_a_key_of_another_program_is_told_by_our_name(key: str, meant: str) -> None:

@@ -126,6 +126,17 @@ def test_a_file_of_values_over_several_lines_names_the_key_that_reads_them(tmp_p
     )
 
 
+def test_small_files_of_records_over_several_lines_show_the_same_alone_and_together(tmp_path: Path) -> None:
+    clean_files = {"a.csv": b'x,t\n1,"a\nb"\n2,"\nb"\n', "b.csv": b'x,t\n1,"a\n\nb"'}
+    files = clean_files | {"c.csv": b'x,t\n3,"c\n', "d.csv": b'x,t\n3,d"\n'}
+    spec = replace(SPEC, config=SPEC.config.model_copy(update={"multiline": True}))
+    clean = [Finding(2, 0, 2), Finding(1, 0, 1)]
+    assert look(tmp_path, clean_files, spec).findings == clean
+    stray = Finding(1, 1, 0, False, {("unbalanced_quote", None): 1})
+    found = look(tmp_path, files, spec).findings
+    assert [replace(item, explanation="") for item in found if item] == [*clean, stray, Finding(1, 0, 1)]
+
+
 def test_a_missing_value_that_its_record_needs_is_counted_and_no_fault_of_the_file(tmp_path: Path) -> None:
     rejecting = with_missing_rules(COLUMNS, MissingSettings("reject"), NO_FACTS)
     [found] = look(tmp_path, {"a.csv": b"x,t\n" + b",a\n" * 200}, replace(SPEC, columns=rejecting)).findings

@@ -90,6 +90,7 @@ class InputFormat:
     trim: bool = False
     datetime_format: str = "ISO8601"
     max_record_bytes: Annotated[int, Field(ge=1, le=LONGEST_RECORD_BYTES)] = AMAZON_RECORD_BYTES
+    multiline: bool = False
 
     @property
     def columns(self) -> Columns:
@@ -109,6 +110,7 @@ class InputFormat:
             trim=self.trim,
             datetime_format=self.datetime_format,
             max_record_bytes=self.max_record_bytes,
+            multiline=self.multiline,
             covers_lines=self.empty_last_line_is_record is not None,
         )
 

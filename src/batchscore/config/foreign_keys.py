@@ -18,6 +18,7 @@ _CALLED = {
     "decimal": ("dec", "decimal_point", "decimal_mark", "decimal_sep", "decimal_separator"),
     "thousands": ("big_mark", "grouping_mark", "thousands_sep", "thousands_separator", "group_separator"),
     "max_record_bytes": ("max_chars_per_column", "max_line_length", "max_record_size", "field_size_limit"),
+    "multiline": ("multi_line", "new_lines_in_values", "line_ends_in_values"),
     "model": ("model_uri", "model_name"),
     "tracking_uri": ("mlflow_tracking_uri",),
     "registry_uri": ("mlflow_registry_uri",),
@@ -48,6 +49,7 @@ _TYPES = "the model's signature has the columns' types"
 _NEEDLESS = {
     _COLUMNS: ("usecols", "columns", "features", "feature_columns", "feature_names", "excluded_attribute_names"),
     _TYPES: ("dtype", "dtypes", "infer_schema", "parse_dates"),
+    "records end in a newline, with or without a carriage return before it": ("lineterminator", "line_sep"),
     "the ending of an input's name tells its compression": ("compression",),
     "a folder stands for all that lies below it, and folder/*.csv for one level": (
         *("recursive_file_lookup", "recursive", "recurse"),

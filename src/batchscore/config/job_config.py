@@ -104,6 +104,7 @@ class JobConfig(_Section):
     trim: bool = False
     datetime_format: Annotated[str, AfterValidator(format_of_strptime)] = "ISO8601"
     max_record_bytes: Annotated[ByteSize, Field(ge=1, le=LONGEST_RECORD_BYTES)] = ByteSize(AMAZON_RECORD_BYTES)
+    multiline: bool = False
     output: Annotated[str, AfterValidator(output_uri)]
     mode: Literal["all", "new_inputs"] = "all"
     layout: Literal["parts", "amazon"] = "parts"

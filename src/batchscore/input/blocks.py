@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from batchscore.config.values import AMAZON_RECORD_BYTES
@@ -42,7 +44,8 @@ class Block:
     Every record ends in ``\n`` except perhaps the last one of an input. A record over the limit may be cut
     two bytes past it; then it is the last of its block. ``ends_input`` tells of an empty last line that nothing
     follows it in the input. ``before`` and ``after`` are the bytes around it, where a quoted value may have begun
-    before the block or go on after it.
+    before the block or go on after it. ``starts`` are those of the records within ``data``, and its end, where a record
+    can have several lines.
     """
 
     offset: int
@@ -50,6 +53,7 @@ class Block:
     ends_input: bool = False
     before: bytes = b""
     after: bytes = b""
+    starts: npt.NDArray[np.int64] | None = field(default=None, compare=False)
 
 
 def compression_of(uri: str) -> str | None:

@@ -155,7 +155,12 @@ def _read_table(content: _Content, types: dict[int, pa.DataType]) -> tuple[pa.Ta
             block_size=len(content.data) + 1,
             column_names=[str(position) for position in range(content.column_count)],
         ),
-        pyarrow.csv.ParseOptions(delimiter=content.text.delimiter, ignore_empty_lines=False, invalid_row_handler=skip),
+        pyarrow.csv.ParseOptions(
+            delimiter=content.text.delimiter,
+            newlines_in_values=content.text.multiline,
+            ignore_empty_lines=False,
+            invalid_row_handler=skip,
+        ),
         pyarrow.csv.ConvertOptions(
             column_types={str(position): kind for position, kind in types.items()},
             include_columns=[str(position) for position in types],

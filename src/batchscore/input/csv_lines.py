@@ -49,7 +49,7 @@ class TextFormat:
     ``thousands`` may stand in the whole part of a number; ``decimal`` begins its fraction. ``trim`` drops spaces and
     tabs around values and their quotes. ``datetime_format`` is pandas' ``ISO8601`` or a format of strptime.
     ``max_record_bytes`` are those of a record without its line end. ``covers_lines``: the lines of a quoted value with
-    line ends are invalid, all; batchscore 0.1 knew its first line alone to be so.
+    line ends are invalid, all; batchscore 0.1 knew its first line alone to be so. ``multiline``: such a value is one.
     """
 
     delimiter: str = ","
@@ -57,6 +57,7 @@ class TextFormat:
     empty_last_line_is_record: bool = True
     max_record_bytes: int = MAX_RECORD_BYTES
     covers_lines: bool = True
+    multiline: bool = False
     decimal: str = "."
     thousands: str | None = None
     trim: bool = False
@@ -109,6 +110,11 @@ def split_record(line: str, delimiter: str, trim: bool = False, kept: Collection
         place += 1  # past the delimiter
 
 
+def split_text(line: str, text: TextFormat) -> list[str]:
+    """Return the values of one record as a file spells them; raises MalformedRecordError."""
+    return split_record(line, text.delimiter, text.trim)
+
+
 def _past(blanks: str, line: str, place: int) -> int:
     """Return the first place from this one on that holds none of the blanks."""
     while place < len(line) and line[place] in blanks:
@@ -137,7 +143,7 @@ def _quoted_value(line: str, place: int, delimiter: str, blanks: str) -> tuple[s
 def decode_header(line: bytes, text: TextFormat) -> list[str]:
     """Return the names of a header record; raises MalformedRecordError."""
     try:
-        return split_record(line.rstrip(b"\r\n").decode(text.encoding), text.delimiter, text.trim)
+        return split_text(line.rstrip(b"\r\n").decode(text.encoding), text)
     except UnicodeDecodeError:
         raise MalformedRecordError("encoding") from None
 
@@ -231,7 +237,7 @@ def _decoded(line: bytes, text: TextFormat, *, is_covered: bool) -> str:
 
 def _canonical(line: str, text: TextFormat) -> bytes:
     """Return a line spelt so that pyarrow reads it as split_record does; raises MalformedRecordError."""
-    values = split_record(line, text.delimiter, text.trim)
+    values = split_text(line, text)
     quoted = text.delimiter.join('"' + value.replace('"', '""') + '"' for value in values)
     return (quoted + "\n").encode(text.encoding)
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from batchscore.config.job_config import S3Settings
 from batchscore.errors import InputError
 from batchscore.input import blocks
 from batchscore.input.blocks import Block, compression_of
 from batchscore.input.columns import Binding, Columns, bind
-from batchscore.input.csv_lines import MalformedRecordError, TextFormat, decode_header
+from batchscore.input.csv_lines import IntArray, MalformedRecordError, TextFormat, decode_header
 from batchscore.input.diagnosis import explain, explain_header, first_lines
 from batchscore.input.files import InputFile
 from batchscore.input.findings import FaultKind
 from batchscore.input.open_quotes import surrounded
 from batchscore.input.other_spellings import Beginning
 from batchscore.input.parsed_block import RECORDS_TOGETHER, ParsedBlock, parse_blocks
+from batchscore.input.quoted_records import read_records
 from batchscore.input.suspicious_lines import UTF8_MARK
 from batchscore.storage.base import StoredObject
 from batchscore.storage.factory import storage_for
@@ -65,6 +68,8 @@ class CsvBlock:
     def record_count(self) -> int:
         """The number of its lines."""
         data = self.lines.data
+        if self.lines.starts is not None:
+            return len(self.lines.starts) - 1
         return data.count(b"\n") + (not data.endswith(b"\n")) if data else 0
 
     def parse(self, records_together: int = RECORDS_TOGETHER) -> Iterator[ParsedBlock]:
@@ -78,13 +83,15 @@ class CsvBlock:
         """Return its lines and those of blocks of other inputs as one; all have the same binding."""
         texts = (block.lines.data for block in (self, *others))
         data = b"".join(text.removesuffix(b"\n") + b"\n" for text in texts if text)
-        return CsvBlock(self.head, Block(0, data))
+        starts = _joined_starts([block.lines for block in (self, *others)])
+        return CsvBlock(self.head, Block(0, data, starts=starts))
 
     def explain(self, kind: FaultKind, number: int, record_count: int) -> str:
         """Say why so many of the records read have a fault, as far as these lines show; no value is quoted."""
         head, data = self.head, self.lines.data
         first = _first_line(data if head.names is None else head.line, head.text)
-        start = Beginning(head.names, first, first_lines(data, head.text), head.binding, head.wanted, head.text)
+        lines = first_lines(data, head.text, self.lines.starts)
+        start = Beginning(head.names, first, lines, head.binding, head.wanted, head.text)
         return explain(start, kind, number, record_count)
 
 
@@ -98,7 +105,7 @@ class CsvReader:
 
     def split_count(self, source: StoredObject, split_bytes: int) -> int:
         """Return how many splits of so many bytes an input gives; a compressed one gives one."""
-        if compression_of(source.uri):
+        if compression_of(source.uri) or self.text.multiline:
             return 1
         return max(1, -(-source.size_in_bytes // split_bytes))
 
@@ -111,7 +118,8 @@ class CsvReader:
 
     def read(self, source: InputFile, start: int, stop: int) -> Iterator[CsvBlock]:
         """Yield the records whose first byte lies in [start, stop); a compressed input is read whole."""
-        return self._blocks(source, start, None if compression_of(source.source.uri) else stop)
+        is_whole = self.text.multiline or compression_of(source.source.uri)
+        return self._blocks(source, start, None if is_whole else stop)
 
     def read_beginning(self, source: InputFile, size_in_bytes: int | None) -> Iterator[CsvBlock]:
         """Yield the records whose first byte lies in the first bytes of the decompressed input, or all."""
@@ -156,12 +164,20 @@ class CsvReader:
             return storage.read_range(source, first, last)
 
         planned = size if stop is None else min(stop, size)
+        compression = compression_of(source.uri)
+        if self.text.multiline:
+            content = blocks.read_ranges(read, 0, planned, size)
+            if compression and size:
+                content = blocks.decompressed(content, compression, source.uri)
+            yield from read_records(content, stop, self.text)
+            return
         # Around the range as much is read as a record may have: a quoted value may have begun before it or go on after.
         begin = max(start - longest + 1, 0)
         end = None if stop is None else stop + longest + len("\r\n")
-        if compression := compression_of(source.uri):
-            chunks = blocks.read_ranges(read, 0, planned, size)
-            content = blocks.decompressed(chunks, compression, source.uri) if size else iter(())
+        if compression:
+            content = blocks.read_ranges(read, 0, planned, size)
+            if size:
+                content = blocks.decompressed(content, compression, source.uri)
             lines = blocks.ending_here(blocks.read_blocks(content, 0, 0, end, longest), end)
         else:
             origin = max(begin - 1, 0)
@@ -174,8 +190,10 @@ class CsvReader:
         blocks.check_content(uri, first.data, compression_of(uri))
         taken = len(UTF8_MARK) if self.text.encoding == "utf-8" and first.data.startswith(UTF8_MARK) else 0
         if self.wanted.has_header:
-            taken = first.data.find(b"\n", taken) + 1 or len(first.data)
-        return first.data[:taken], replace(first, offset=first.offset + taken, data=first.data[taken:])
+            taken = _end_of_first(first, taken)
+        starts = None if first.starts is None else first.starts[first.starts >= taken] - taken
+        rest = replace(first, offset=first.offset + taken, data=first.data[taken:], starts=starts)
+        return first.data[:taken], rest
 
     def _names(self, header_line: bytes, uri: str) -> tuple[str, ...] | None:
         """Return the names of a header record, None for inputs without headers; raises InputError."""
@@ -189,6 +207,26 @@ class CsvReader:
             return tuple(decode_header(line, self.text))
         except MalformedRecordError as error:
             raise InputError(f"header of {uri}: expected a record of names, got one with {error}") from None
+
+
+def _end_of_first(block: Block, mark_bytes: int) -> int:
+    """Return where the first record of an input ends."""
+    if block.starts is not None:
+        return int(block.starts[1])
+    return block.data.find(b"\n", mark_bytes) + 1 or len(block.data)
+
+
+def _joined_starts(parts: Sequence[Block]) -> IntArray | None:
+    """Return the starts of the records of blocks, put together with a line end after each; None: every line is one."""
+    found, before = [np.zeros(1, np.int64)], 0
+    for part in parts:
+        if part.starts is None:
+            return None
+        if part.data:
+            ends = np.append(part.starts[1:-1], len(part.data.removesuffix(b"\n")) + 1)
+            found.append(before + ends)
+            before += int(ends[-1])
+    return np.concatenate(found)
 
 
 def _first_line(data: bytes, text: TextFormat) -> str:

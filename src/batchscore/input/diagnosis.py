@@ -10,9 +10,10 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from batchscore.input.columns import Columns
-from batchscore.input.csv_lines import MalformedRecordError, TextFormat, split_record
+from batchscore.input.csv_lines import IntArray, MalformedRecordError, TextFormat, split_record
 from batchscore.input.findings import FaultKind
 from batchscore.input.other_spellings import Beginning, other_spelling, read_again
 from batchscore.input.reasons import remedy_of
@@ -32,8 +33,15 @@ _TRIM = "there are spaces beside quotes: `trim: true` drops them"
 _SPACED_QUOTE = re.compile(r'(^|[,;|\t]) +"|"[ ]+([,;|\t]|$)')
 
 
-def first_lines(data: bytes, text: TextFormat) -> list[str]:
-    """Return the first lines of a text without their ends; bytes of another encoding are replaced."""
+def first_lines(data: bytes, text: TextFormat, starts: IntArray | None = None) -> list[str]:
+    """Return the first lines of a text without their ends; bytes of another encoding are replaced.
+
+    ``starts`` are those of its records, where these can have several lines.
+    """
+    if starts is not None:
+        bounds = pairwise(starts[: LINES_LOOKED_AT + 1].tolist())
+        texts = (data[first:last].decode(text.encoding, errors="replace") for first, last in bounds)
+        return [line.removesuffix("\n").removesuffix("\r") for line in texts]
     end = 0
     for _ in range(LINES_LOOKED_AT):
         end = data.find(b"\n", end) + 1

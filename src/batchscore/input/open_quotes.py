@@ -21,7 +21,7 @@ from batchscore.input.csv_lines import (
     QuotedLines,
     TextFormat,
     line_starts,
-    split_record,
+    split_text,
 )
 from batchscore.input.suspicious_lines import UTF8_MARK, BoolArray, IntArray, has_quote_out_of_place
 
@@ -109,7 +109,7 @@ def pieces_around(block: Block, data: bytes, begin: int, end: int, text: TextFor
     """Return what stands around [begin, end) of the lines of a block."""
     if begin == 0 and end == len(data):
         return Surroundings(block.before, block.after)
-    if not block.before and b'"' not in data:
+    if text.multiline or (not block.before and b'"' not in data):
         return Surroundings()
     wanted = text.max_record_bytes + _LINE_END_BYTES
     before = open_tail(
@@ -127,7 +127,7 @@ def quoted_lines(
         has_quote_out_of_place(data, starts, text.delimiter, text.blanks) if b'"' in data else np.zeros(count, bool)
     )
     covered = np.zeros(count, bool)
-    if around.before or (text.covers_lines and misplaced.any()):
+    if around.before or (text.covers_lines and not text.multiline and misplaced.any()):
         opens = list(_open_among(np.flatnonzero(misplaced), data, starts, text))
         if opens or around.before:
             covered = _covered(data, opens, around, column_count, text)
@@ -168,9 +168,9 @@ def _content(line: bytes) -> str:
 def _read(line: str, text: TextFormat) -> _Reading | None:
     """Return how many values a line has, and whether it leaves the last one open; None: its quotes are out of place."""
     try:
-        return _Reading(len(split_record(line, text.delimiter, text.trim)), is_open=False)
+        return _Reading(len(split_text(line, text)), is_open=False)
     except OpenQuoteError:
-        return _Reading(len(split_record(line + '\n"', text.delimiter, text.trim)), is_open=True)
+        return _Reading(len(split_text(line + '\n"', text)), is_open=True)
     except MalformedRecordError:
         return None
 

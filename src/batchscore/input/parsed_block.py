@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from batchscore.input.blocks import Block, empty_last_line
 from batchscore.input.columns import Binding, Columns
@@ -96,7 +97,7 @@ def parse_blocks(
 ) -> Iterator[ParsedBlock]:
     """Read the records of a block into the types of ``columns``, so many of them at a time at the most."""
     data = block.data if block.data.endswith(b"\n") else block.data + b"\n"
-    starts = line_starts(data)
+    starts = line_starts(data) if block.starts is None else np.append(block.starts[:-1], len(data))
     if _ends_in_no_record(block, binding, text):
         starts = starts[:-1]
     for first in range(0, len(starts) - 1, records_together):
@@ -155,7 +156,7 @@ def _typed_block(
         line_starts=starts,
         lines=lines[valid],
         inputs=inputs.filter(pa.array(valid)) if faults else inputs,
-        echoed=_echoed(arrays, binding, lines, len(starts) - 1),
+        echoed=_on_one_line(_echoed(arrays, binding, lines, len(starts) - 1), text),
         invalid=_invalid_records(data, offset, starts, found),
         invalid_values=invalid_values,
         data=data,
@@ -182,6 +183,13 @@ def _echoed(
     arrays: Mapping[int, pa.Array], binding: Binding, lines: IntArray, record_count: int
 ) -> tuple[pa.StringArray, ...]:
     return tuple(_texts_at(arrays, place, lines, record_count) for place in binding.echo_positions)
+
+
+def _on_one_line(echoed: tuple[pa.StringArray, ...], text: TextFormat) -> tuple[pa.StringArray, ...]:
+    """Return texts with a space for each line end: a result has a line for each record."""
+    if not text.multiline:
+        return echoed
+    return tuple(pc.replace_substring_regex(texts, r"\r?\n", " ") for texts in echoed)
 
 
 def _texts_at(

@@ -79,6 +79,24 @@ def has_quote_out_of_place(data: bytes, starts: IntArray, delimiter: str, blanks
     # From here on arrays have an item for each quote: its line, whether it is an even one of the line, counted from 0.
     line_of_quote = np.searchsorted(starts, quotes, side="right") - 1
     opens = (np.arange(len(quotes)) - counts[line_of_quote]) % 2 == 0
+    misplaced = _misplaced(content, quotes, opens, delimiter, blanks)
+    found = odd.copy()
+    found[line_of_quote[misplaced]] = True
+    return found
+
+
+def quotes_in_place(data: bytes, delimiter: str, blanks: str) -> IntArray | None:
+    """Return where the quotes of a text stand that begins with a record, if each is of a well-formed quoted value."""
+    content = np.frombuffer(data + b"\n", np.uint8)
+    quotes = np.flatnonzero(content == _QUOTE)
+    misplaced = _misplaced(content, quotes, np.arange(len(quotes)) % 2 == 0, delimiter, blanks)
+    return None if misplaced.any() else quotes
+
+
+def _misplaced(
+    content: npt.NDArray[np.uint8], quotes: IntArray, opens: BoolArray, delimiter: str, blanks: str
+) -> BoolArray:
+    """Tell which quotes do not stand at the bound of a value, by whether they would begin or end one."""
     before = np.where(quotes == 0, _NEWLINE, content[np.maximum(quotes - 1, 0)])
     after = content[quotes + 1]
     # Which bytes may stand beside a quote, as tables by the byte's value: looked up, not compared one by one.
@@ -91,9 +109,7 @@ def has_quote_out_of_place(data: bytes, starts: IntArray, delimiter: str, blanks
         ends[_QUOTE] = False
         wrong = np.flatnonzero(misplaced)
         misplaced[wrong] = ~ends[_past_blanks(content, quotes[wrong], np.where(opens[wrong], -1, 1), blanks)]
-    found = odd.copy()
-    found[line_of_quote[misplaced]] = True
-    return found
+    return misplaced
 
 
 def _past_blanks(content: npt.NDArray[np.uint8], places: IntArray, steps: IntArray, blanks: str) -> IntArray:

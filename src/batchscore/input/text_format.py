@@ -17,4 +17,5 @@ def text_format_of(config: JobConfig) -> TextFormat:
         trim=config.trim,
         datetime_format=config.datetime_format,
         max_record_bytes=config.max_record_bytes,
+        multiline=config.multiline,
     )
