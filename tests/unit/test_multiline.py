@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -21,11 +22,14 @@ from tests.unit.test_open_quotes import columns_of, source_of
 
 from batchscore.config.job_config import S3Settings
 from batchscore.input import blocks
-from batchscore.input.columns import Columns
+from batchscore.input.columns import Column, Columns, bind
 from batchscore.input.csv_lines import TextFormat
 from batchscore.input.csv_reader import CsvReader
-from batchscore.input.echo_columns import EchoColumn
+from batchscore.input.echo_columns import EchoColumn, echo_columns
 from batchscore.input.files import InputFile
+from batchscore.input.parsed_block import parse_blocks
+from batchscore.input.quoted_records import read_records
+from batchscore.input.roles import Roles
 
 Record = tuple[int, str | None, tuple[str, ...]]
 """Where a record begins, why it is invalid, and its values with spaces for line ends."""
@@ -172,3 +176,25 @@ def test_the_line_ends_of_a_header_are_of_its_names_and_columns_bind(tmp_path: P
     assert reader.columns(source) == ("c\n0", "c1")
     assert read(source, reader) == [(12, None, ("2",))]
     assert reader.split_count(source.source, 1) == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b'x,"a \n b", 1\n y ,"c", 2 \n', [("x", "a \n b", 1.0), (" y ", "c", 2.0)]),
+        (b'x, "a ,\n b" , 1\n y,c , 2\n', [("x", "a ,\n b", 1.0), (" y", "c", 2.0)]),
+        (b'x , " q ""z"" \r\n w ",3\nu,v,4\n', [("x ", ' q "z" \r\n w ', 3.0), ("u", "v", 4.0)]),
+        (b' "x\ny" ,b, 1\n\t"z",c,2\n', [("x y", "b", 1.0), ("z", "c", 2.0)]),
+    ],
+)
+def test_trimmed_values_keep_what_is_within_their_quotes_and_tags_without_quotes_keep_their_spaces(
+    data: bytes, expected: list[tuple[str, str, float]]
+) -> None:
+    inputs = (Column("s", "string"), Column("d", "double"))
+    columns = Columns(inputs, echo_columns(Roles("t")), ("t", "s", "d"), has_header=False)
+    text = TextFormat(trim=True, multiline=True)
+    [block] = read_records(iter([data]), None, text)
+    [parsed] = parse_blocks(block, bind(columns, None, "f"), columns, text)
+    assert isinstance(parsed.inputs, pa.Table)
+    values = parsed.inputs.to_pydict()
+    assert list(zip(parsed.echoed[0].to_pylist(), values["s"], values["d"], strict=True)) == expected

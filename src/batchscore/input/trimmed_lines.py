@@ -61,6 +61,7 @@ def spaced_cells(
 ) -> Mapping[int, SpacedCells]:
     """Return the cells of echoed columns with spaces around them; lines with a wrong number of values have none."""
     marks, starts = _Marks(clean.data, text), line_starts(clean.data)
+    starts = starts[marks.are_outside(starts)]  # a line end within quotes begins no record
     found: dict[int, SpacedCells] = {}
     for position in echoed:
         rows, first, last = _edged(marks, starts, column_count, position)
