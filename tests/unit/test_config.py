@@ -91,6 +91,7 @@ def test_every_fault_is_told_at_once_with_the_nearest_known_key() -> None:
             ("chunksize", "split_bytes"),
             ("multiLine", "multiline"),
             ("maxCharsPerColumn", "max_record_bytes"),
+            ("escapechar", "escape"),
         ),
     ],
 )

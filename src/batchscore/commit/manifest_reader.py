@@ -16,6 +16,7 @@ from batchscore.config.values import (
     LONGEST_RECORD_BYTES,
     canonical_encoding,
     one_delimiter,
+    one_escape,
     one_separator,
 )
 from batchscore.input.columns import Columns
@@ -91,6 +92,7 @@ class InputFormat:
     datetime_format: str = "ISO8601"
     max_record_bytes: Annotated[int, Field(ge=1, le=LONGEST_RECORD_BYTES)] = AMAZON_RECORD_BYTES
     multiline: bool = False
+    escape: Annotated[str, AfterValidator(one_escape)] | None = None
 
     @property
     def columns(self) -> Columns:
@@ -111,6 +113,7 @@ class InputFormat:
             datetime_format=self.datetime_format,
             max_record_bytes=self.max_record_bytes,
             multiline=self.multiline,
+            escape=self.escape,
             covers_lines=self.empty_last_line_is_record is not None,
         )
 

@@ -60,7 +60,7 @@ def _echo_entry(columns: Columns) -> dict[str, Any]:
 
 def _dialect(text: TextFormat) -> dict[str, Any]:
     """Return how values and records are spelt, as far as it is not the default."""
-    keys = ("decimal", "thousands", "trim", "datetime_format", "max_record_bytes", "multiline")
+    keys = ("decimal", "thousands", "trim", "datetime_format", "max_record_bytes", "multiline", "escape")
     return {key: getattr(text, key) for key in keys if getattr(text, key) != getattr(PLAIN, key)}
 
 

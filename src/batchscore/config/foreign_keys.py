@@ -18,6 +18,7 @@ _CALLED = {
     "decimal": ("dec", "decimal_point", "decimal_mark", "decimal_sep", "decimal_separator"),
     "thousands": ("big_mark", "grouping_mark", "thousands_sep", "thousands_separator", "group_separator"),
     "max_record_bytes": ("max_chars_per_column", "max_line_length", "max_record_size", "field_size_limit"),
+    "escape": ("escapechar", "escape_char", "quote_escape"),
     "multiline": ("multi_line", "new_lines_in_values", "line_ends_in_values"),
     "model": ("model_uri", "model_name"),
     "tracking_uri": ("mlflow_tracking_uri",),

@@ -38,6 +38,7 @@ from batchscore.config.values import (
     input_uri,
     model_uri,
     one_delimiter,
+    one_escape,
     one_separator,
     output_uri,
     registry_address,
@@ -105,6 +106,7 @@ class JobConfig(_Section):
     datetime_format: Annotated[str, AfterValidator(format_of_strptime)] = "ISO8601"
     max_record_bytes: Annotated[ByteSize, Field(ge=1, le=LONGEST_RECORD_BYTES)] = ByteSize(AMAZON_RECORD_BYTES)
     multiline: bool = False
+    escape: Annotated[str, AfterValidator(one_escape)] | None = None
     output: Annotated[str, AfterValidator(output_uri)]
     mode: Literal["all", "new_inputs"] = "all"
     layout: Literal["parts", "amazon"] = "parts"

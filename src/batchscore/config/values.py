@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 
+from pydantic import ValidationInfo
+
 from batchscore.config import uris
 from batchscore.config.globs import has_wildcards
 
@@ -109,6 +111,15 @@ def _can_be_read(form: str) -> bool:
     except (ValueError, re.error):
         return False
     return True
+
+
+def one_escape(value: str, told: ValidationInfo) -> str:
+    """Return the character that stands before a quote within a quoted value; it is not the delimiter."""
+    if len(value) != 1 or not value.isascii() or value.isalnum() or value in '"\r\n\0 \t':
+        raise ValueError(r'expected one ASCII character such as "\\", no quote, space, line end, letter or digit')
+    if value == told.data.get("delimiter"):
+        raise ValueError("expected another character than that of the key delimiter")
+    return value
 
 
 def input_uri(value: str) -> str:

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from batchscore.input.blocks import MAX_RECORD_BYTES
 from batchscore.input.suspicious_lines import (
+    Quoting,
     has_blanks_alone,
     has_lone_return,
     holds_mark,
@@ -50,6 +51,7 @@ class TextFormat:
     tabs around values and their quotes. ``datetime_format`` is pandas' ``ISO8601`` or a format of strptime.
     ``max_record_bytes`` are those of a record without its line end. ``covers_lines``: the lines of a quoted value with
     line ends are invalid, all; batchscore 0.1 knew its first line alone to be so. ``multiline``: such a value is one.
+    ``escape`` stands before a quote within a quoted value, and before itself, in place of a second quote.
     """
 
     delimiter: str = ","
@@ -58,6 +60,7 @@ class TextFormat:
     max_record_bytes: int = MAX_RECORD_BYTES
     covers_lines: bool = True
     multiline: bool = False
+    escape: str | None = None
     decimal: str = "."
     thousands: str | None = None
     trim: bool = False
@@ -67,6 +70,11 @@ class TextFormat:
     def blanks(self) -> str:
         """The characters that are dropped around values."""
         return blanks_beside(self.delimiter) if self.trim else ""
+
+    @property
+    def quoting(self) -> Quoting:
+        """What stands beside quotes, and within them."""
+        return Quoting(self.delimiter, self.blanks, self.escape)
 
 
 class QuotedLines(NamedTuple):
@@ -84,12 +92,15 @@ def blanks_beside(delimiter: str) -> str:
     return " \t".replace(delimiter, "")
 
 
-def split_record(line: str, delimiter: str, trim: bool = False, kept: Collection[int] = ()) -> list[str]:
+def split_record(
+    line: str, delimiter: str, trim: bool = False, escape: str | None = None, kept: Collection[int] = ()
+) -> list[str]:
     """Return the values of one record without its line end: the reference that pyarrow's parsing must equal.
 
     A value that begins with a double quote ends with one; a doubled quote inside stands for one (RFC 4180). A quote
     elsewhere is an ordinary character. With ``trim`` spaces and tabs around values and around their quotes are dropped,
-    but none within quotes, and none of unquoted values of the columns ``kept``. Raises MalformedRecordError.
+    but none within quotes, and none of unquoted values of the columns ``kept``. With ``escape`` that before a quote or
+    itself is what stands for one inside quotes, and no doubled quote does. Raises MalformedRecordError.
     """
     blanks = blanks_beside(delimiter) if trim else ""
     values: list[str] = []
@@ -97,7 +108,7 @@ def split_record(line: str, delimiter: str, trim: bool = False, kept: Collection
     while True:
         start = _past(blanks, line, place)
         if start < length and line[start] == '"':
-            value, place = _quoted_value(line, start + 1, delimiter, blanks)
+            value, place = _quoted_value(line, start + 1, delimiter, blanks, escape)
         else:
             end = line.find(delimiter, place)
             end = length if end < 0 else end
@@ -112,7 +123,7 @@ def split_record(line: str, delimiter: str, trim: bool = False, kept: Collection
 
 def split_text(line: str, text: TextFormat) -> list[str]:
     """Return the values of one record as a file spells them; raises MalformedRecordError."""
-    return split_record(line, text.delimiter, text.trim)
+    return split_record(line, text.delimiter, text.trim, text.escape)
 
 
 def _past(blanks: str, line: str, place: int) -> int:
@@ -122,15 +133,20 @@ def _past(blanks: str, line: str, place: int) -> int:
     return place
 
 
-def _quoted_value(line: str, place: int, delimiter: str, blanks: str) -> tuple[str, int]:
+def _quoted_value(line: str, place: int, delimiter: str, blanks: str, escape: str | None) -> tuple[str, int]:
     pieces = []
     while True:
         end = line.find('"', place)
         if end < 0:
             raise OpenQuoteError("unbalanced_quote")
+        if escape and (mark := line.find(escape, place, end)) >= 0:
+            is_escaped = line[mark + 1] in (escape, '"')
+            pieces += [line[place:mark], line[mark + is_escaped]]
+            place = mark + 1 + is_escaped
+            continue
         pieces.append(line[place:end])
         following = line[end + 1 : end + 2]
-        if following == '"':
+        if following == '"' and not escape:
             pieces.append('"')
             place = end + 2
             continue
@@ -244,8 +260,8 @@ def _canonical(line: str, text: TextFormat) -> bytes:
 
 def _spaced(line: str, text: TextFormat, echoed: Collection[int]) -> Iterator[tuple[int, str]]:
     """Yield the cells of echoed columns that are written with spaces around them."""
-    values = split_record(line, text.delimiter, text.trim)
-    written = split_record(line, text.delimiter, text.trim, kept=echoed)
+    values = split_text(line, text)
+    written = split_record(line, text.delimiter, text.trim, text.escape, kept=echoed)
     return ((place, cell) for place, cell in enumerate(written) if cell != values[place])
 
 

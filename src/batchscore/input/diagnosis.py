@@ -13,7 +13,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from batchscore.input.columns import Columns
-from batchscore.input.csv_lines import IntArray, MalformedRecordError, TextFormat, split_record
+from batchscore.input.csv_lines import IntArray, MalformedRecordError, TextFormat, split_record, split_text
 from batchscore.input.findings import FaultKind
 from batchscore.input.other_spellings import Beginning, other_spelling, read_again
 from batchscore.input.reasons import remedy_of
@@ -87,6 +87,8 @@ def _usual_count(start: Beginning) -> str:
 
 def _first_seen(start: Beginning, reason: str, column: str | None) -> str:
     looks: list[Callable[[], str]] = [lambda: _header_as_record(start)]
+    if reason in {"column_count", "unbalanced_quote", "line_end_in_quotes"}:
+        looks += [lambda: _escaped_quotes(start)]
     if reason in {"column_count", "unbalanced_quote"}:
         looks += [lambda: _other_delimiter(start), lambda: _trimmed(start, reason), lambda: _spaced_quotes(start)]
     if reason == "column_count":
@@ -124,6 +126,25 @@ def _trimmed(start: Beginning, reason: str) -> str:
     parsed = read_again(start, replace(start.text, trim=True))
     broken = sum(1 for record in parsed.invalid if record.reason == reason)
     return _TRIM if 20 * broken <= parsed.record_count else ""
+
+
+def _escaped_quotes(start: Beginning) -> str:
+    """Read the lines with a backslash for an escape, and say so if that mends what is wrong with them."""
+    if start.text.escape is not None or start.text.delimiter == "\\" or not any('\\"' in line for line in start.lines):
+        return ""
+    escaped, count = replace(start.text, escape="\\"), start.binding.column_count
+    lines = [line for line in start.lines if line]
+    if 100 * sum(1 for line in lines if _count(line, escaped) == count) >= 95 * len(lines):
+        return 'there are quotes with a backslash before them inside quoted values: `escape: "\\\\"` reads them'
+    return ""
+
+
+def _count(line: str, text: TextFormat) -> int | None:
+    """Return how many values a line has, None if its quotes are out of place."""
+    try:
+        return len(split_text(line, text))
+    except MalformedRecordError:
+        return None
 
 
 def _spaced_quotes(start: Beginning) -> str:

@@ -123,9 +123,7 @@ def quoted_lines(
 ) -> QuotedLines:
     """Return the lines with quotes out of place, and those that a record over several lines would hold."""
     count = len(starts) - 1
-    misplaced = (
-        has_quote_out_of_place(data, starts, text.delimiter, text.blanks) if b'"' in data else np.zeros(count, bool)
-    )
+    misplaced = has_quote_out_of_place(data, starts, text.quoting) if b'"' in data else np.zeros(count, bool)
     covered = np.zeros(count, bool)
     if around.before or (text.covers_lines and not text.multiline and misplaced.any()):
         opens = list(_open_among(np.flatnonzero(misplaced), data, starts, text))
@@ -143,7 +141,7 @@ class _OpenLine(NamedTuple):
 
 def _open_lines(data: bytes, starts: IntArray, text: TextFormat) -> Iterator[_OpenLine]:
     """Yield the lines of a text that leave a value open."""
-    misplaced = np.flatnonzero(has_quote_out_of_place(data, starts, text.delimiter, text.blanks))
+    misplaced = np.flatnonzero(has_quote_out_of_place(data, starts, text.quoting))
     return _open_among(misplaced, data, starts, text)
 
 

@@ -133,7 +133,7 @@ def record_starts(data: bytes, text: TextFormat) -> IntArray:
     starts = line_starts(data)
     if b'"' not in data:
         return starts
-    quotes = quotes_in_place(data, text.delimiter, text.blanks)
+    quotes = quotes_in_place(data, text.quoting)
     if quotes is None:
         return _one_by_one(data, text)
     outside: IntArray = starts[np.searchsorted(quotes, starts) % 2 == 0]
@@ -153,5 +153,8 @@ def _pattern(text: TextFormat) -> re.Pattern[bytes]:
     mark = re.escape(text.delimiter.encode())
     rest = rb"[^%s\n]*+" % mark
     blanks = b"[%s]*+" % text.blanks.encode() if text.blanks else b""
-    value = rb'%s(?:"[^"]*+(?:""[^"]*+)*+"%s|(?!")%s)' % (blanks, rest, rest)
+    quoted = rb'"[^"]*+(?:""[^"]*+)*+"'
+    if text.escape:
+        quoted = rb'"(?:[^"%s]++|%s[\s\S])*+"' % ((re.escape(text.escape.encode()),) * 2)
+    value = rb'%s(?:%s%s|(?!")%s)' % (blanks, quoted, rest, rest)
     return re.compile(rb"%s(?:%s%s)*+\n" % (value, mark, value))

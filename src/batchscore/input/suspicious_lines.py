@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -65,8 +66,16 @@ def _lines_holding(places: IntArray, starts: IntArray) -> BoolArray:
     return found
 
 
-def has_quote_out_of_place(data: bytes, starts: IntArray, delimiter: str, blanks: str) -> BoolArray:
-    """Find the lines whose quotes are not all of well-formed quoted values.
+class Quoting(NamedTuple):
+    """What stands beside quotes: the delimiter and perhaps ``blanks``; and within them perhaps an ``escape``."""
+
+    delimiter: str
+    blanks: str = ""
+    escape: str | None = None
+
+
+def has_quote_out_of_place(data: bytes, starts: IntArray, quoting: Quoting) -> BoolArray:
+    """Find the lines whose quotes are not all of well-formed quoted values, and those with quotes and escapes.
 
     Every quote switches between outside and inside. In a well-formed line the number is even, a quote that switches
     to inside stands at the start of a value or right after another quote, and one that switches to outside stands at
@@ -79,36 +88,40 @@ def has_quote_out_of_place(data: bytes, starts: IntArray, delimiter: str, blanks
     # From here on arrays have an item for each quote: its line, whether it is an even one of the line, counted from 0.
     line_of_quote = np.searchsorted(starts, quotes, side="right") - 1
     opens = (np.arange(len(quotes)) - counts[line_of_quote]) % 2 == 0
-    misplaced = _misplaced(content, quotes, opens, delimiter, blanks)
+    misplaced = _misplaced(content, quotes, opens, quoting)
     found = odd.copy()
     found[line_of_quote[misplaced]] = True
+    if quoting.escape and quoting.escape.encode() in data:
+        found |= _lines_holding(np.flatnonzero(content == ord(quoting.escape)), starts) & (np.diff(counts) > 0)
     return found
 
 
-def quotes_in_place(data: bytes, delimiter: str, blanks: str) -> IntArray | None:
+def quotes_in_place(data: bytes, quoting: Quoting) -> IntArray | None:
     """Return where the quotes of a text stand that begins with a record, if each is of a well-formed quoted value."""
+    if quoting.escape and quoting.escape.encode() in data:
+        return None
     content = np.frombuffer(data + b"\n", np.uint8)
     quotes = np.flatnonzero(content == _QUOTE)
-    misplaced = _misplaced(content, quotes, np.arange(len(quotes)) % 2 == 0, delimiter, blanks)
+    misplaced = _misplaced(content, quotes, np.arange(len(quotes)) % 2 == 0, quoting)
     return None if misplaced.any() else quotes
 
 
-def _misplaced(
-    content: npt.NDArray[np.uint8], quotes: IntArray, opens: BoolArray, delimiter: str, blanks: str
-) -> BoolArray:
+def _misplaced(content: npt.NDArray[np.uint8], quotes: IntArray, opens: BoolArray, quoting: Quoting) -> BoolArray:
     """Tell which quotes do not stand at the bound of a value, by whether they would begin or end one."""
     before = np.where(quotes == 0, _NEWLINE, content[np.maximum(quotes - 1, 0)])
     after = content[quotes + 1]
     # Which bytes may stand beside a quote, as tables by the byte's value: looked up, not compared one by one.
     bounds = np.zeros(256, bool)
-    bounds[[ord(delimiter), _NEWLINE, _QUOTE]] = True
+    bounds[[ord(quoting.delimiter), _NEWLINE]] = True
+    bounds[_QUOTE] = quoting.escape is None  # a doubled one ends a value and begins it again
     ends = bounds.copy()
     ends[_CARRIAGE_RETURN] = True
     misplaced = np.where(opens, ~bounds[before], ~ends[after])
-    if blanks:
+    if quoting.blanks:
         ends[_QUOTE] = False
         wrong = np.flatnonzero(misplaced)
-        misplaced[wrong] = ~ends[_past_blanks(content, quotes[wrong], np.where(opens[wrong], -1, 1), blanks)]
+        steps = np.where(opens[wrong], -1, 1)
+        misplaced[wrong] = ~ends[_past_blanks(content, quotes[wrong], steps, quoting.blanks)]
     return misplaced
 
 

@@ -18,4 +18,5 @@ def text_format_of(config: JobConfig) -> TextFormat:
         datetime_format=config.datetime_format,
         max_record_bytes=config.max_record_bytes,
         multiline=config.multiline,
+        escape=config.escape,
     )
