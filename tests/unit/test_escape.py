@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +11,10 @@ from tests.unit.test_check import HEADER, check
 from tests.unit.test_first_look import look
 from tests.unit.test_multiline import read
 from tests.unit.test_open_quotes import source_of
+from tests.unit.test_reader import COLUMNS as COLUMNS_OF_READER
+from tests.unit.test_reader import spec_of
 
+from batchscore.commands.verify import sample_input
 from batchscore.config.job_config import S3Settings, load_config
 from batchscore.errors import ConfigError
 from batchscore.input import blocks
@@ -18,6 +22,8 @@ from batchscore.input.columns import Columns
 from batchscore.input.csv_lines import MalformedRecordError, TextFormat, split_record
 from batchscore.input.csv_reader import CsvReader
 from batchscore.input.echo_columns import EchoColumn
+from batchscore.input.sample_warnings import warnings_of
+from batchscore.model.predictor import Predictor
 
 COLUMNS = Columns((), (EchoColumn("a", "a"), EchoColumn("b", "b")), ("a", "b"), has_header=False)
 
@@ -79,6 +85,17 @@ def test_a_file_with_escapes_names_the_key_if_it_mends_the_file_and_else_does_no
     assert second
     assert first.explanation.endswith('a backslash before them inside quoted values: `escape: "\\\\"` reads them')
     assert second.explanation.endswith("; double the quotes within quoted values, and quote only whole values")
+
+
+@pytest.mark.parametrize(("bad", "named"), [(b'1,"a \\"b\\" c"\n', True), (b'1,"a \\"b"c\n', False)])
+def test_a_sample_of_which_some_records_need_the_escape_names_the_key(bad: bytes, named: bool, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"x,t\n" + b"1,a\n" * 90 + bad * 10)
+    source = source_of(tmp_path, (tmp_path / "a.csv").read_bytes())
+    predictor = Predictor("regression", (), None, lambda frame: np.zeros(len(frame)))
+    sample = sample_input(source, spec_of(tmp_path), predictor, None)
+    [warning] = warnings_of([sample], COLUMNS_OF_READER)
+    assert (warning.count, warning.of, warning.reason) == (10, 100, "unbalanced_quote")
+    assert ('`escape: "\\\\"` reads them' in warning.remedy) == named
 
 
 @pytest.mark.parametrize(

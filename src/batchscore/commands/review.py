@@ -32,7 +32,7 @@ class Sample:
     """What a sample of one input shows; counts are of the sample.
 
     ``missing_values`` are the records that are invalid for want of a value, by column; ``empty_values`` the empty cells
-    that the model is given.
+    that the model is given. ``mended_by_escape`` are the invalid records that the key ``escape`` would read, by reason.
 
     ``estimated_records`` are those of the whole input; None where the sample cannot tell: of a compressed input that
     was not read whole.
@@ -47,6 +47,7 @@ class Sample:
     missing_values: dict[str, int]
     empty_values: dict[str, int]
     extra_columns: list[str]
+    mended_by_escape: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -18,10 +18,13 @@ from batchscore.config.missing_values import ModelFacts, words_listed_but_known
 from batchscore.environment import process_kept
 from batchscore.errors import BatchScoreError, TooManyInvalidRecordsError
 from batchscore.input.columns import Column, extra_columns
+from batchscore.input.csv_lines import TextFormat
+from batchscore.input.diagnosis import escape_mends
 from batchscore.input.factory import job_reader
 from batchscore.input.files import InputFile
 from batchscore.input.parsed_block import ParsedBlock
 from batchscore.input.sample_warnings import warnings_of
+from batchscore.input.text_format import text_format_of
 from batchscore.model.flavors.installed import version_warnings
 from batchscore.model.frames import ModelRecords
 from batchscore.model.missing_patterns import predict_table
@@ -158,7 +161,7 @@ def _verdict_faults(plan: Plan, samples: Sequence[Sample]) -> list[Fault]:
 def sample_input(source: InputFile, spec: JobSpec, predictor: Predictor, sample_bytes: int | None) -> Sample:
     """Parse and score the first ``sample_bytes`` of an input, or all; raises InputError or ModelError."""
     reasons, values, missing, empty = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
-    records = sampled = header_bytes = 0
+    mended, records, sampled, header_bytes = Counter[str](), 0, 0, 0
     extra: list[str] = []
     reader = job_reader(spec.config, spec.columns)
     for block in reader.read_beginning(source, sample_bytes):
@@ -173,6 +176,7 @@ def sample_input(source: InputFile, spec: JobSpec, predictor: Predictor, sample_
             records += parsed.record_count
             reasons.update(record.reason for record in parsed.invalid)
             reasons.update(failure.reason for failure in failures)
+            mended.update(_mended_by_escape(parsed, block.binding.column_count, text_format_of(spec.config)))
             values.update(parsed.invalid_values)
             missing.update(item.attribute for item in parsed.invalid if item.attribute and item.reason == _MISSING)
             empty.update(_empty_cells(parsed, spec.columns.inputs))
@@ -186,7 +190,15 @@ def sample_input(source: InputFile, spec: JobSpec, predictor: Predictor, sample_
         missing_values=dict(missing),
         empty_values=dict(empty),
         extra_columns=extra,
+        mended_by_escape=dict(mended),
     )
+
+
+def _mended_by_escape(parsed: ParsedBlock, column_count: int, text: TextFormat) -> Iterator[str]:
+    """Yield the reasons of the records that could be parsed with the key ``escape``."""
+    for record in parsed.invalid:
+        if record.stage == "parse" and escape_mends(record.raw, column_count, text):
+            yield record.reason
 
 
 def _empty_cells(parsed: ParsedBlock, columns: Sequence[Column]) -> Counter[str]:

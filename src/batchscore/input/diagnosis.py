@@ -28,6 +28,9 @@ _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?(\d*|\d{1,3}(\.\d{3})+),\d+\s*")
 _THOUSANDS = re.compile(r"\s*[+-]?\d{1,3}([,' ]\d{3}){2,}(\.\d+)?\s*|\s*[+-]?\d{1,3}(,\d{3})+\.\d+\s*")
 _UNIT = re.compile(r"\s*[$€£¥]\s*[+-]?[\d.,]+\s*|\s*[+-]?[\d.,]+\s*[%$€£¥]\s*")
+_ESCAPE = "\\"
+_ESCAPED_QUOTE = '\\"'
+ESCAPE_READS_THEM = 'there are quotes with a backslash before them inside quoted values: `escape: "\\\\"` reads them'
 _SPACES_SEEN = "there are spaces beside quotes: remove them, since a quote counts only next to a delimiter"
 _TRIM = "there are spaces beside quotes: `trim: true` drops them"
 _SPACED_QUOTE = re.compile(r'(^|[,;|\t]) +"|"[ ]+([,;|\t]|$)')
@@ -130,13 +133,22 @@ def _trimmed(start: Beginning, reason: str) -> str:
 
 def _escaped_quotes(start: Beginning) -> str:
     """Read the lines with a backslash for an escape, and say so if that mends what is wrong with them."""
-    if start.text.escape is not None or start.text.delimiter == "\\" or not any('\\"' in line for line in start.lines):
-        return ""
-    escaped, count = replace(start.text, escape="\\"), start.binding.column_count
     lines = [line for line in start.lines if line]
-    if 100 * sum(1 for line in lines if _count(line, escaped) == count) >= 95 * len(lines):
-        return 'there are quotes with a backslash before them inside quoted values: `escape: "\\\\"` reads them'
-    return ""
+    if not any(_ESCAPED_QUOTE in line for line in lines):
+        return ""
+    fitting = sum(1 for line in lines if _is_mended(line, start.binding.column_count, start.text))
+    return ESCAPE_READS_THEM if 100 * fitting >= 95 * len(lines) else ""
+
+
+def escape_mends(record: bytes, column_count: int, text: TextFormat) -> bool:
+    """Tell whether an invalid record is a whole one if it is read with a backslash for an escape."""
+    line = record.decode(text.encoding, errors="replace")
+    return _ESCAPED_QUOTE in line and _is_mended(line, column_count, text)
+
+
+def _is_mended(line: str, column_count: int, text: TextFormat) -> bool:
+    escaped = replace(text, escape=_ESCAPE)
+    return text.escape is None and text.delimiter != _ESCAPE and _count(line, escaped) == column_count
 
 
 def _count(line: str, text: TextFormat) -> int | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from batchscore.input.columns import Columns
+from batchscore.input.diagnosis import ESCAPE_READS_THEM
 from batchscore.input.reasons import remedy_of, what_empty_cells_become, words_of
 
 _OF_COLUMNS = {"invalid_value", "missing_value"}
@@ -31,6 +32,10 @@ class SampleCounts(Protocol):
     @property
     def invalid_values(self) -> Mapping[str, int]:
         """The values that cannot be read by column."""
+
+    @property
+    def mended_by_escape(self) -> Mapping[str, int]:
+        """Those of them that the key ``escape`` would read."""
 
     @property
     def missing_values(self) -> Mapping[str, int]:
@@ -85,7 +90,8 @@ def _of_records(samples: Sequence[SampleCounts]) -> Iterator[SampleWarning]:
     reasons = {reason for item in samples for reason in item.invalid_reasons} - _OF_COLUMNS
     for reason in sorted(reasons):
         found = Counter({item.uri: item.invalid_reasons.get(reason, 0) for item in samples})
-        remedy = remedy_of(reason)
+        mended = sum(item.mended_by_escape.get(reason, 0) for item in samples)
+        remedy = ESCAPE_READS_THEM if 100 * mended >= 95 * found.total() else remedy_of(reason)
         what = f"{found.total()} of {of} are {words_of(reason)} ({reason}); {remedy} ({_where(found)})"
         yield SampleWarning(what, None, found.total(), of, reason, remedy)
 
