@@ -20,7 +20,7 @@ BACKSLASH = "\\"
 
 def well_formed(line: str) -> bool:
     try:
-        return len(split_record(line, ",", BACKSLASH)) <= 3
+        return len(split_record(line, ",", escape=BACKSLASH)) <= 3
     except MalformedRecordError:
         return False
 
@@ -37,7 +37,7 @@ def test_well_formed_lines_have_the_values_that_spark_reads(spark: "SparkSession
     (tmp_path / "a.csv").write_text("\n".join(lines) + "\n")
     rows = spark.read.csv(f"{tmp_path}/a.csv", schema="c0 string, c1 string, c2 string").collect()
     by_spark = [["" if value is None else value for value in row] for row in rows]
-    ours = [split_record(line, ",", BACKSLASH) for line in lines]
+    ours = [split_record(line, ",", escape=BACKSLASH) for line in lines]
     assert [values + [""] * (3 - len(values)) for values in ours] == by_spark
     assert len(lines) > 300
 

@@ -60,7 +60,7 @@ def test_lines_with_escapes_are_those_of_the_reference_parser(
     expected: list[tuple[str, ...] | None] = []
     for line in lines:
         try:
-            values = split_record(line, ",", "\\")
+            values = split_record(line, ",", escape="\\")
         except MalformedRecordError:
             values = []
         expected.append(tuple(values) if len(values) == 2 else None)
