@@ -157,7 +157,7 @@ def _read_table(content: _Content, types: dict[int, pa.DataType]) -> tuple[pa.Ta
         ),
         pyarrow.csv.ParseOptions(
             delimiter=content.text.delimiter,
-            newlines_in_values=content.text.multiline,
+            newlines_in_values=content.text.multiline and b'"' in content.data,
             ignore_empty_lines=False,
             invalid_row_handler=skip,
         ),

@@ -13,7 +13,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from batchscore.input.columns import Columns
-from batchscore.input.csv_lines import IntArray, MalformedRecordError, TextFormat, split_record, split_text
+from batchscore.input.csv_lines import IntArray, MalformedRecordError, TextFormat, split_text
 from batchscore.input.findings import FaultKind
 from batchscore.input.other_spellings import Beginning, other_spelling, read_again
 from batchscore.input.reasons import remedy_of
@@ -106,7 +106,7 @@ def _first_seen(start: Beginning, reason: str, column: str | None) -> str:
 
 def _header_as_record(start: Beginning) -> str:
     names = {column.name for column in start.columns.inputs}
-    first = {cell.strip() for cell in _cells(start.first_line, start.text.delimiter)}
+    first = {cell.strip() for cell in _cells(start.first_line, start.text.delimiter, start.text)}
     if not start.columns.has_header and names <= first:
         return "the first line holds the columns' names: `has_header: true` reads it as such"
     return ""
@@ -213,11 +213,11 @@ def explain_header(first_line: str, columns: Columns, text: TextFormat) -> str:
     """Return what explains a header in which the job's columns are not; empty where nothing does."""
     wanted = {column.name for column in columns.inputs} | {*columns.required_sources}
     for mark, shown in _DELIMITERS.items():
-        found = [cell.strip() for cell in _cells(first_line, mark)]
+        found = [cell.strip() for cell in _cells(first_line, mark, text)]
         fits = len(found) == len(wanted) if columns.by_position else wanted <= set(found)
         if mark != text.delimiter and len(wanted) > 1 and fits:
             return f"with {shown} between them the names are there: `delimiter: {_KEYS[mark]}`"
-    cells = {cell.strip() for cell in _cells(first_line, text.delimiter)}
+    cells = {cell.strip() for cell in _cells(first_line, text.delimiter, text)}
     if columns.by_position:
         return ""
     if {name.casefold() for name in wanted} <= {cell.casefold() for cell in cells}:
@@ -228,12 +228,12 @@ def explain_header(first_line: str, columns: Columns, text: TextFormat) -> str:
 
 
 def _split(start: Beginning, delimiter: str) -> list[list[str]]:
-    return [_cells(line, delimiter, start.text.trim) for line in start.lines if line]
+    return [_cells(line, delimiter, start.text) for line in start.lines if line]
 
 
-def _cells(line: str, delimiter: str, trim: bool = False) -> list[str]:
+def _cells(line: str, delimiter: str, text: TextFormat) -> list[str]:
     """Return the values of a line; where quotes are out of place, what lies between the delimiters."""
     try:
-        return split_record(line, delimiter, trim)
+        return split_text(line, replace(text, delimiter=delimiter))
     except MalformedRecordError:
         return line.split(delimiter)
