@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -69,7 +69,7 @@ class FinishedJob:
         config, version = self.config, ModelVersion("models:/m/1", "m", "1", None, "0", {}, {}, INPUTS)
         names = ("id", "a", "b", "y")
         has_header = config.has_header is not False
-        columns = Columns(INPUTS, self.echoed, names, has_header)
+        columns = Columns(INPUTS, self.echoed, None if has_header else names, has_header)
         parameters = parameters_of(config, version, 0.5, sources, "")
         spec = JobSpec(batch_id, config, version, "regression", (), None, 0.5, columns, parameters)
         inputs = make_inputs(sources, naming_root(config.input), config.split_bytes, job_reader(config, columns))
@@ -82,7 +82,7 @@ class FinishedJob:
         plan = self.plan
         self.parts = [score_split(split, plan.inputs[split.input_index], plan.spec, PREDICTOR) for split in plan.splits]
 
-    def commit(self) -> "FinishedJob":
+    def commit(self) -> Self:
         """Score and commit; the record is COMPLETED."""
         self.score()
         outputs, storage = self.plan.spec.outputs, storage_for(self.config.output, self.config.s3)
@@ -105,6 +105,12 @@ class FinishedJob:
     def path(self, name: str) -> Path:
         """Return a file below ``batch-prediction``."""
         return self.folder / "out" / "batch-prediction" / name
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """The extended manifest."""
+        manifest: dict[str, Any] = json.loads(self.path(f"{self.plan.spec.id}.manifest.json").read_bytes())
+        return manifest
 
     def edit_manifest(self, **changed: Any) -> None:
         """Change top-level keys of the extended manifest."""

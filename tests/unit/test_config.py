@@ -69,6 +69,7 @@ def test_every_fault_is_told_at_once_with_the_nearest_known_key() -> None:
     ("key", "meant"),
     [
         *(("na_values", "null_values"), ("nullValue", "null_values"), ("sep", "delimiter"), ("header", "has_header")),
+        *(("col_names", "names"), ("colNames", "names"), ("column_names", "names"), ("includeHeader", "has_header")),
         *(("index_col", "row_id"), ("id_column", "row_id"), ("idColumn", "row_id"), ("rowId", "row_id")),
         *(("label", "target"), ("target_column", "target"), ("targetAttributeName", "target"), ("model_uri", "model")),
         *(("region", "s3.region"), ("endpoint_url", "s3.endpoint"), ("s3.endpoint_url", "s3.endpoint")),
@@ -110,6 +111,11 @@ def test_that_folders_are_read_whole_is_told_for_a_key_that_asks_for_it(key: str
         f"key {key}: expected a known key; no key is needed: a folder stands for all that lies below it, and "
         "folder/*.csv for one level"
     )
+
+
+def test_no_key_is_needed_for_repeated_names() -> None:
+    told = "key mangle_dupe_cols: expected a known key; no key is needed: repeated names are read as pandas names them"
+    assert faults_of("mangle_dupe_cols=true").startswith(told)
 
 
 @pytest.mark.parametrize(

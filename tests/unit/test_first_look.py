@@ -269,6 +269,24 @@ def test_the_sample_holds_the_complete_records_of_those_numbers(tmp_path: Path) 
     assert records.to_dict("list") == {"x": [1.0, 5.0, 6.0, 9.0], "t": ["a", "e", "f", "z"]}
 
 
+def test_the_sample_is_of_files_that_lack_the_same_columns_as_few_as_any(tmp_path: Path) -> None:
+    """A file that lacks an optional column has complete records too, but of other types."""
+    lists = (Column("x", "double", required=True), Column("n", "long", may_be_absent=True))
+    spec = replace(SPEC, columns=replace(COLUMNS, inputs=lists))
+    inputs = written(tmp_path, {"a.csv": b"x\n1\n", "b.csv": b"x,n\n2,7\n3,\n,8\n", "c.csv": b"n,x\n8,4\n"})
+    findings = looked_at(inputs, spec).findings
+    assert [found and found.complete_count for found in findings] == [1, 1, 1]
+    predictor = Predictor("regression", (), None, np.asarray)
+
+    whole = read_sample(spec, choose_sample(inputs, findings), predictor, {})
+    lacking = read_sample(spec, choose_sample(inputs[:1], findings[:1]), predictor, {})
+
+    assert isinstance(whole, pd.DataFrame)
+    assert isinstance(lacking, pd.DataFrame)
+    pd.testing.assert_frame_equal(whole, pd.DataFrame({"x": [2.0, 4.0], "n": [7, 8]}))
+    pd.testing.assert_frame_equal(lacking, pd.DataFrame({"x": [1.0], "n": [np.nan]}))
+
+
 def test_numbers_alone_and_numbers_among_texts_are_one_sample(tmp_path: Path) -> None:
     inputs = written(tmp_path, {"a.csv": b"x\n1\n2\n", "b.csv": b'x\n"3"\n\n4\n'})
     sample = choose_sample(inputs, looked_at(inputs, NUMBERS).findings)

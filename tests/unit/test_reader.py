@@ -75,7 +75,7 @@ class RowsBlock:
         return f"{number} of {record_count} rows have {kind[0]} in {kind[1]}"
 
     def _parsed(self, first: int, rows: Sequence[Row]) -> ParsedBlock:
-        [x, t] = self.binding.positions
+        [x, t] = self.binding.input_places
         bad = [place for place, row in enumerate(rows) if not isinstance(row[x], float)]
         good = [row for place, row in enumerate(rows) if place not in bad]
         words = pa.array([row[t] for row in good], pa.string()).dictionary_encode()

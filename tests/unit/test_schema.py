@@ -169,19 +169,10 @@ def test_the_target_may_be_absent_from_a_file() -> None:
     assert bind(columns, ["age", "id"], "f") == Binding(2, (0,), (1, None))
 
 
-def test_missing_and_repeated_columns_name_file_and_column() -> None:
+def test_missing_columns_name_file_and_column() -> None:
     columns = resolve_columns("m", (Column("a", "double"), Column("b", "double")), None, None)
     with pytest.raises(InputError, match=r"header of s3://b/x\.csv: expected columns that are not there: a, b"):
         bind(columns, ["c"], "s3://b/x.csv")
-    with pytest.raises(InputError, match=r"header of s3://b/x\.csv: expected each column once, got twice: a"):
-        bind(columns, ["a", "b", "a"], "s3://b/x.csv")
-
-
-def test_a_repeated_cell_that_may_be_data_is_told_by_its_place() -> None:
-    columns = resolve_columns("m", (Column("a", "double"),), None, None)
-    with pytest.raises(InputError, match="got twice: column 2") as caught:
-        bind(columns, ["a", "4111111111111111", "4111111111111111"], "f")
-    assert "4111" not in str(caught.value)
 
 
 def test_a_model_without_names_takes_columns_in_order_but_no_numbers_for_a_header() -> None:

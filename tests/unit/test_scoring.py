@@ -69,7 +69,9 @@ def make_plan(path: Path, output: Path, split_bytes: int, has_header: bool, **se
         classes=(),
         positive_label=None,
         threshold=0.5,
-        columns=as_in_01(Columns(INPUTS, echo_columns(Roles("id")), NAMES, has_header), has_signature=False),
+        columns=as_in_01(
+            Columns(INPUTS, echo_columns(Roles("id")), None if has_header else NAMES, has_header), has_signature=False
+        ),
         parameters={"schema": ""},
     )
     stored = storage_for(config.input[0], config.s3).stat(config.input[0])

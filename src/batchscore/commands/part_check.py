@@ -185,7 +185,7 @@ def _text(written: _Written) -> Iterator[bytes]:
 def _parsed_blocks(todo: PartToRead, s3: S3Settings) -> Iterator[ParsedBlock]:
     """Yield the records of a part's input; an input's header is read once for all of its parts."""
     form, source, (start, stop) = todo.job.input_format, todo.source, todo.part.byte_range
-    reader = committed_reader(form.text, form.columns, s3)
+    reader = committed_reader(form.text, form.columns, s3, has_delimiter_line=form.has_delimiter_line)
     if start:
         source = replace(source, header=_header(reader, source))
     for block in reader.read(source, start, stop):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+
+from batchscore.input.header_names import near_name
 
 SHOWN = 20
 """Rows of a table that people are shown; JSON has all."""
@@ -57,6 +59,30 @@ def unread_columns(found: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
     lines = [f"{', '.join(columns)} ({_files(uris)})" for columns, uris in inputs.items()]
     more = len(lines) - SHOWN
     return [*lines[:SHOWN], f"and other columns in {more:,} more headers"] if more > 0 else lines
+
+
+def missing_column_lines(found: Iterable[tuple[str, Sequence[str], Sequence[str]]]) -> list[str]:
+    """Return a line for all inputs that lack the same optional columns, of each its URI, those and its unread ones."""
+    texts = ((uri, [_with_near(name, unread) for name in missing]) for uri, missing, unread in found)
+    what = "optional columns that are not there: {}: the model gets them as missing in all records"
+    return [what.format(line) for line in unread_columns(texts)]
+
+
+def _with_near(name: str, unread: Sequence[str]) -> str:
+    near = near_name(name, unread)
+    return f"{name} (did you mean {near}?)" if near else name
+
+
+def repeated_column_lines(found: Iterable[tuple[str, Mapping[str, Sequence[int]]]]) -> list[str]:
+    """Return a line for all inputs in which the same columns that the job reads are there more than once."""
+    texts = ((uri, [_with_places(*item) for item in repeated.items()]) for uri, repeated in found)
+    what = "columns that are there more than once: {}: the first is read under the name, the others as pandas has them"
+    return [what.format(line) for line in unread_columns(texts)]
+
+
+def _with_places(name: str, places: Sequence[int]) -> str:
+    others = ", ".join(f"{name}.{number}" for number in range(1, len(places)))
+    return f"{name} at {' and '.join(map(str, places))}, {others}"
 
 
 def _files(uris: Sequence[str]) -> str:

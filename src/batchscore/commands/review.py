@@ -34,6 +34,9 @@ class Sample:
     ``missing_values`` are the records that are invalid for want of a value, by column; ``empty_values`` the empty cells
     that the model is given. ``mended_by_escape`` are the invalid records that the key ``escape`` would read, by reason.
 
+    ``extra_columns`` the job does not read, ``missing_columns`` the model takes and the input lacks, of
+    ``repeated_columns`` the first is read; these have places from 1.
+
     ``estimated_records`` are those of the whole input; None where the sample cannot tell: of a compressed input that
     was not read whole.
     """
@@ -48,6 +51,8 @@ class Sample:
     empty_values: dict[str, int]
     extra_columns: list[str]
     mended_by_escape: dict[str, int] = field(default_factory=dict)
+    missing_columns: list[str] = field(default_factory=list)
+    repeated_columns: dict[str, list[int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

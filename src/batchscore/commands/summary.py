@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from batchscore.commands.readable import unread_columns
+from batchscore.commands.readable import missing_column_lines, repeated_column_lines, unread_columns
 from batchscore.model.flavors import flavor_of
 from batchscore.model.flavors.installed import version_warnings
 from batchscore.output.parts import Counts, PartFile
@@ -61,11 +61,18 @@ def software_versions(plan: Plan) -> dict[str, str]:
 
 
 def telling_extra_columns(plan: Plan, parts: Iterable[PartFile]) -> Iterator[PartFile]:
-    """Pass parts on, and log the columns of their inputs that the job does not read, once for all of the same ones."""
+    """Pass parts on, and log the columns of their inputs that the job does not read, once for all of the same ones.
+
+    So are optional columns that inputs lack, and those that they have more than once.
+    """
     found = []
     for part in parts:
-        if part.extra_columns:
-            found.append((plan.inputs[plan.splits[part.split_index].input_index].source.uri, part.extra_columns))
+        if part.extra_columns or part.missing_columns or part.repeated_columns:
+            found.append((plan.inputs[plan.splits[part.split_index].input_index].source.uri, part))
         yield part
-    for line in unread_columns(found):
+    for line in unread_columns((uri, part.extra_columns) for uri, part in found):
         log.info("columns that are not read: %s", line)
+    for line in missing_column_lines((uri, part.missing_columns, part.extra_columns) for uri, part in found):
+        log.warning("%s", line)
+    for line in repeated_column_lines((uri, part.repeated_columns) for uri, part in found):
+        log.warning("%s", line)

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
 
+from batchscore.commands.readable import missing_column_lines, repeated_column_lines
 from batchscore.commands.review import Fault, Review, Sample
 from batchscore.commit.checks import describe_verdict, limit_of
 from batchscore.commit.verdicts import Tally, judge
@@ -17,6 +18,7 @@ from batchscore.config.job_config import JobConfig
 from batchscore.config.missing_values import ModelFacts, words_listed_but_known
 from batchscore.environment import process_kept
 from batchscore.errors import BatchScoreError, TooManyInvalidRecordsError
+from batchscore.input.column_notes import missing_columns, repeated_columns
 from batchscore.input.columns import Column, extra_columns
 from batchscore.input.csv_lines import TextFormat
 from batchscore.input.diagnosis import escape_mends
@@ -139,7 +141,15 @@ def _sample_all(
                 faults.append(_fault("records", error))
             if found:
                 samples.append(found)
+    faults += [Fault("header", text, fatal=False) for text in _header_warnings(samples)]
     return samples, faults + [Fault("records", **asdict(warning)) for warning in warnings_of(samples, spec.columns)]
+
+
+def _header_warnings(samples: Sequence[Sample]) -> list[str]:
+    return [
+        *missing_column_lines((sample.uri, sample.missing_columns, sample.extra_columns) for sample in samples),
+        *repeated_column_lines((sample.uri, sample.repeated_columns) for sample in samples),
+    ]
 
 
 def _verdict_faults(plan: Plan, samples: Sequence[Sample]) -> list[Fault]:
@@ -162,11 +172,13 @@ def sample_input(source: InputFile, spec: JobSpec, predictor: Predictor, sample_
     """Parse and score the first ``sample_bytes`` of an input, or all; raises InputError or ModelError."""
     reasons, values, missing, empty = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
     mended, records, sampled, header_bytes = Counter[str](), 0, 0, 0
-    extra: list[str] = []
+    extra, lacking, repeated = list[str](), list[str](), dict[str, list[int]]()
     reader = job_reader(spec.config, spec.columns)
     for block in reader.read_beginning(source, sample_bytes):
         if block.is_first:
             extra, header_bytes = extra_columns(spec.columns, block.names or ()), block.offset
+            lacking = missing_columns(spec.columns, block.binding)
+            repeated = repeated_columns(spec.columns, block.names or ())
         sampled += block.size_in_bytes
         for parsed in block.parse():
             records_read = ModelRecords(
@@ -188,9 +200,11 @@ def sample_input(source: InputFile, spec: JobSpec, predictor: Predictor, sample_
         invalid_reasons=dict(reasons),
         invalid_values=dict(values),
         missing_values=dict(missing),
-        empty_values=dict(empty),
+        empty_values={name: number for name, number in empty.items() if name not in lacking},
         extra_columns=extra,
         mended_by_escape=dict(mended),
+        missing_columns=lacking,
+        repeated_columns=repeated,
     )
 
 

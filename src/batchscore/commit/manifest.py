@@ -120,6 +120,7 @@ def _input_entry(
         "etag": item.source.etag,
         "result": plan.spec.outputs.result(item.name),
         "extra_columns": list(first[1].extra_columns),
+        **_header_entry(first[1]),
     }
     yield f'{json.dumps(fields)[:-1]}, "parts": ['.encode()
     rejected: list[str] = []
@@ -133,6 +134,12 @@ def _input_entry(
     for number, entry in enumerate(_part_entries(item, noting_rejected(), concatenated)):
         yield f"{', ' if number else ''}{json.dumps(entry)}".encode()
     yield f'], "rejected": [{", ".join(rejected)}]}}'.encode()
+
+
+def _header_entry(first: PartFile) -> dict[str, Any]:
+    """Return what is not as usual with an input's columns."""
+    told = {"missing_columns": list(first.missing_columns), "repeated_columns": dict(first.repeated_columns)}
+    return {key: value for key, value in told.items() if value}
 
 
 def committed_counts(content: bytes, uri: str) -> Counts:

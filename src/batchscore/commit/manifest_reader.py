@@ -71,6 +71,7 @@ class CommittedInput(CommittedSource):
 class InputFormat:
     """How the inputs were read; ``numeric`` are those of ``row_id`` and ``target`` that the schema calls NUMERIC.
 
+    ``names`` are the columns of files whose header does not tell them, since there is none, or they replace it.
     ``echoed`` are the echoed columns where there are others than these two, else None.
     ``empty_last_line_is_record`` is None in the manifests of batchscore 0.1, to which such a line was one, and which
     left the line of an invalid record blank where the score is the only column, and judged each line by itself. The
@@ -116,6 +117,11 @@ class InputFormat:
             escape=self.escape,
             covers_lines=self.empty_last_line_is_record is not None,
         )
+
+    @property
+    def has_delimiter_line(self) -> bool:
+        """Whether a first line that tells the delimiter was no record."""
+        return self.empty_last_line_is_record is not None
 
     @property
     def quotes_lone_cell(self) -> bool:

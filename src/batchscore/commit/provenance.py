@@ -33,7 +33,7 @@ def model_entry(spec: JobSpec) -> dict[str, Any]:
 def input_format_entry(spec: JobSpec) -> dict[str, Any]:
     """Return how the records were read, so that they can be read again and held against the results."""
     columns, text = spec.columns, text_format_of(spec.config)
-    names = None if columns.has_header else list(columns.names or (column.name for column in columns.inputs))
+    names = None if columns.reads_header else list(columns.names or (column.name for column in columns.inputs))
     return {
         "encoding": spec.config.encoding,
         "delimiter": spec.config.delimiter,

@@ -11,7 +11,8 @@ _CALLED = {
     "row_id": ("index_col", "id_column", "id_col", "key_column", "record_annotation_field_name"),
     "target": ("label", "label_column", "label_col", "target_column", "target_col", "target_attribute_name"),
     "null_values": ("na_values", "null_value", "missing_values"),
-    "has_header": ("header", "data_file_contains_header"),
+    "has_header": ("header", "headers", "data_file_contains_header", "contains_header", "include_header"),
+    "names": ("col_names", "colnames", "column_names", "header_names", "variable_names"),
     "encoding": ("charset",),
     "trim": ("skipinitialspace", "ignore_leading_white_space", "ignore_trailing_white_space", "strip", "strip_white"),
     "datetime_format": ("date_format", "timestamp_format", "time_format", "date_parser"),
@@ -51,6 +52,7 @@ _NEEDLESS = {
     _COLUMNS: ("usecols", "columns", "features", "feature_columns", "feature_names", "excluded_attribute_names"),
     _TYPES: ("dtype", "dtypes", "infer_schema", "parse_dates"),
     "records end in a newline, with or without a carriage return before it": ("lineterminator", "line_sep"),
+    "repeated names are read as pandas names them, a and a.1": ("mangle_dupe_cols", "check_names"),
     "the ending of an input's name tells its compression": ("compression",),
     "a folder stands for all that lies below it, and folder/*.csv for one level": (
         *("recursive_file_lookup", "recursive", "recurse"),

@@ -33,6 +33,7 @@ from batchscore.config.values import (
     canonical_encoding,
     checked_id,
     column_name,
+    column_names,
     endpoint_url,
     format_of_strptime,
     input_uri,
@@ -98,6 +99,7 @@ class JobConfig(_Section):
     row_id: Annotated[str, BeforeValidator(as_text), AfterValidator(column_name)] | None = None
     target: Annotated[str, BeforeValidator(as_text), AfterValidator(column_name)] | None = None
     has_header: bool | None = None
+    names: Annotated[tuple[str, ...], BeforeValidator(as_texts), AfterValidator(column_names)] | None = None
     delimiter: Annotated[str, AfterValidator(one_delimiter)] = ","
     encoding: Annotated[str, AfterValidator(canonical_encoding)] = "utf-8"
     decimal: Literal[".", ","] = "."

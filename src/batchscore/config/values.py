@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -57,6 +58,16 @@ def column_name(value: str) -> str:
     if not value:
         raise ValueError("expected the name of a column, or no value where there is none")
     return value
+
+
+def column_names(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of all columns of a file as they are."""
+    if not values or "" in values:
+        raise ValueError("expected the name of each column, in order, got one that is empty or none at all")
+    twice = [name for name, count in Counter(values).items() if count > 1]
+    if twice:
+        raise ValueError(f"expected each name once, got twice: {', '.join(twice)}")
+    return values
 
 
 def canonical_encoding(name: str) -> str:

@@ -29,7 +29,9 @@ def read_csv_lines(
     data: bytes, lines: IntArray, binding: Binding, columns: Columns, text: TextFormat
 ) -> tuple[dict[int, pa.Array], IntArray, set[tuple[int, str]]]:
     """Parse clean lines; return arrays by column position, the lines read, and those with a wrong column count."""
-    types = {position: _arrow_type(column) for position, column in zip(binding.positions, columns.inputs, strict=True)}
+    places = zip(binding.positions, columns.inputs, strict=True)
+    found = [(place, column) for place, column in places if place is not None]
+    types = {place: _arrow_type(column) for place, column in found}
     for position in binding.text_positions:
         # A column that the model takes too is read once, as text: for a number the way of those that are not plain.
         if not _is_text(types.get(position, pa.null())):
@@ -38,7 +40,7 @@ def read_csv_lines(
     if len(lines) == 0:
         return {position: pa.array([], kind) for position, kind in types.items()}, lines, set()
     # An optional one is read as float64, which cannot tell all of them apart: _read_typed sees to it.
-    whole = {place for place, column in zip(binding.positions, columns.inputs, strict=True) if column.type == "long"}
+    whole = {place for place, column in found if column.type == "long"}
     content = _Content(data, binding.column_count, text, _null_words(columns.inputs))
     table, wrong_rows = _read_typed(content, types, whole)
     if table.num_rows + len(wrong_rows) != len(lines):

@@ -1,4 +1,4 @@
-"""CSV with the contract's rules, from a store: byte ranges, compression, byte-order mark and header record."""
+"""CSV with the contract's rules, from a store: byte ranges, compression, and what stands before the records."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from batchscore.errors import InputError
 from batchscore.input import blocks
 from batchscore.input.blocks import Block, compression_of
 from batchscore.input.columns import Binding, Columns, bind
-from batchscore.input.csv_lines import IntArray, MalformedRecordError, TextFormat, decode_header
+from batchscore.input.csv_head import DELIMITER_LINE_BYTES, FileStart, file_start, header_names
+from batchscore.input.csv_lines import IntArray, TextFormat
 from batchscore.input.diagnosis import explain, explain_header, first_lines
 from batchscore.input.files import InputFile
 from batchscore.input.findings import FaultKind
@@ -27,7 +28,7 @@ from batchscore.storage.factory import storage_for
 
 @dataclass(frozen=True)
 class CsvHead:
-    """What the lines of an input are read by; ``line`` is its header, byte-order mark included, where it was read."""
+    """What the lines of an input are read by; ``line`` is its header, where it was read."""
 
     wanted: Columns
     text: TextFormat
@@ -97,11 +98,15 @@ class CsvBlock:
 
 @dataclass(frozen=True)
 class CsvReader:
-    """Reads CSV; ``wanted`` is what the job reads of each record."""
+    """Reads CSV; ``wanted`` is what the job reads of each record.
+
+    ``has_delimiter_line``: Excel's first line of ``sep=;`` is no record; it was one to batchscore 0.1.
+    """
 
     wanted: Columns
     text: TextFormat
     s3: S3Settings
+    has_delimiter_line: bool = True
 
     def split_count(self, source: StoredObject, split_bytes: int) -> int:
         """Return how many splits of so many bytes an input gives; a compressed one gives one."""
@@ -110,11 +115,9 @@ class CsvReader:
         return max(1, -(-source.size_in_bytes // split_bytes))
 
     def columns(self, source: InputFile) -> tuple[str, ...] | None:
-        """Return the header's names, None where there is none: no records, or inputs without headers."""
-        if not self.wanted.has_header:
-            return None
-        uri, block = source.source.uri, next(self._lines(source.source, 0, blocks.TAIL_BYTES), None)
-        return self._names(self._taken_off(block, uri)[0], uri) if block else None
+        """Return the header's names, None where there is none: no records, or inputs whose header tells none."""
+        start = self._whole_start(source.source) if self.wanted.reads_header else None
+        return self._names(start.header, source.source.uri) if start else None
 
     def read(self, source: InputFile, start: int, stop: int) -> Iterator[CsvBlock]:
         """Yield the records whose first byte lies in [start, stop); a compressed input is read whole."""
@@ -131,17 +134,22 @@ class CsvReader:
 
     def _blocks(self, source: InputFile, start: int, stop: int | None) -> Iterator[CsvBlock]:
         """Find the columns by the header: that of the first block, or of a later split the one known."""
-        uri, head = source.source.uri, None
+        uri, head, records_from = source.source.uri, None, 0
         if start:
-            names = (source.header or self.columns(source)) if self.wanted.has_header else None
+            names = (source.header or self.columns(source)) if self.wanted.reads_header else None
             head = CsvHead(self.wanted, self.text, names, bind(self.wanted, names, uri))
+            records_from = self._records_from(source.source, start)
         for block in self._lines(source.source, start, stop):
             if head is None:
-                line, lines = self._taken_off(block, uri)
-                head = self._head(line, lines, uri)
+                before = self._start_of(block, uri)
+                if not before.is_whole:  # the header lies in another block, or in another split
+                    before = self._whole_start(source.source) or before
+                records_from = block.offset + before.size_in_bytes
+                lines = _after(block, records_from)
+                head = self._head(before.header, lines, uri)
                 yield CsvBlock(head, lines, is_first=True)
-            else:
-                yield CsvBlock(head, block)
+            elif (lines := _after(block, records_from)).data:
+                yield CsvBlock(head, lines)
 
     def _head(self, line: bytes, lines: Block, uri: str) -> CsvHead:
         """Find the columns by the header's line; the error tells what explains it."""
@@ -149,7 +157,7 @@ class CsvReader:
         try:
             return CsvHead(self.wanted, self.text, names, bind(self.wanted, names, uri), line)
         except InputError as error:
-            first = _first_line(line if self.wanted.has_header else lines.data, self.text)
+            first = _first_line(line if self.wanted.reads_header else lines.data, self.text)
             seen = explain_header(first, self.wanted, self.text)
             raise InputError(f"{error}; {seen}" if seen else str(error)) from error
 
@@ -185,35 +193,49 @@ class CsvReader:
             lines = blocks.ending_at(blocks.read_blocks(content, origin, begin, end, longest), size)
         yield from surrounded(lines, start, stop, self.text)
 
-    def _taken_off(self, first: Block, uri: str) -> tuple[bytes, Block]:
-        """Return byte-order mark and header of an input's first block, and the rest; raises InputError."""
+    def _start_of(self, first: Block, uri: str) -> FileStart:
+        """Return what stands before the records in an input's first lines; raises InputError."""
         blocks.check_content(uri, first.data, compression_of(uri))
-        taken = len(UTF8_MARK) if self.text.encoding == "utf-8" and first.data.startswith(UTF8_MARK) else 0
-        if self.wanted.has_header:
-            taken = _end_of_first(first, taken)
-        starts = None if first.starts is None else first.starts[first.starts >= taken] - taken
-        rest = replace(first, offset=first.offset + taken, data=first.data[taken:], starts=starts)
-        return first.data[:taken], rest
+        header, line = self.wanted.has_header, self.has_delimiter_line
+        return file_start(first, self.text, uri, has_header=header, has_delimiter_line=line)
+
+    def _whole_start(self, source: StoredObject) -> FileStart | None:
+        """Read what stands before the records, None where an input is empty; raises InputError."""
+        first, start = None, None
+        for block in self._lines(source, 0, blocks.TAIL_BYTES):
+            first = block if first is None else _followed_by(first, block)
+            start = self._start_of(first, source.uri)
+            if start.is_whole:
+                break
+        return start
+
+    def _records_from(self, source: StoredObject, start: int) -> int:
+        """Return where the records of a later split begin at the earliest: after a header that begins within it."""
+        if not self.wanted.has_header or not self.has_delimiter_line or start > DELIMITER_LINE_BYTES:
+            return 0
+        before = self._whole_start(source)
+        return before.size_in_bytes if before else 0
 
     def _names(self, header_line: bytes, uri: str) -> tuple[str, ...] | None:
-        """Return the names of a header record, None for inputs without headers; raises InputError."""
-        if not self.wanted.has_header:
-            return None
-        line = header_line.removeprefix(UTF8_MARK) if self.text.encoding == "utf-8" else header_line
-        longest = self.text.max_record_bytes
-        if len(line.rstrip(b"\r\n")) > longest:
-            raise InputError(f"header of {uri}: expected at most {longest} bytes, got more")
-        try:
-            return tuple(decode_header(line, self.text))
-        except MalformedRecordError as error:
-            raise InputError(f"header of {uri}: expected a record of names, got one with {error}") from None
+        """Return the names of a header record, None for inputs whose header tells none; raises InputError."""
+        return header_names(header_line, self.text, uri) if self.wanted.reads_header else None
 
 
-def _end_of_first(block: Block, mark_bytes: int) -> int:
-    """Return where the first record of an input ends."""
-    if block.starts is not None:
-        return int(block.starts[1])
-    return block.data.find(b"\n", mark_bytes) + 1 or len(block.data)
+def _after(block: Block, place: int) -> Block:
+    """Return the lines of a block that begin at a byte of the input or after it."""
+    cut = max(place - block.offset, 0)
+    if not cut:
+        return block
+    starts = None if block.starts is None else block.starts[block.starts >= cut] - cut
+    return replace(block, offset=block.offset + cut, data=block.data[cut:], starts=starts)
+
+
+def _followed_by(first: Block, second: Block) -> Block:
+    """Return the lines of two blocks that stand one after the other."""
+    starts = None
+    if first.starts is not None and second.starts is not None:
+        starts = np.append(first.starts[:-1], len(first.data) + second.starts)
+    return Block(first.offset, first.data + second.data, starts=starts)
 
 
 def _joined_starts(parts: Sequence[Block]) -> IntArray | None:

@@ -178,6 +178,8 @@ def _ending_delimiter(start: Beginning) -> str:
 def invalid_cells(start: Beginning, column: str) -> list[str]:
     """Return the cells of a model's column that are no numbers, nor empty."""
     place = start.binding.positions[[item.name for item in start.columns.inputs].index(column)]
+    if place is None:
+        return []
     rows = _split(start, start.text.delimiter)
     cells = [cells[place] for cells in rows if len(cells) == start.binding.column_count]
     return [cell for cell in cells if cell.strip() and not _NUMBER.fullmatch(cell)]
@@ -211,20 +213,39 @@ def _are_mostly(cells: Sequence[str], test: Callable[[str], object]) -> bool:
 
 def explain_header(first_line: str, columns: Columns, text: TextFormat) -> str:
     """Return what explains a header in which the job's columns are not; empty where nothing does."""
-    wanted = {column.name for column in columns.inputs} | {*columns.required_sources}
+    wanted = _wanted_names(columns)
     for mark, shown in _DELIMITERS.items():
         found = [cell.strip() for cell in _cells(first_line, mark, text)]
         fits = len(found) == len(wanted) if columns.by_position else wanted <= set(found)
         if mark != text.delimiter and len(wanted) > 1 and fits:
             return f"with {shown} between them the names are there: `delimiter: {_KEYS[mark]}`"
     cells = {cell.strip() for cell in _cells(first_line, text.delimiter, text)}
+    if len(cells) == 1 and (other := _held_delimiter(first_line, text.delimiter)):
+        return f"the first line is one name and holds {_DELIMITERS[other]}: `delimiter: {_KEYS[other]}`"
     if columns.by_position:
         return ""
     if {name.casefold() for name in wanted} <= {cell.casefold() for cell in cells}:
         return "the names are there in other letters: upper and lower case are told apart"
-    if not wanted & cells and (any(map(_NUMBER.fullmatch, cells)) or len(cells) == len(wanted)):
-        return "the first line holds none of the names, so it may be a record: `has_header: false` reads it as one"
+    is_told = columns.header_is_told and columns.has_header
+    if not is_told and not wanted & cells and (any(map(_NUMBER.fullmatch, cells)) or len(cells) == len(wanted)):
+        return (
+            "the first line holds none of the names, so it may be a record: `has_header: false` reads it as one, with "
+            "`names` where the columns are not the model's inputs in their order"
+        )
     return ""
+
+
+def _wanted_names(columns: Columns) -> set[str]:
+    """Return the names that a header must have; where no input is required, those of all."""
+    needed = {column.name for column in columns.inputs if not column.may_be_absent}
+    return (needed or {column.name for column in columns.inputs}) | {*columns.required_sources}
+
+
+def _held_delimiter(line: str, delimiter: str) -> str:
+    """Return the delimiter that a line holds most of, beside the job's; empty where it holds none."""
+    counts = {mark: line.count(mark) for mark in _DELIMITERS if mark != delimiter}
+    mark = max(counts, key=lambda mark: counts[mark])
+    return mark if counts[mark] else ""
 
 
 def _split(start: Beginning, delimiter: str) -> list[list[str]]:

@@ -15,6 +15,6 @@ def job_reader(config: JobConfig, columns: Columns) -> Reader:
     return CsvReader(columns, text_format_of(config), config.s3)
 
 
-def committed_reader(text: TextFormat, columns: Columns, s3: S3Settings) -> Reader:
+def committed_reader(text: TextFormat, columns: Columns, s3: S3Settings, *, has_delimiter_line: bool = True) -> Reader:
     """Return the reader of inputs as a manifest tells that they were read."""
-    return CsvReader(columns, text, s3)
+    return CsvReader(columns, text, s3, has_delimiter_line)

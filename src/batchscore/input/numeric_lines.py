@@ -55,7 +55,7 @@ def read_number_lines(
         return None
     content = np.frombuffer(data, np.uint8)
     # Shape (lines, inputs), at first with the columns in the order that they have in the file.
-    numbers = np.empty((len(starts) - 1, len(binding.positions)))
+    numbers = np.empty((len(starts) - 1, len(binding.input_places)))
     texts: dict[int, list[pa.StringArray]] = {}
     for first, last in _pieces(starts):
         start, stop = starts[first], starts[last]
@@ -68,10 +68,22 @@ def read_number_lines(
     if not _without_missing(numbers, columns.inputs):
         return None
     # The rank of each input's place among the places: the column of the file's order that it is.
-    order = np.argsort(np.argsort(binding.positions))
+    order = np.argsort(np.argsort(binding.input_places))
     if (np.diff(order) < 0).any():
         numbers = numbers.take(order, axis=1)
-    return NumberLines(numbers, {position: pa.concat_arrays(cells) for position, cells in texts.items()})
+    return NumberLines(
+        _with_absent(numbers, binding), {position: pa.concat_arrays(cells) for position, cells in texts.items()}
+    )
+
+
+def _with_absent(numbers: FloatArray, binding: Binding) -> FloatArray:
+    """Add the columns that the file lacks, as NaN."""
+    found = [number for number, place in enumerate(binding.positions) if place is not None]
+    if len(found) == len(binding.positions):
+        return numbers
+    table = np.full((len(numbers), len(binding.positions)), np.nan)
+    table[:, found] = numbers
+    return table
 
 
 def _without_missing(numbers: FloatArray, columns: Sequence[Column]) -> bool:
@@ -104,10 +116,10 @@ def _read(content: ByteArray, starts: IntArray, binding: Binding, text: TextForm
     texts = {position: texts_between(content, *lines.cells(position)) for position in binding.text_positions}
     array = _as_array(lines, binding, text)
     numbers = _parsed(array)
-    if numbers is None or len(numbers) != lines.count * len(binding.positions):
+    if numbers is None or len(numbers) != lines.count * len(binding.input_places):
         return None
-    table = numbers.reshape(lines.count, len(binding.positions))
-    return NumberLines(table, texts) if _sign_zeros(table, lines, np.sort(binding.positions)) else None
+    table = numbers.reshape(lines.count, len(binding.input_places))
+    return NumberLines(table, texts) if _sign_zeros(table, lines, np.sort(binding.input_places)) else None
 
 
 @dataclass(frozen=True)
@@ -171,11 +183,11 @@ def _as_array(lines: _Lines, binding: Binding, text: TextFormat) -> ByteArray:
     # A sum modulo 256 that turns the delimiter into a comma: numpy's `where` takes ten times as long.
     if text.delimiter != ",":
         cells += lines.delimiters.mask * np.uint8((_COMMA - ord(text.delimiter)) % 256)
-    for position in sorted(set(range(binding.column_count)).difference(binding.positions)):
+    for position in sorted(set(range(binding.column_count)).difference(binding.input_places)):
         blank(cells, *lines.cells(position))
         cells[lines.ends(position)] = _SPACE
     # Line ends are white space to JSON, so the last number of a line needs a comma too, and the last of all none.
-    last = max(binding.positions)
+    last = max(binding.input_places)
     if last == lines.column_count - 1:
         cells[lines.ends(last)] = _COMMA
     cells[lines.ends(last)[-1]] = _CLOSE

@@ -140,7 +140,8 @@ def _typed_block(
     # Two ways to count: ``lines`` are places among all lines of the block, rows are places among those that could be
     # parsed. Arrays, faults by row and ``valid`` go by rows.
     arrays, lines, miscounted = read_csv_lines(content, clean.lines, binding, columns, text)
-    given = (arrays[position] for position in binding.positions)
+    # Of a column that the file lacks all values are missing.
+    given = (pa.nulls(len(lines)) if place is None else arrays[place] for place in binding.positions)
     typed, faults, invalid_values = typed_columns(given, columns.inputs, partial(read_values, text=text))
     found: list[Fault] = [(line, "parse", reason, None) for line, reason in sorted(clean.faults | miscounted)]
     rows = sorted(faults)

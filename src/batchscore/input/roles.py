@@ -22,8 +22,8 @@ NO_ROLES = Roles()
 def roles_in_force(keys: Roles, file: Roles, inputs: Collection[str], columns: Collection[str] | None) -> Roles:
     """Return what the keys ``row_id`` and ``target`` and the schema file say together.
 
-    ``inputs`` are the names of the model's inputs, ``columns`` all of a file where it has no header to tell them, else
-    None. Raises ConfigError with every fault of the keys at once.
+    ``inputs`` are the names of the model's inputs, ``columns`` all of a file where no header tells them, else None.
+    Raises ConfigError with every fault of the keys at once.
     """
     together = Roles(keys.row_id or file.row_id, keys.target or file.target)
     faults = [
@@ -60,5 +60,6 @@ def _unknown(keys: Roles, columns: Collection[str] | None) -> Iterator[str]:
         if named and columns is not None and named not in columns:
             yield (
                 f"key {key}: expected a column that has a name, got {named}, in files without a header, whose columns "
-                "are those of a schema file, or without one the model's inputs alone; name all columns in a schema file"
+                "are those of the key names or of a schema file, without them the model's inputs alone; name all "
+                "columns in a schema file or by the key names"
             )

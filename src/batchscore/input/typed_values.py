@@ -75,7 +75,9 @@ def _faults(values: pa.Array, bad: BoolArray | None, rule: MissingRule) -> Itera
 
 
 def read_values(values: pa.Array, column: Column, text: TextFormat = PLAIN) -> Typed:
-    """Return what a file's values are in the column's type."""
+    """Return what a file's values are in the column's type; those of a column that the file lacks are null."""
+    if pa.types.is_null(values.type):
+        return pa.nulls(len(values), _arrow_type(column)), None
     if column.type == "string":
         return _without_words(values, column.missing), None
     if column.type == "datetime":

@@ -56,6 +56,7 @@ def _input_columns(schema: SignatureSchema, uri: str) -> tuple[tuple[Column, ...
             name=str(item.name),
             type=cast("ColumnType", types[str(item.name)]),
             required=item.required,
+            may_be_absent=not item.required,
         )
         for item in schema.inputs
     )

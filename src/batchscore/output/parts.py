@@ -24,7 +24,8 @@ class WrittenFile:
 class PartFile:
     """The record of a finished split: what its task wrote, counted and spent.
 
-    ``extra_columns`` are the columns of the input that the job does not read, told by the input's first split.
+    The input's first split tells of its columns: ``extra_columns`` the job does not read, ``missing_columns`` the model
+    takes and the input lacks, ``repeated_columns`` are read and there more than once, at these places from 1.
 
     ``seconds`` are wall-clock by stage; ``compute_milliseconds`` is CPU time.
     """
@@ -40,6 +41,8 @@ class PartFile:
     compute_milliseconds: int = 0
     seconds: Mapping[str, float] = field(default_factory=dict)
     reused: bool = False
+    missing_columns: tuple[str, ...] = ()
+    repeated_columns: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record as JSON holds it."""

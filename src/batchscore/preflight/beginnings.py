@@ -82,6 +82,11 @@ class Head:
         for block in self.blocks:
             yield from block.parse(_RECORDS_TOGETHER)
 
+    def complete_rows(self, parsed: ParsedBlock, spec: JobSpec) -> IntArray:
+        """Return which of its valid records have a value in every column that it has itself."""
+        found = [place is not None for place in self.blocks[0].binding.positions]
+        return np.flatnonzero(~ModelRecords(parsed.inputs, spec.columns.inputs).absent()[:, found].any(axis=1))
+
 
 class _Keeper:
     """Keeps what was read, up to a number of bytes: which of many inputs depends on chance, and no result on which."""
@@ -157,7 +162,7 @@ def _find(head: Head, scope: Scope) -> Finding:
     for parsed in head.parsed():
         records += parsed.record_count
         invalid += len(parsed.invalid)
-        complete += len(complete_rows(parsed, scope.spec))
+        complete += len(head.complete_rows(parsed, scope.spec))
         faults.update(_faults(parsed, scope.spec.columns.inputs))
     kind = same_fault(faults, records)
     explanation = head.blocks[0].explain(kind, faults[kind], records) if kind else ""
@@ -202,11 +207,6 @@ def _clean_findings(heads: Sequence[Head], spec: JobSpec) -> list[Finding] | Non
     counts = np.array([head.record_count for head in heads])
     firsts = np.cumsum(counts) - counts
     complete = np.zeros(len(parsed.lines), np.int64)
-    complete[complete_rows(parsed, spec)] = 1
+    complete[heads[0].complete_rows(parsed, spec)] = 1
     complete = np.add.reduceat(complete, firsts).tolist()
     return [Finding(head.record_count, 0, number) for head, number in zip(heads, complete, strict=True)]
-
-
-def complete_rows(parsed: ParsedBlock, spec: JobSpec) -> IntArray:
-    """Return which of the valid records have a value in every column."""
-    return np.flatnonzero(~ModelRecords(parsed.inputs, spec.columns.inputs).absent().any(axis=1))

@@ -47,6 +47,7 @@ def check_model(predictor: Predictor, spec: JobSpec, sample: Sequence[SampledInp
     if cause is not None:
         raise ModelError(
             f"model {spec.model.pinned_uri}: expected predictions, got an error for each of {len(records)} complete "
-            f"records of the inputs, which each have a value in every column: {describe_without_content(cause)}; "
-            "see whether the model's libraries are those of training, and whether it takes what its signature says"
+            "records of the inputs, which each have a value in every column of their file: "
+            f"{describe_without_content(cause)}; see whether the model's libraries are those of training, and whether "
+            "it takes what its signature says"
         ) from cause

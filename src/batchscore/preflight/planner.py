@@ -67,7 +67,7 @@ def make_plan(config: JobConfig, model: LoadedModel) -> Plan:
     check_inputs(choice.sources)
     schema, schema_digest = find_schema(config, choice.listed)
     keys = Roles(config.row_id, config.target)
-    columns = resolve_columns(version.pinned_uri, version.signature, schema, config.has_header, keys)
+    columns = resolve_columns(version.pinned_uri, version.signature, schema, config.has_header, keys, config.names)
     columns = fitting_array(columns, version.tensor_dtype)
     columns = with_missing_rules(
         columns, config.missing, model.predictor.facts, version.signature is not None, version.tensor_dtype

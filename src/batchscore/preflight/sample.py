@@ -13,10 +13,10 @@ from batchscore.input.files import InputFile
 from batchscore.input.findings import Finding
 from batchscore.input.numeric_lines import FloatArray
 from batchscore.model.categories import ModelInput
-from batchscore.model.frames import to_model_input
+from batchscore.model.frames import ModelRecords, to_model_input
 from batchscore.model.predictor import Predictor
 from batchscore.plan import JobSpec, SampledInput
-from batchscore.preflight.beginnings import Head, Scope, complete_rows, read_head
+from batchscore.preflight.beginnings import Head, Scope, read_head
 from batchscore.preflight.first_look import scope_of
 
 SAMPLE_RECORDS = 20
@@ -65,8 +65,10 @@ def complete_records(source: InputFile, scope: Scope, numbers: Sequence[int], ke
     """
     head = kept or read_head(source, scope)
     wanted, before, found = np.array(numbers), 0, []
-    for parsed in head.parsed() if head else ():
-        rows = complete_rows(parsed, scope.spec)
+    if head is None:
+        return []
+    for parsed in head.parsed():
+        rows = head.complete_rows(parsed, scope.spec)
         here = wanted[(wanted >= before) & (wanted < before + len(rows))] - before
         if len(here):
             inputs = parsed.inputs
@@ -88,7 +90,16 @@ def read_sample(
         found = [piece for pieces in pool.map(read, sample) for piece in pieces]
     if not found:
         return None
-    return to_model_input(_joined(found, spec), spec.columns.inputs, spec.model.tensor_dtype, predictor.categorical)
+    return to_model_input(
+        _joined(_alike(found, spec), spec), spec.columns.inputs, spec.model.tensor_dtype, predictor.categorical
+    )
+
+
+def _alike(pieces: Sequence[Inputs], spec: JobSpec) -> list[Inputs]:
+    """Return the pieces of files that lack the same columns, as few as any: only so do they have the same types."""
+    lacks = [ModelRecords(piece, spec.columns.inputs).absent()[0].tolist() for piece in pieces]
+    fewest = min(lacks, key=sum)
+    return [piece for piece, lack in zip(pieces, lacks, strict=True) if lack == fewest]
 
 
 def _joined(pieces: Sequence[Inputs], spec: JobSpec) -> Inputs:

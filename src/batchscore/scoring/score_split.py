@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from batchscore.errors import TooManyInvalidRecordsError
+from batchscore.input.column_notes import missing_columns, repeated_columns
 from batchscore.input.columns import extra_columns
 from batchscore.input.files import InputFile, Split
 from batchscore.input.parsed_block import RECORDS_TOGETHER, InvalidRecord, ParsedBlock
@@ -44,6 +45,8 @@ class ScoredSplit:
     reasons: Counter[str] = field(default_factory=Counter)
     invalid_values: Counter[str] = field(default_factory=Counter)
     extra_columns: list[str] = field(default_factory=list)
+    missing_columns: list[str] = field(default_factory=list)
+    repeated_columns: dict[str, list[int]] = field(default_factory=dict)
     compute_seconds: float = 0.0
     clock: StageClock = field(default_factory=StageClock)
 
@@ -68,6 +71,8 @@ class ScoredSplit:
             invalid_reasons=dict(sorted(self.reasons.items())),
             rejected=rejected,
             extra_columns=self.extra_columns,
+            missing_columns=tuple(self.missing_columns),
+            repeated_columns=self.repeated_columns,
             compute_milliseconds=round(self.compute_seconds * 1000),
             seconds={stage: round(seconds, 6) for stage, seconds in self.clock.seconds.items()},
         )
@@ -94,6 +99,8 @@ def score_split(
         for block in scored.clock.each("read", content):
             if block.is_first:
                 scored.extra_columns = extra_columns(spec.columns, block.names or ())
+                scored.missing_columns = missing_columns(spec.columns, block.binding)
+                scored.repeated_columns = repeated_columns(spec.columns, block.names or ())
             for parsed in scored.clock.each("parse", block.parse(together)):
                 _add_block(scored, parsed, predictor)
     except BaseException:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from typing import overload
 
 from batchscore.errors import ERRORS_BY_NAME, BatchScoreError, ScoringError
@@ -40,9 +40,10 @@ def read_file(line: str) -> WrittenFile:
 
 def read_part(line: str) -> PartFile:
     """Return the part that a line holds."""
-    index, file, records, invalid, values, reasons, rejected, *rest = json.loads(line)
+    index, file, records, invalid, values, reasons, rejected, *rest, missing, repeated = json.loads(line)
     refused = WrittenFile(*rejected) if rejected else None
-    return PartFile(index, WrittenFile(*file), records, invalid, values, reasons, refused, *rest)
+    part = PartFile(index, WrittenFile(*file), records, invalid, values, reasons, refused, *rest)
+    return replace(part, missing_columns=tuple(missing), repeated_columns=repeated) if missing or repeated else part
 
 
 class AnsweredParts(Sequence[PartFile]):
