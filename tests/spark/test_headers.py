@@ -110,8 +110,16 @@ def test_a_model_that_refuses_what_all_files_lack_ends_the_job_before_it_writes(
     assert not (tmp_path / "output").exists()
 
 
-def test_names_are_keys_of_a_job_and_another_list_is_another_job(model: str, run: Runner, tmp_path: Path) -> None:
+def test_names_are_keys_of_a_job_and_another_list_is_another_job(
+    model: str, run: Runner, registry: Registry, tmp_path: Path
+) -> None:
     where = write(tmp_path / "in", a="5,x,1\n6,y,2\n")
+    for header in (False, True):
+        keys = {"names": ["age", "tag", "fare"], "row_id": "tag", "has_header": header}
+        review = review_job(
+            registry.config(model, input=where, output=str(tmp_path / "v"), **keys), tmp_path / f"v{header}"
+        )
+        assert {row["found_by"] for row in describe_plan(review)["columns"]} == {"position"}
     job = run(model, input=where, names=["age", "tag", "fare"], row_id="tag")
     assert [line.split(",")[0] for line in job.lines("a.csv")] == ["tag", "x", "y"]
     with pytest.raises(Exception, match="another configuration"):

@@ -58,7 +58,7 @@ def describe_plan(review: Review) -> dict[str, Any]:
 
 def _column_rows(spec: JobSpec) -> list[dict[str, Any]]:
     origin = "signature" if spec.model.signature is not None else "schema"
-    place = "header" if spec.columns.has_header and not spec.columns.by_position else "position"
+    place = "header" if spec.columns.reads_header and not spec.columns.by_position else "position"
     rows = [
         {
             "name": column.name,
@@ -69,7 +69,7 @@ def _column_rows(spec: JobSpec) -> list[dict[str, Any]]:
         }
         for column in spec.columns.inputs
     ]
-    place = "header" if spec.columns.has_header else "position"
+    place = "header" if spec.columns.reads_header else "position"
     for name, role, key in (
         (spec.columns.row_id, "rowId", spec.config.row_id),
         (spec.columns.target, "target", spec.config.target),
