@@ -5,8 +5,9 @@ from typing import Any
 import pyarrow as pa
 
 from batchscore.config.missing_values import NO_FACTS, MissingSettings
+from batchscore.input.binding import Binding
 from batchscore.input.blocks import Block
-from batchscore.input.columns import Binding, Columns
+from batchscore.input.columns import Columns
 from batchscore.input.csv_lines import TextFormat
 from batchscore.input.parsed_block import ParsedBlock, parse_blocks
 from batchscore.model.frames import with_missing_rules

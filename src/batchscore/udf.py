@@ -19,7 +19,8 @@ from batchscore.environment import process_kept
 from batchscore.errors import ConfigError, ModelError, describe_without_content
 from batchscore.input.columns import Column, Columns
 from batchscore.input.csv_lines import BoolArray
-from batchscore.input.typed_values import Typed, WrongTypeError, fitted_values
+from batchscore.input.spelt_numbers import Typed
+from batchscore.input.typed_values import WrongTypeError, fitted_values
 from batchscore.model.archive import pack_model
 from batchscore.model.flavors import predictor_settings
 from batchscore.model.frames import ModelRecords, with_missing_rules

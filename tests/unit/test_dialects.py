@@ -16,8 +16,9 @@ from mlflow.types.schema import DataType
 from tests.parsed import parse_block, rows
 
 from batchscore.config.missing_values import MissingRule
+from batchscore.input.binding import bind
 from batchscore.input.blocks import Block
-from batchscore.input.columns import Column, Columns, ColumnType, bind
+from batchscore.input.columns import Column, Columns, ColumnType
 from batchscore.input.csv_lines import MalformedRecordError, TextFormat, decode_header, split_record
 from batchscore.input.diagnosis import explain
 from batchscore.input.echo_columns import echo_columns

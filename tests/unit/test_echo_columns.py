@@ -16,8 +16,9 @@ from tests.parsed import parse_block
 from batchscore.commands.check import check_job
 from batchscore.commands.pairing import PairFormat, pair
 from batchscore.errors import InputError
+from batchscore.input.binding import Binding, bind
 from batchscore.input.blocks import Block
-from batchscore.input.columns import Binding, Column, Columns, bind
+from batchscore.input.columns import Column, Columns
 from batchscore.input.csv_columns import read_csv_lines
 from batchscore.input.csv_lines import TextFormat
 from batchscore.input.echo_columns import EchoColumn, echo_columns

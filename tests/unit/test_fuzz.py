@@ -37,8 +37,9 @@ from batchscore.commit.receipts import finished_parts, write_receipt
 from batchscore.config.job_config import JobConfig, OutputConfig, load_config, load_output_config, parse_overrides
 from batchscore.errors import ConfigError, InputError, ModelError
 from batchscore.input import blocks
+from batchscore.input.binding import bind
 from batchscore.input.blocks import Block, check_content, decompressed, read_blocks
-from batchscore.input.columns import Column, Columns, ColumnType, bind, resolve_columns
+from batchscore.input.columns import Column, Columns, ColumnType, resolve_columns
 from batchscore.input.csv_lines import MalformedRecordError, TextFormat, decode_header, split_record
 from batchscore.input.echo_columns import echo_columns
 from batchscore.input.roles import Roles

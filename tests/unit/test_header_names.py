@@ -11,15 +11,9 @@ from hypothesis import example, given
 
 from batchscore.config.job_config import load_config
 from batchscore.errors import ConfigError, InputError
+from batchscore.input.binding import Binding, bind, extra_columns
 from batchscore.input.column_notes import missing_columns, repeated_columns
-from batchscore.input.columns import (
-    Binding,
-    Column,
-    Columns,
-    bind,
-    extra_columns,
-    resolve_columns,
-)
+from batchscore.input.columns import Column, Columns, resolve_columns
 from batchscore.input.csv_lines import TextFormat
 from batchscore.input.diagnosis import explain_header
 from batchscore.input.header_names import near_name, near_names, pandas_names

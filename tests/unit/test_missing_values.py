@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from tests.parsed import parse_block
 
 from batchscore.config.missing_values import NO_FACTS, PANDAS_WORDS, MissingSettings, ModelFacts
+from batchscore.input.binding import bind
 from batchscore.input.blocks import Block
-from batchscore.input.columns import Column, Columns, ColumnType, bind
+from batchscore.input.columns import Column, Columns, ColumnType
 from batchscore.input.csv_lines import TextFormat
 from batchscore.input.parsed_block import ParsedBlock
 from batchscore.model.frames import ModelRecords, rows_alike, with_missing_rules

@@ -22,7 +22,8 @@ from tests.unit.test_open_quotes import columns_of, source_of
 
 from batchscore.config.job_config import S3Settings
 from batchscore.input import blocks
-from batchscore.input.columns import Column, Columns, bind
+from batchscore.input.binding import bind
+from batchscore.input.columns import Column, Columns
 from batchscore.input.csv_lines import TextFormat
 from batchscore.input.csv_reader import CsvReader
 from batchscore.input.echo_columns import EchoColumn, echo_columns

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from tests.parsed import parse_block
 
 from batchscore.input import delimiters, numeric_lines, parsed_block
+from batchscore.input.binding import bind
 from batchscore.input.blocks import Block
-from batchscore.input.columns import Column, Columns, ColumnType, bind
+from batchscore.input.columns import Column, Columns, ColumnType
 from batchscore.input.csv_lines import TextFormat, line_starts
 from batchscore.input.echo_columns import echo_columns
 from batchscore.input.numeric_lines import NumberLines, read_number_lines

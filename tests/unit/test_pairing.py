@@ -4,8 +4,9 @@ import pytest
 
 from batchscore.commands.comparison import Comparison, Failure
 from batchscore.commands.pairing import PairFormat, pair
+from batchscore.input.binding import bind
 from batchscore.input.blocks import Block
-from batchscore.input.columns import Columns, bind
+from batchscore.input.columns import Columns
 from batchscore.input.csv_lines import TextFormat
 from batchscore.input.echo_columns import echo_columns
 from batchscore.input.parsed_block import parse_blocks

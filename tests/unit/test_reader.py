@@ -16,8 +16,9 @@ from tests.unit.test_plan import make_plan
 
 from batchscore.config.job_config import JobConfig
 from batchscore.errors import InputError
+from batchscore.input.binding import Binding, bind
 from batchscore.input.blocks import Block
-from batchscore.input.columns import Binding, Column, Columns, bind
+from batchscore.input.columns import Column, Columns
 from batchscore.input.csv_lines import TextFormat
 from batchscore.input.factory import job_reader
 from batchscore.input.files import InputFile, make_splits, with_headers

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from tests.parsed import as_in_01, parse_block, rows
 from tests.stretches import covered_lines, lines_of
 
+from batchscore.input.binding import bind
 from batchscore.input.blocks import MAX_RECORD_BYTES, Block
-from batchscore.input.columns import Column, Columns, ColumnType, bind
+from batchscore.input.columns import Column, Columns, ColumnType
 from batchscore.input.csv_lines import MalformedRecordError, TextFormat, split_record
 from batchscore.input.echo_columns import echo_columns
 from batchscore.input.parsed_block import ParsedBlock, parse_blocks

@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 
 from batchscore.errors import ConfigError, InputError, ModelError
-from batchscore.input.columns import Binding, Column, ColumnType, bind, extra_columns, resolve_columns
+from batchscore.input.binding import Binding, bind, extra_columns
+from batchscore.input.columns import Column, ColumnType, resolve_columns
 from batchscore.input.echo_columns import EchoColumn
 from batchscore.input.roles import Roles
 from batchscore.input.schema_file import Schema, parse_schema

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.parsed import parse_block, rows
 
+from batchscore.input.binding import bind
 from batchscore.input.blocks import Block
-from batchscore.input.columns import Column, Columns, ColumnType, bind
+from batchscore.input.columns import Column, Columns, ColumnType
 from batchscore.input.csv_lines import TextFormat
 from batchscore.input.typed_values import WrongTypeError, fitted_values
 

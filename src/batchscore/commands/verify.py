@@ -18,8 +18,9 @@ from batchscore.config.job_config import JobConfig
 from batchscore.config.missing_values import ModelFacts, words_listed_but_known
 from batchscore.environment import process_kept
 from batchscore.errors import BatchScoreError, TooManyInvalidRecordsError
+from batchscore.input.binding import extra_columns
 from batchscore.input.column_notes import missing_columns, repeated_columns
-from batchscore.input.columns import Column, extra_columns
+from batchscore.input.columns import Column
 from batchscore.input.csv_lines import TextFormat
 from batchscore.input.diagnosis import escape_mends
 from batchscore.input.factory import job_reader

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from batchscore.input.attributes import named_twice
-from batchscore.input.columns import Binding, Columns
+from batchscore.input.binding import Binding
+from batchscore.input.columns import Columns
 
 
 def missing_columns(columns: Columns, binding: Binding) -> list[str]:

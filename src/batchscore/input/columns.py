@@ -1,4 +1,4 @@
-"""The columns of a job: schema x model signature x header (pure)."""
+"""The columns of a job: schema x model signature x keys (pure)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from typing import Literal
 
 from batchscore.config.missing_values import AS_PANDAS, MissingRule
 from batchscore.errors import InputError, ModelError
-from batchscore.input.attributes import AttributeType, named_twice, numeric_names
+from batchscore.input.attributes import AttributeType, numeric_names
 from batchscore.input.echo_columns import EchoColumn, Role, echo_columns, place_of
-from batchscore.input.header_names import are_numbers, near_names, pandas_names
 from batchscore.input.roles import NO_ROLES, Roles, roles_in_force
 from batchscore.input.schema_file import Schema
 from batchscore.input.told_names import check_count, check_names
@@ -101,29 +100,6 @@ class Columns:
     def _source_of(self, role: Role) -> str | None:
         place = place_of(role, self.echoed)
         return None if place is None else self.echoed[place].source
-
-
-@dataclass(frozen=True)
-class Binding:
-    """The place of each column in the records of one file, counted from 0.
-
-    ``positions`` are those of the model's inputs, ``echo_positions`` those of the echoed columns, each in its list's
-    order; None where the file lacks a column that it may lack.
-    """
-
-    column_count: int
-    positions: tuple[int | None, ...]
-    echo_positions: tuple[int | None, ...]
-
-    @property
-    def input_places(self) -> tuple[int, ...]:
-        """The places of those of the model's inputs that the file has, in the order of the inputs."""
-        return tuple(place for place in self.positions if place is not None)
-
-    @property
-    def text_positions(self) -> list[int]:
-        """The places that are read as text, since they are echoed, each once."""
-        return list(dict.fromkeys(place for place in self.echo_positions if place is not None))
 
 
 def resolve_columns(
@@ -223,89 +199,3 @@ def _with_words(column: Column, kind: AttributeType) -> Column:
     """Return an input of a signature as a schema file has it: BINARY adds words to the numbers that it takes."""
     words = kind == "BINARY" and column.type != "string"
     return replace(column, binary_words=words, numbers_too=words and column.type != "boolean")
-
-
-def bind(columns: Columns, header: Sequence[str] | None, uri: str) -> Binding:
-    """Return where the columns stand in the records of one file.
-
-    ``header`` is the file's header record, None for a file without one. Raises InputError with every difference.
-    """
-    names: Sequence[str] | None = columns.names
-    if header is not None:
-        names = named_as_wanted(columns, header, uri)
-        _check_is_header(columns, header, names, uri)
-    named = [column.name for column in columns.inputs]
-    if names is None:
-        names = named
-    elif columns.by_position:
-        named = _in_order(columns, names, uri)
-    return _bind_names(columns, named, names, uri)
-
-
-def named_as_wanted(columns: Columns, header: Sequence[str], uri: str = "") -> list[str]:
-    """Return the names that pandas gives a header; one that differs from the job's by spaces around it is the job's.
-
-    Raises InputError where two could be meant.
-    """
-    names = pandas_names(header)
-    wanted = [column.name for column in columns.inputs if not columns.by_position] + sorted(columns.sources)
-    absent = {name.strip(): name for name in wanted if name not in names}
-    found = [name if name in wanted else absent.get(name.strip(), name) for name in names]
-    if twice := named_twice(found):
-        raise InputError(
-            f"header of {uri}: expected each column once, got two that differ by spaces around their names, neither of "
-            f"them the exact name: {', '.join(twice)}"
-        )
-    return found
-
-
-def _check_is_header(columns: Columns, header: Sequence[str], names: Sequence[str], uri: str) -> None:
-    """Refuse a record in place of a header where the columns' order alone binds and nobody said that there is one."""
-    if not columns.by_position or columns.header_is_told:
-        return
-    if are_numbers(header, may_have_gaps=columns.sources.isdisjoint(names)):
-        raise InputError(
-            f"header of {uri}: expected names, got numbers; has_header: false reads them as a record, has_header: true "
-            "as names"
-        )
-
-
-def _in_order(columns: Columns, names: Sequence[str], uri: str) -> list[str]:
-    """Return the names of the columns that inputs without names take; raises InputError if they are too many or few.
-
-    What else is echoed is no reason to leave a column out: echoing never changes what reaches the model.
-    """
-    named = [name for name in names if name not in {columns.row_id, columns.target}]
-    if len(named) != len(columns.inputs) and set(columns.required_sources) <= set(names):
-        beside = " beside row_id and target" if columns.row_id or columns.target else ""
-        raise InputError(f"header of {uri}: expected {len(columns.inputs)} columns{beside}, got {len(named)}")
-    return named
-
-
-def _bind_names(columns: Columns, inputs: Sequence[str], names: Sequence[str], uri: str) -> Binding:
-    places = {name: place for place, name in enumerate(names)}
-    needed = [name for name, column in zip(inputs, columns.inputs, strict=False) if not column.may_be_absent]
-    missing = [name for name in dict.fromkeys([*needed, *columns.required_sources]) if name not in places]
-    if missing:
-        near = near_names(missing, names)
-        raise InputError(f"header of {uri}: expected columns that are not there: {', '.join(missing)}{near}")
-    positions = tuple(places.get(name) for name in inputs)
-    if positions and not any(place is not None for place in positions):
-        raise InputError(
-            f"header of {uri}: expected some of the model's inputs, got none of {', '.join(inputs)}"
-            f"{near_names(inputs, names)}"
-        )
-    return Binding(
-        column_count=len(names),
-        positions=positions,
-        echo_positions=tuple(places.get(column.source) for column in columns.echoed),
-    )
-
-
-def extra_columns(columns: Columns, header: Sequence[str]) -> list[str]:
-    """Return the columns of a header that the job does not read."""
-    if columns.by_position:
-        return []
-    used = {column.name for column in columns.inputs} | columns.sources
-    named = zip(pandas_names(header), named_as_wanted(columns, header), strict=True)
-    return [name for name, meant in named if meant not in used]

@@ -12,9 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from batchscore.input.columns import Binding, Column, Columns, ColumnType
+from batchscore.input.binding import Binding
+from batchscore.input.columns import Column, Columns, ColumnType
 from batchscore.input.csv_lines import IntArray, TextFormat
-from batchscore.input.typed_values import EXACT_INTEGERS, INTEGER_TYPES
+from batchscore.input.spelt_numbers import EXACT_INTEGERS
+from batchscore.input.typed_values import INTEGER_TYPES
 
 _REFUSED_COLUMN = re.compile(r"CSV column #(\d+):")
 

@@ -10,8 +10,9 @@ import numpy as np
 from batchscore.config.job_config import S3Settings
 from batchscore.errors import InputError
 from batchscore.input import blocks
+from batchscore.input.binding import Binding, bind
 from batchscore.input.blocks import Block, compression_of
-from batchscore.input.columns import Binding, Columns, bind
+from batchscore.input.columns import Columns
 from batchscore.input.csv_head import DELIMITER_LINE_BYTES, FileStart, file_start, header_names
 from batchscore.input.csv_lines import IntArray, TextFormat
 from batchscore.input.diagnosis import explain, explain_header, first_lines

@@ -17,8 +17,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import simdjson
 
+from batchscore.input.binding import Binding
 from batchscore.input.cells import ByteArray, blank, texts_between
-from batchscore.input.columns import Binding, Column, Columns
+from batchscore.input.columns import Column, Columns
 from batchscore.input.csv_columns import shared_float_type
 from batchscore.input.csv_lines import IntArray, TextFormat
 from batchscore.input.delimiters import Delimiters

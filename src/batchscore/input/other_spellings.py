@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from batchscore.input.binding import Binding
 from batchscore.input.blocks import Block
-from batchscore.input.columns import Binding, Columns
+from batchscore.input.columns import Columns
 from batchscore.input.csv_lines import TextFormat
 from batchscore.input.parsed_block import ParsedBlock, parse_blocks
 

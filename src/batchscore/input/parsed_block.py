@@ -18,8 +18,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from batchscore.input.binding import Binding
 from batchscore.input.blocks import Block, empty_last_line
-from batchscore.input.columns import Binding, Columns
+from batchscore.input.columns import Columns
 from batchscore.input.csv_columns import read_csv_lines
 from batchscore.input.csv_lines import CleanLines, IntArray, TextFormat, clean_lines, line_starts, spread
 from batchscore.input.numeric_lines import FloatArray, NumberLines, read_number_lines

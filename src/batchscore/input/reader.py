@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol, Self
 
-from batchscore.input.columns import Binding
+from batchscore.input.binding import Binding
 from batchscore.input.files import InputFile
 from batchscore.input.findings import FaultKind
 from batchscore.input.parsed_block import RECORDS_TOGETHER, ParsedBlock

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from decimal import Decimal, InvalidOperation
 
 import numpy as np
 import pyarrow as pa
@@ -20,27 +19,18 @@ from batchscore.input.columns import Column
 from batchscore.input.csv_lines import PLAIN, BoolArray, TextFormat
 from batchscore.input.datetimes import DATETIME, fitted_datetimes, read_datetimes
 from batchscore.input.number_spellings import in_plain_spelling
+from batchscore.input.spelt_numbers import NUMBER, Typed, floats_of, integers_of, kept, whole_numbers
 
 BINARY_WORDS = dict.fromkeys(("0", "n", "no", "f", "false"), False) | dict.fromkeys(
     ("1", "y", "yes", "t", "true"), True
 )
-NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 INTEGER_TYPES = {"long", "integer"}
 LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
-EXACT_INTEGERS = float(2**53)
-"""Below this a float64 is the whole number that was meant; this one may stand for its neighbour."""
 
-_WHOLE_NUMBER = r"^[+-]?[0-9]+$"
-_FRACTION_OF_ZEROS = r"^([+-]?[0-9]+)\.0*$"
 _IS_NUMBER = re.compile(NUMBER, re.ASCII).match
 _NAME_OF_TYPE = re.compile("[a-z]+")
 _SPACES = " \t"
 _ARROW_TYPES = {"boolean": pa.bool_(), "datetime": DATETIME}
-_INT64_DIGITS = 19
-_INT64, _INT32 = np.iinfo(np.int64), np.iinfo(np.int32)
-
-Typed = tuple[pa.Array, BoolArray | None]
-"""Values in a column's type, null where missing or bad, and which are bad: None for none."""
 
 
 class WrongTypeError(Exception):
@@ -112,7 +102,7 @@ def fitted_values(values: pa.Array, column: Column) -> Typed:
     if column.type == "boolean":
         return _booleans(numbers)
     if column.type == "double" and pa.types.is_floating(kind):
-        return _kept(numbers, pc.is_finite(numbers))
+        return kept(numbers, pc.is_finite(numbers))
     return _from_numbers(numbers, column)
 
 
@@ -176,14 +166,7 @@ def _from_decimals(values: pa.Array, column: Column) -> Typed:
 def _booleans(numbers: pa.Array) -> Typed:
     """Read 1 and 0; other numbers are no booleans."""
     fits = pc.or_(pc.equal(numbers, 0), pc.equal(numbers, 1))
-    return _kept(pc.equal(numbers, 1), fits)
-
-
-def _kept(values: pa.Array, fits: pa.BooleanArray) -> Typed:
-    """Keep the values that fit."""
-    if pc.all(fits, min_count=0).as_py():
-        return values, None
-    return pc.if_else(fits, values, None), pc.invert(fits).fill_null(False).to_numpy(zero_copy_only=False)
+    return kept(pc.equal(numbers, 1), fits)
 
 
 def _from_words(values: pa.DictionaryArray, column: Column, text: TextFormat) -> Typed:
@@ -210,25 +193,11 @@ def _is_missing(word: str, number: str | None, rule: MissingRule) -> bool:
 def _from_numbers(values: pa.Array, column: Column) -> Typed:
     """Hold numbers, int64 or finite float64, to the column's type."""
     if column.type in INTEGER_TYPES:
-        return _whole_numbers(values, column)
+        return whole_numbers(values, column.type)
     values = values.cast(pa.float64(), safe=False)
     if column.type == "double":
         return values, None
-    return _kept(values, pc.less_equal(pc.abs(values), LARGEST_FLOAT32))  # a larger one would turn infinite
-
-
-def _whole_numbers(values: pa.Array, column: Column) -> Typed:
-    """Make fractions and numbers beyond the integer type null; of floats those too that may stand for another."""
-    limits = _INT32 if column.type == "integer" else _INT64
-    if pa.types.is_integer(values.type):
-        if column.type == "long":
-            return values, None
-        fits = pc.and_(pc.greater_equal(values, int(limits.min)), pc.less_equal(values, int(limits.max)))
-        return _kept(values, fits)
-    low, high = max(float(limits.min), 1 - EXACT_INTEGERS), min(float(limits.max), EXACT_INTEGERS - 1)
-    fits = pc.and_(pc.greater_equal(values, low), pc.less_equal(values, high))
-    numbers, bad = _kept(values, pc.and_(fits, pc.equal(pc.floor(values), values)))
-    return numbers.cast(pa.int64()), bad
+    return kept(values, pc.less_equal(pc.abs(values), LARGEST_FLOAT32))  # a larger one would turn infinite
 
 
 def _from_text(values: pa.StringArray, column: Column, text: TextFormat = PLAIN) -> Typed:
@@ -237,65 +206,11 @@ def _from_text(values: pa.StringArray, column: Column, text: TextFormat = PLAIN)
     means_missing = pc.is_in(trimmed, pa.array(sorted(column.missing.words), pa.string()))
     plain = in_plain_spelling(trimmed, text)
     if column.missing.numbers:
-        means_missing = pc.or_(means_missing, _means_missing(_decimal(plain), column.missing))
+        means_missing = pc.or_(means_missing, _means_missing(floats_of(plain), column.missing))
     present = pc.and_not(pc.is_valid(trimmed), means_missing)
     plain = pc.if_else(present, plain, None)
     if column.type in INTEGER_TYPES:
-        numbers, _ = _whole_numbers(_integers(plain), column)
+        numbers, _ = whole_numbers(integers_of(plain), column.type)
     else:
-        numbers, _ = _from_numbers(_decimal(plain), column)
+        numbers, _ = _from_numbers(floats_of(plain), column)
     return numbers, pc.and_(present, pc.is_null(numbers)).to_numpy(zero_copy_only=False)
-
-
-def _integers(texts: pa.StringArray) -> pa.Int64Array:
-    """Return the whole numbers that texts spell, exactly; null for what is none or beyond 64 bits."""
-    texts = pc.replace_substring_regex(texts, _FRACTION_OF_ZEROS, r"\1")
-    whole = pc.match_substring_regex(texts, _WHOLE_NUMBER)
-    numbers = _cast_or_null(pc.if_else(whole, _without_plus(texts), None), pa.int64())
-    rest = pc.if_else(whole, None, texts)
-    floats = _decimal(rest)  # with a fraction or an exponent
-    near, _ = _whole_numbers(floats, Column("", "long"))
-    numbers = pc.coalesce(numbers, near)
-    far = pc.greater_equal(pc.abs(floats), EXACT_INTEGERS)
-    if not pc.any(far, min_count=0).as_py():
-        return numbers
-    return pc.coalesce(numbers, pa.array(map(_exact_integer, pc.if_else(far, rest, None).to_pylist()), pa.int64()))
-
-
-def _exact_integer(text: str | None) -> int | None:
-    """Return the whole number of 64 bits that a number with a fraction or an exponent is; None if it is none."""
-    if text is None:
-        return None
-    try:
-        number = Decimal(text)
-    except InvalidOperation:  # an exponent of dozens of digits
-        return None
-    if not int(_INT64.min) <= number <= int(_INT64.max) or number != number.to_integral_value():
-        return None
-    return int(number)
-
-
-def _decimal(texts: pa.StringArray) -> pa.DoubleArray:
-    try:
-        numbers = texts.cast(pa.float64())
-    except pa.ArrowInvalid:
-        numeric = pc.match_substring_regex(texts, NUMBER)
-        numbers = pc.if_else(numeric, _without_plus(texts), None).cast(pa.float64())
-    return pc.if_else(pc.is_finite(numbers), numbers, None)
-
-
-def _without_plus(texts: pa.StringArray) -> pa.StringArray:
-    if not pc.any(pc.starts_with(texts, "+"), min_count=0).as_py():
-        return texts
-    return pc.replace_substring_regex(texts, r"^\+", "")  # which pyarrow's cast does not read
-
-
-def _cast_or_null(texts: pa.StringArray, kind: pa.DataType) -> pa.Array:
-    try:
-        return texts.cast(kind)
-    except pa.ArrowInvalid:  # some number is too large: rare, so one by one
-        short = (
-            text if text is not None and len(text.lstrip("-0")) <= _INT64_DIGITS else None for text in texts.to_pylist()
-        )
-        numbers = (None if text is None else int(text) for text in short)
-        return pa.array([n if n is not None and _INT64.min <= n <= _INT64.max else None for n in numbers], kind)

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from batchscore.config.job_config import ModelType
 from batchscore.input.csv_lines import IntArray, spread
 from batchscore.input.echo_columns import TAG, TRUE_LABEL, EchoColumn, place_of
-from batchscore.input.typed_values import NUMBER
+from batchscore.input.spelt_numbers import NUMBER
 
 FloatArray = npt.NDArray[np.float64]
 Precision = Literal["amazon", "full"]

@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from batchscore.errors import TooManyInvalidRecordsError
+from batchscore.input.binding import extra_columns
 from batchscore.input.column_notes import missing_columns, repeated_columns
-from batchscore.input.columns import extra_columns
 from batchscore.input.files import InputFile, Split
 from batchscore.input.parsed_block import RECORDS_TOGETHER, InvalidRecord, ParsedBlock
 from batchscore.input.reader import UnparsedBlock
