@@ -1,4 +1,4 @@
-"""`python -m bench.experiments NAME`: what the comparison does not show - delay, invalid records, memory, planning.
+"""`python -m bench.experiments NAME`: what the comparison does not show, such as delay, dialects, invalid records.
 
 Each prints a table in Markdown as it goes.
 """
@@ -40,6 +40,7 @@ from batchscore.spark.workload import make_workload
 from batchscore.storage.base import StoredObject
 from bench.cases import MODELS
 from bench.data import DATA_SETS, make_data
+from bench.dialects import dialect_rows
 from bench.object_server import running_object_server
 from bench.ways.job import way_environment
 
@@ -267,8 +268,16 @@ def planning(work: Path) -> None:
         _row(*_plan_and_commit(work, inputs, splits_each))
 
 
+def dialects(work: Path) -> None:
+    """Read the bank set as other programs write it, with the keys that read it so."""
+    _titles("written", "keys", "core-s per million", "ratio to plain")
+    for written, keys, seconds, ratio in dialect_rows(work):
+        _row(written, keys, f"{seconds:.2f}", f"{ratio:.2f}")
+
+
 EXPERIMENTS: dict[str, Callable[[Path], None]] = {
     "delay": delay,
+    "dialects": dialects,
     "invalid": invalid,
     "memory": memory,
     "planning": planning,
