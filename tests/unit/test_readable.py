@@ -62,3 +62,9 @@ def test_at_most_twenty_sets_of_unread_columns_are_told() -> None:
     lines = unread_columns((f"s3://b/in/{number}.csv", [f"c{number}"]) for number in range(3000))
     assert len(lines) == 21
     assert lines[-1] == "and other columns in 2,980 more headers"
+
+
+def test_at_most_twenty_unread_columns_of_an_input_are_told() -> None:
+    names = [f"c{number}" for number in range(1, 20_001)]
+    told = "c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13, c14, c15, c16, c17, c18, c19, c20 and 19,980 more"
+    assert unread_columns([("s3://b/in/wide.csv", names)]) == [f"{told} (in s3://b/in/wide.csv)"]

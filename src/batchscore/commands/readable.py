@@ -9,7 +9,7 @@ from datetime import datetime
 from batchscore.input.header_names import near_name
 
 SHOWN = 20
-"""Rows of a table that people are shown; JSON has all."""
+"""Rows of a table, or names in a line, that people are shown; JSON has all."""
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 24 * 3600
 _TEN = 10  # seconds, below which a tenth of one matters
@@ -56,9 +56,14 @@ def unread_columns(found: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
     for uri, columns in found:
         if columns:
             inputs[tuple(columns)].append(uri)
-    lines = [f"{', '.join(columns)} ({_files(uris)})" for columns, uris in inputs.items()]
+    lines = [f"{_first(columns)} ({_files(uris)})" for columns, uris in inputs.items()]
     more = len(lines) - SHOWN
     return [*lines[:SHOWN], f"and other columns in {more:,} more headers"] if more > 0 else lines
+
+
+def _first(names: Sequence[str]) -> str:
+    more = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def missing_column_lines(found: Iterable[tuple[str, Sequence[str], Sequence[str]]]) -> list[str]:

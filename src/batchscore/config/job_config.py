@@ -55,7 +55,7 @@ BatchId = Annotated[str, AfterValidator(checked_id)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())  # pydantic before 2.10 warns of model_type
 
 
 Section = TypeVar("Section", bound=_Section)
