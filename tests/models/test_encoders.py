@@ -177,3 +177,13 @@ def test_none_and_nan_stay_what_they_are(missing: Any) -> None:
 )
 def test_other_models_stay_as_they_are(model: Any) -> None:
     assert encode_distinct_values(model) == frozenset()
+
+
+def test_an_encoder_that_was_given_no_columns_is_left_as_it_is() -> None:
+    """A selection by type, such as ``make_column_selector``, is empty where the table has no such column."""
+    imputed = ENCODERS["imputed one-hot"]
+    steps = make_column_transformer((StandardScaler(), ["age"]), (copy.deepcopy(imputed), []), (OneHotEncoder(), []))
+    model = make_pipeline(steps, LogisticRegression()).fit(TRAINING[["age"]], LABELS)
+    expected = model.predict_proba(TRAINING[["age"]])
+    assert encode_distinct_values(model) == frozenset()
+    np.testing.assert_array_equal(model.predict_proba(TRAINING[["age"]]), expected)

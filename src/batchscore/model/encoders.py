@@ -34,7 +34,7 @@ def encode_distinct_values(estimator: Any) -> frozenset[str]:
     encoded, others = set[str](), set[str]()
     for place, (name, transformer, columns) in enumerate(first.transformers_):
         chosen = chosen_names(columns, names)
-        widths = _output_widths(transformer, len(chosen))
+        widths = _output_widths(transformer, len(chosen)) if chosen else None  # without columns it was never fitted
         if widths is not None:
             first.transformers_[place] = (name, DistinctValues(transformer, widths), columns)
             encoded.update(chosen)
