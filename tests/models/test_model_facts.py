@@ -129,3 +129,17 @@ def test_whole_numbers_may_come_as_floats_where_only_steps_that_compute_with_flo
     assert estimator_facts(model).numbers == {"a"}
     counted = make_pipeline(SimpleImputer(strategy="most_frequent"), LogisticRegression()).fit(frame, [0, 1, 0, 1])
     assert estimator_facts(counted).numbers == frozenset()
+
+
+def test_texts_that_encoders_know_are_told_also_behind_an_imputer_but_not_of_columns_that_others_read() -> None:
+    people = PEOPLE.fillna("?").assign(note=PEOPLE["plan"])
+    encode = OneHotEncoder(handle_unknown="ignore")
+    steps = make_column_transformer(
+        (make_pipeline(SimpleImputer(strategy="constant", fill_value="none"), encode), ["plan"]),
+        (make_pipeline(SimpleImputer(strategy="most_frequent"), OrdinalEncoder()), ["city"]),
+        (OneHotEncoder(), ["note"]),
+        (CountVectorizer(), "note"),
+        (SimpleImputer(), ["age"]),
+    )
+    facts = estimator_facts(make_pipeline(steps, LogisticRegression(max_iter=500)).fit(people, LABELS))
+    assert facts.encoded == {"plan": KNOWN, "city": frozenset(["?", "Bern", "Basel"])}

@@ -18,11 +18,12 @@ from tests.parsed import parse_block, rows
 from batchscore.config.missing_values import MissingRule
 from batchscore.input.binding import bind
 from batchscore.input.blocks import Block
+from batchscore.input.cell_diagnosis import value_hints
 from batchscore.input.columns import Column, Columns, ColumnType
 from batchscore.input.csv_lines import MalformedRecordError, TextFormat, decode_header, split_record
 from batchscore.input.diagnosis import explain
 from batchscore.input.echo_columns import echo_columns
-from batchscore.input.other_spellings import Beginning
+from batchscore.input.other_spellings import Beginning, other_spelling
 from batchscore.input.roles import Roles
 from batchscore.model.frames import ModelRecords
 
@@ -380,3 +381,47 @@ def test_a_fault_of_a_dialect_is_told_with_the_keys_that_read_the_file(
 
 def test_a_key_that_would_break_another_column_is_not_proposed() -> None:
     assert "`decimal" not in explained([f"7.5;1,{n}5" for n in range(10)], Column("c", "double"))
+
+
+def test_of_the_keys_that_read_a_column_those_are_told_that_leave_the_fewest_values_unread() -> None:
+    """``12.345`` beside ``1.234,5`` is no number with a decimal point."""
+    columns = Columns((Column("n", "double"), Column("c", "double")), (), None, has_header=True)
+    binding = bind(columns, ["n", "c"], "f")
+    lines = ["12.345;1.234,5", "1.000;2.000.000,75"] * 10
+    start = Beginning(["n", "c"], "n;c", lines, binding, columns, TextFormat(delimiter=";", decimal=","))
+    assert '; the numbers have separators of thousands: `thousands: "."` reads them' in explain(
+        start, ("invalid_value", "n"), 20, 20
+    )
+    assert other_spelling(start, "c").endswith('`thousands: "."` reads them')
+
+
+def test_keys_that_other_columns_need_are_told_with_those_of_the_worst() -> None:
+    columns = Columns((Column("n", "double"), Column("w", "datetime")), (), None, has_header=True)
+    binding = bind(columns, ["n", "w"], "f")
+    start = Beginning(None, "", ["1,5;31.12.2024"] * 20, binding, columns, TextFormat(delimiter=";"))
+    assert explain(start, ("invalid_value", None), 20, 20) == (
+        "expected values of the types of their columns, got others in 20 of 20 records read; the numbers have decimal "
+        'commas: `decimal: ","` reads them; other columns need `datetime_format: "%d.%m.%Y"`'
+    )
+
+
+def test_with_names_in_place_of_a_header_the_delimiter_is_told_with_what_its_values_need() -> None:
+    columns = Columns((Column("n", "double"), Column("s", "string")), (), ("n", "s"), has_header=False)
+    start = Beginning(None, "1,5;a", ["1,5;a"] * 20, bind(columns, None, "f"), columns, TextFormat(delimiter="|"))
+    assert explain(start, ("column_count", None), 20, 20).endswith('`delimiter: ";"` and `decimal: ","`')
+
+
+@pytest.mark.parametrize(
+    ("cells", "hint"),
+    [
+        (["1,5"] * 3, 'the numbers have decimal commas: `decimal: ","` reads them'),
+        (["1,5"] * 30 + ["-"], 'the numbers have decimal commas: `decimal: ","` reads them'),
+        (["-", "-"], "the marker - stands where a value is missing: name it in `null_values`"),
+        (["x", "1,5"], None),
+    ],
+)
+def test_what_reads_a_few_values_among_good_ones_is_tried_on_their_records(cells: list[str], hint: str | None) -> None:
+    columns = Columns((Column("n", "double"), Column("c", "double")), (), None, has_header=True)
+    binding = bind(columns, ["n", "c"], "f")
+    start = Beginning(None, "", [f"7;{cell}" for cell in cells], binding, columns, TextFormat(delimiter=";"))
+    assert value_hints(start).get("c") == hint

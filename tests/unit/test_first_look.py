@@ -13,9 +13,10 @@ from tests.scored import csv_inputs, looked_at
 from tests.unit.test_plan import make_plan
 
 from batchscore.config.missing_values import NO_FACTS, MissingSettings
-from batchscore.input.columns import Column, Columns
+from batchscore.input.columns import Column, Columns, KnownTexts
 from batchscore.input.files import InputFile, make_splits
 from batchscore.input.findings import Finding, find_misfits, finding_as_json, finding_from_json
+from batchscore.input.odd_texts import odd_text_warnings
 from batchscore.model.frames import with_missing_rules
 from batchscore.model.predictor import Predictor
 from batchscore.plan import JobSpec, Plan
@@ -165,6 +166,67 @@ def test_a_column_of_markers_names_the_key_unless_they_are_to_be_missing_and_hid
     assert commas
     assert commas.faults == {("invalid_value", "y"): 20}
     assert "decimal commas" in commas.explanation
+
+
+def test_values_that_cannot_be_read_in_one_column_or_another_are_one_fault_of_the_file(tmp_path: Path) -> None:
+    columns = Columns((Column("x", "double"), Column("y", "double")), (), None, has_header=True)
+    content = b"x;y\n" + b"1,5;-200\n" * 70 + b"-200;2,5\n" * 50
+    spec = replace(SPEC, columns=columns, config=SPEC.config.model_copy(update={"delimiter": ";"}))
+    [found] = look(tmp_path, {"a.csv": content}, spec).findings
+    assert found
+    assert found.faults == {("invalid_value", "x"): 70, ("invalid_value", "y"): 50, ("invalid_value", None): 120}
+    assert find_misfits([found]).places == (0,)
+    assert found.explanation.endswith(
+        '120 of 120 records read; the numbers have decimal commas: `decimal: ","` reads them'
+    )
+
+
+# --- texts that the model does not know
+
+SHOWN = Column("t", "string", known=KnownTexts(markers=frozenset(["-"])))
+SPACED = Column("t", "string", known=KnownTexts(have_spaces=True))
+HIDDEN = Column("t", "string")
+ODD = b"x,t\n1, a\n2,b \n3,?\n4,-\n5,\n6,c d\n"
+
+
+@pytest.mark.parametrize(
+    ("column", "odd"),
+    [
+        (SHOWN, {("spaces", "t"): 2, ("?", "t"): 1}),
+        (SPACED, {("?", "t"): 1, ("-", "t"): 1}),
+        (HIDDEN, {("spaces", "t"): 2, ("?", "t"): 1}),
+    ],
+)
+def test_texts_with_spaces_and_markers_that_the_model_does_not_know_are_counted(
+    column: Column, odd: dict[tuple[str, str], int], tmp_path: Path
+) -> None:
+    spec = replace(SPEC, columns=replace(COLUMNS, inputs=(COLUMNS.inputs[0], column)))
+    together = look(tmp_path, {"a.csv": ODD, "b.csv": b"x,t\n1,b\n"}, spec).findings
+    assert [found and found.odd_texts for found in together] == [odd, {}]
+    assert finding_from_json(finding_as_json(together[0])) == together[0]
+
+
+def test_a_column_of_texts_with_spaces_is_a_fault_where_the_model_shows_that_it_knows_none(tmp_path: Path) -> None:
+    content = b"x,t\n" + b"1, a\n" * 120
+    for column, places in ((SHOWN, (0,)), (SPACED, ()), (HIDDEN, ())):
+        spec = replace(SPEC, columns=replace(COLUMNS, inputs=(COLUMNS.inputs[0], column)))
+        [found] = look(tmp_path, {"a.csv": content}, spec).findings
+        assert found
+        assert find_misfits([found]).places == places
+        if places:
+            assert found.explanation == (
+                "expected texts that the model knows in t, got others, with spaces around them, in 120 of 120 records "
+                "read; `trim: true` drops them where they are not within quotes"
+            )
+
+
+@pytest.mark.parametrize(("column", "number", "told"), [(SHOWN, 1, True), (HIDDEN, 94, False), (HIDDEN, 95, True)])
+def test_a_few_texts_with_spaces_are_told_where_the_model_shows_what_it_knows_else_nearly_all(
+    column: Column, number: int, told: bool
+) -> None:
+    found = Finding(100, 0, 100, True, odd_texts={("spaces", "t"): number})
+    warnings = [warning.what for warning in odd_text_warnings([found, None], [column])]
+    assert [f"t: {number} of 100 have spaces around them" in what for what in warnings] == [True] * told
 
 
 # --- who looks

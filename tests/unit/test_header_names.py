@@ -236,3 +236,48 @@ def test_of_optional_columns_those_that_are_needed_tell_the_delimiter() -> None:
 def test_a_header_that_the_user_told_is_not_said_to_be_a_record() -> None:
     assert "has_header: false" in explained("1,2", resolve_columns("m", SIGNATURE, None, None))
     assert explained("1,2", resolve_columns("m", SIGNATURE, None, True)) == ""
+
+
+RECORDS = b"1,5;a;2024\r\n2,25;b;2023\r\n" * 10
+
+
+def signature(*specs: str) -> Columns:
+    inputs = tuple(Column(*spec.split(":")) for spec in specs)  # type: ignore[arg-type] # a type of the list
+    return resolve_columns("m", inputs, None, None)
+
+
+def test_a_header_with_another_delimiter_tells_all_keys_that_read_its_records() -> None:
+    columns = signature("x:double", "s:string")
+    told = explain_header("x;s;y", columns, TextFormat(), RECORDS)
+    assert told.startswith('with ";" between them the names are there: `delimiter: ";"` and `decimal: ","` read all of')
+    assert explain_header("x;s;y", signature("s:string", "y:long"), TextFormat(), RECORDS).endswith(
+        '`delimiter: ";"` reads all of the first 20 records'
+    )
+    nearly = RECORDS * 2 + b"?;a;2024\n"
+    assert "read nearly all of the first 41 records" in explain_header("x;s;y", columns, TextFormat(), nearly)
+    assert explain_header("x;s;y", columns, TextFormat(), b"?;a;1\n" * 9).endswith('are there: `delimiter: ";"`')
+
+
+def test_a_header_that_is_no_record_as_it_is_read_tells_the_delimiter_the_escape_or_the_encoding() -> None:
+    columns = signature("x:double", "s:string")
+    assert '`delimiter: ";"`' in explain_header('"x";"s"', columns, TextFormat(), b'1;"a"\n')
+    assert '`escape: "\\\\"`' in explain_header('x,s,"a \\"b\\" c"', columns, TextFormat(), b"1,a,b\n")
+    latin = "x,s,Größe".encode("cp1252").decode("utf-8", "surrogateescape")
+    assert "`encoding: cp1252` reads all" in explain_header(latin, columns, TextFormat(), b"1,a,\xfc\n")
+
+
+def test_a_line_before_the_header_or_in_its_place_is_told() -> None:
+    columns = signature("x:double", "s:string")
+    title = explain_header("Report of 2024", columns, TextFormat(), b"\nx,s,y\n1,a,2\n")
+    assert title == "the names are in line 3: remove the lines before it"
+    adult = explain_header("|1x3 Cross validator", columns, TextFormat(), b"25, a, b\n" * 30)
+    assert adult == "the first line is no header of the 3 values after it: `has_header: true` with `names` drops it"
+    assert explain_header("x|s", columns, TextFormat(), b"1|a\n" * 9).endswith(
+        '`delimiter: "|"` reads all of the first 9 records'
+    )
+
+
+def test_a_record_in_place_of_a_header_with_spaces_beside_its_values_names_trim() -> None:
+    columns = signature("x:double", "s:string")
+    assert explain_header("39, State-gov", columns, TextFormat(), b"").endswith("beside its values: `trim: true`")
+    assert "trim" not in explain_header("39,State gov", columns, TextFormat(), b"")

@@ -33,6 +33,7 @@ class Sample:
 
     ``missing_values`` are the records that are invalid for want of a value, by column; ``empty_values`` the empty cells
     that the model is given. ``mended_by_escape`` are the invalid records that the key ``escape`` would read, by reason.
+    ``value_hints`` tell what reads invalid values, by column.
 
     ``extra_columns`` the job does not read, ``missing_columns`` the model takes and the input lacks, of
     ``repeated_columns`` the first is read; these have places from 1.
@@ -53,6 +54,7 @@ class Sample:
     mended_by_escape: dict[str, int] = field(default_factory=dict)
     missing_columns: list[str] = field(default_factory=list)
     repeated_columns: dict[str, list[int]] = field(default_factory=dict)
+    value_hints: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,13 +19,16 @@ from batchscore.config.job_config import JobConfig
 from batchscore.config.missing_values import ModelFacts, words_listed_but_known
 from batchscore.environment import process_kept
 from batchscore.errors import BatchScoreError, TooManyInvalidRecordsError
-from batchscore.input.binding import extra_columns
+from batchscore.input.binding import Binding, extra_columns
+from batchscore.input.cell_diagnosis import value_hints
 from batchscore.input.column_notes import missing_columns, repeated_columns
 from batchscore.input.columns import Column
 from batchscore.input.csv_lines import TextFormat
-from batchscore.input.diagnosis import escape_mends
+from batchscore.input.diagnosis import LINES_LOOKED_AT, escape_mends
 from batchscore.input.factory import job_reader
 from batchscore.input.files import InputFile
+from batchscore.input.odd_texts import odd_text_warnings
+from batchscore.input.other_spellings import Beginning
 from batchscore.input.parsed_block import ParsedBlock
 from batchscore.input.sample_warnings import warnings_of
 from batchscore.input.text_format import text_format_of
@@ -33,6 +37,7 @@ from batchscore.model.frames import ModelRecords
 from batchscore.model.missing_patterns import predict_table
 from batchscore.model.predictor import Predictor
 from batchscore.plan import JobSpec, Plan
+from batchscore.preflight.beginnings import Looked
 from batchscore.preflight.discovery import find_schema, list_inputs
 from batchscore.preflight.first_look import FIRST_BYTES, first_look
 from batchscore.preflight.lengths import check_lengths
@@ -89,10 +94,15 @@ def review_job(config: JobConfig, folder: Path, full: bool = False) -> Review:
     samples: list[Sample] = []
     if not any(fault.where == "model" and fault.fatal for fault in faults):
         samples, scored = _sample_all(plan.inputs, plan.spec, model.predictor, None if full else FIRST_BYTES)
-        faults += scored
+        faults += scored + _odd_text_faults(plan, looked)
     if not any(fault.fatal for fault in faults):
         faults += _verdict_faults(plan, samples)
     return Review(plan, samples, faults, model.predictor.facts)
+
+
+def _odd_text_faults(plan: Plan, looked: Looked) -> list[Fault]:
+    warnings = odd_text_warnings(looked.findings, plan.spec.columns.inputs)
+    return [Fault("records", **asdict(warning)) for warning in warnings]
 
 
 def _missing_faults(plan: Plan, facts: ModelFacts) -> list[Fault]:
@@ -173,7 +183,7 @@ def sample_input(source: InputFile, spec: JobSpec, predictor: Predictor, sample_
     """Parse and score the first ``sample_bytes`` of an input, or all; raises InputError or ModelError."""
     reasons, values, missing, empty = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
     mended, records, sampled, header_bytes = Counter[str](), 0, 0, 0
-    extra, lacking, repeated = list[str](), list[str](), dict[str, list[int]]()
+    extra, lacking, repeated, hints = list[str](), list[str](), dict[str, list[int]](), dict[str, str]()
     reader = job_reader(spec.config, spec.columns)
     for block in reader.read_beginning(source, sample_bytes):
         if block.is_first:
@@ -191,6 +201,7 @@ def sample_input(source: InputFile, spec: JobSpec, predictor: Predictor, sample_
             reasons.update(failure.reason for failure in failures)
             mended.update(_mended_by_escape(parsed, block.binding.column_count, text_format_of(spec.config)))
             values.update(parsed.invalid_values)
+            hints = _value_hints(parsed, block.binding, spec) | hints
             missing.update(item.attribute for item in parsed.invalid if item.attribute and item.reason == _MISSING)
             empty.update(_empty_cells(parsed, spec.columns.inputs))
     return Sample(
@@ -206,7 +217,16 @@ def sample_input(source: InputFile, spec: JobSpec, predictor: Predictor, sample_
         mended_by_escape=dict(mended),
         missing_columns=lacking,
         repeated_columns=repeated,
+        value_hints=hints,
     )
+
+
+def _value_hints(parsed: ParsedBlock, binding: Binding, spec: JobSpec) -> dict[str, str]:
+    """Return what reads the values that cannot be read, by column, tried on the first records that hold one."""
+    text = text_format_of(spec.config)
+    raws = (record.raw for record in parsed.invalid if record.reason == "invalid_value")
+    lines = [raw.replace(b"\n", b" ").decode(text.encoding, "replace") for raw in islice(raws, LINES_LOOKED_AT)]
+    return value_hints(Beginning(None, "", lines, binding, spec.columns, text)) if lines else {}
 
 
 def _mended_by_escape(parsed: ParsedBlock, column_count: int, text: TextFormat) -> Iterator[str]:

@@ -93,13 +93,15 @@ class ModelFacts:
     model does not show them. ``none_columns`` are those whose missing values it knows as None.
     ``integers_refuse_missing`` is for models that MLflow calls: it refuses a missing value in a required column of
     whole numbers. ``numbers`` are the columns that the model makes floats of itself: whether whole numbers come as
-    integers is nothing to it.
+    integers is nothing to it. ``encoded`` are the texts that an encoder knows which gets a column as it is, but for
+    missing values that were filled: any other is unknown to the model.
     """
 
     known: Mapping[str, frozenset[str]] | None = field(default_factory=dict)
     none_columns: frozenset[str] = frozenset()
     integers_refuse_missing: bool = False
     numbers: frozenset[str] = frozenset()
+    encoded: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 NO_FACTS = ModelFacts()

@@ -15,10 +15,11 @@ from batchscore.input.blocks import Block, compression_of
 from batchscore.input.columns import Columns
 from batchscore.input.csv_head import DELIMITER_LINE_BYTES, FileStart, file_start, header_names
 from batchscore.input.csv_lines import IntArray, TextFormat
-from batchscore.input.diagnosis import explain, explain_header, first_lines
+from batchscore.input.diagnosis import explain, explain_header, first_lines, first_records
 from batchscore.input.files import InputFile
 from batchscore.input.findings import FaultKind
 from batchscore.input.open_quotes import surrounded
+from batchscore.input.other_dialects import keys_that_read
 from batchscore.input.other_spellings import Beginning
 from batchscore.input.parsed_block import RECORDS_TOGETHER, ParsedBlock, parse_blocks
 from batchscore.input.quoted_records import read_records
@@ -154,12 +155,13 @@ class CsvReader:
 
     def _head(self, line: bytes, lines: Block, uri: str) -> CsvHead:
         """Find the columns by the header's line; the error tells what explains it."""
-        names = self._names(line, uri)
         try:
+            names = self._names(line, uri)
             return CsvHead(self.wanted, self.text, names, bind(self.wanted, names, uri), line)
         except InputError as error:
-            first = _first_line(line if self.wanted.reads_header else lines.data, self.text)
-            seen = explain_header(first, self.wanted, self.text)
+            first = line if self.wanted.reads_header else lines.data
+            records = first_records(lines.data, lines.starts)
+            seen = explain_header(_first_line(first, self.text), self.wanted, self.text, records)
             raise InputError(f"{error}; {seen}" if seen else str(error)) from error
 
     def _lines(self, source: StoredObject, start: int, stop: int | None) -> Iterator[Block]:
@@ -198,7 +200,12 @@ class CsvReader:
         """Return what stands before the records in an input's first lines; raises InputError."""
         blocks.check_content(uri, first.data, compression_of(uri))
         header, line = self.wanted.has_header, self.has_delimiter_line
-        return file_start(first, self.text, uri, has_header=header, has_delimiter_line=line)
+        try:
+            return file_start(first, self.text, uri, has_header=header, has_delimiter_line=line)
+        except InputError as error:  # Excel's line tells another delimiter; what else differs is looked for behind it
+            _, names, records = [*first_records(first.data).split(b"\n", 2), b"", b""][:3]
+            seen = keys_that_read(names, records, self.wanted, self.text) if self.wanted.reads_header else ""
+            raise InputError(f"{error}; {seen}" if seen else str(error)) from error
 
     def _whole_start(self, source: StoredObject) -> FileStart | None:
         """Read what stands before the records, None where an input is empty; raises InputError."""
@@ -253,4 +260,6 @@ def _joined_starts(parts: Sequence[Block]) -> IntArray | None:
 
 
 def _first_line(data: bytes, text: TextFormat) -> str:
-    return first_lines(data.removeprefix(UTF8_MARK), text)[0]
+    """Return the first line; what is not of the encoding can be had back, to be tried with another one."""
+    line = data.removeprefix(UTF8_MARK).partition(b"\n")[0].removesuffix(b"\r")
+    return line.decode(text.encoding, errors="surrogateescape")

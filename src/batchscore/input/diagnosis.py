@@ -8,31 +8,23 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 
+from batchscore.input.cell_diagnosis import NUMBER, SPACES_SEEN, cells_of, explain_cells, invalid_cells, rows_of
 from batchscore.input.columns import Columns
 from batchscore.input.csv_lines import IntArray, MalformedRecordError, TextFormat, split_text
 from batchscore.input.findings import FaultKind
-from batchscore.input.other_spellings import Beginning, other_spelling, read_again
+from batchscore.input.other_dialects import DELIMITER_KEYS, DELIMITERS, ESCAPE, ESCAPE_KEY, keys_that_read, lines_of
+from batchscore.input.other_spellings import Beginning, further_keys, other_spelling, read_again, worst_column
 from batchscore.input.reasons import remedy_of
 
 LINES_LOOKED_AT = 100
-NULL_MARKERS = frozenset(
-    ("?", "-", "--", ".", "*", "\\N", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NaT", "NULL", "Null", "null")
-) | {"None", "none", "nil", "<NA>", "(null)"}
-_DELIMITERS = {",": '","', ";": '";"', "\t": "a tab", "|": '"|"'}
-_KEYS = {",": '","', ";": '";"', "\t": "\\t", "|": '"|"'}
-_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
-_DECIMAL_COMMA = re.compile(r"\s*[+-]?(\d*|\d{1,3}(\.\d{3})+),\d+\s*")
-_THOUSANDS = re.compile(r"\s*[+-]?\d{1,3}([,' ]\d{3}){2,}(\.\d+)?\s*|\s*[+-]?\d{1,3}(,\d{3})+\.\d+\s*")
-_UNIT = re.compile(r"\s*[$€£¥]\s*[+-]?[\d.,]+\s*|\s*[+-]?[\d.,]+\s*[%$€£¥]\s*")
-_ESCAPE = "\\"
 _ESCAPED_QUOTE = '\\"'
-ESCAPE_READS_THEM = 'there are quotes with a backslash before them inside quoted values: `escape: "\\\\"` reads them'
-_SPACES_SEEN = "there are spaces beside quotes: remove them, since a quote counts only next to a delimiter"
+ESCAPE_READS_THEM = f"there are quotes with a backslash before them inside quoted values: {ESCAPE_KEY} reads them"
 _TRIM = "there are spaces beside quotes: `trim: true` drops them"
+_SPACED_VALUES = re.compile(r"[,;|\t] +\S| +[,;|\t]")
 _SPACED_QUOTE = re.compile(r'(^|[,;|\t]) +"|"[ ]+([,;|\t]|$)')
 
 
@@ -45,13 +37,19 @@ def first_lines(data: bytes, text: TextFormat, starts: IntArray | None = None) -
         bounds = pairwise(starts[: LINES_LOOKED_AT + 1].tolist())
         texts = (data[first:last].decode(text.encoding, errors="replace") for first, last in bounds)
         return [line.removesuffix("\n").removesuffix("\r") for line in texts]
+    return lines_of(first_records(data), text)
+
+
+def first_records(data: bytes, starts: IntArray | None = None) -> bytes:
+    """Return the first lines of a text as they are."""
+    if starts is not None:
+        return data[: starts[: LINES_LOOKED_AT + 1][-1]]
     end = 0
     for _ in range(LINES_LOOKED_AT):
         end = data.find(b"\n", end) + 1
         if not end:
             break
-    decoded = data[: end or len(data)].decode(text.encoding, errors="replace")
-    return [line.removesuffix("\r") for line in decoded.removesuffix("\n").split("\n")]
+    return data[: end or len(data)]
 
 
 def explain(start: Beginning, kind: FaultKind, number: int, record_count: int) -> str:
@@ -63,7 +61,7 @@ def explain(start: Beginning, kind: FaultKind, number: int, record_count: int) -
 
 
 def _expected_and_got(start: Beginning, reason: str, column: str | None) -> tuple[str, str]:
-    mark = _DELIMITERS.get(start.text.delimiter, f'"{start.text.delimiter}"')
+    mark = DELIMITERS.get(start.text.delimiter, f'"{start.text.delimiter}"')
     if reason == "column_count":
         return f"{start.binding.column_count} values with {mark} between them", _usual_count(start)
     if reason == "encoding":
@@ -74,14 +72,18 @@ def _expected_and_got(start: Beginning, reason: str, column: str | None) -> tupl
         return "a record in each line", "quoted values over several lines"
     if reason == "blank":
         return "records", "blank lines"
+    if reason == "invalid_value" and column is None:
+        return "values of the types of their columns", "others"
     if reason == "too_long":
         return f"records of at most {start.text.max_record_bytes} bytes", "longer ones"
+    if reason == "spaces":
+        return f"texts that the model knows in {column}", "others, with spaces around them,"
     kinds = {item.name: item.type for item in start.columns.inputs}
     return f"a {kinds.get(column or '', 'value')} in {column}", "something else"
 
 
 def _usual_count(start: Beginning) -> str:
-    [(usual, _)] = Counter(map(len, _split(start, start.text.delimiter))).most_common(1) or [(0, 0)]
+    [(usual, _)] = Counter(map(len, rows_of(start, start.text.delimiter))).most_common(1) or [(0, 0)]
     more = usual - start.binding.column_count
     if more == 0:
         return "other numbers of values"
@@ -89,6 +91,8 @@ def _usual_count(start: Beginning) -> str:
 
 
 def _first_seen(start: Beginning, reason: str, column: str | None) -> str:
+    if reason == "invalid_value" and column is None:
+        column = worst_column(start)
     looks: list[Callable[[], str]] = [lambda: _header_as_record(start)]
     if reason in {"column_count", "unbalanced_quote", "line_end_in_quotes"}:
         looks += [lambda: _escaped_quotes(start)]
@@ -96,8 +100,8 @@ def _first_seen(start: Beginning, reason: str, column: str | None) -> str:
         looks += [lambda: _other_delimiter(start), lambda: _trimmed(start, reason), lambda: _spaced_quotes(start)]
     if reason == "column_count":
         looks += [lambda: _ending_delimiter(start)]
-    elif column is not None:
-        looks += [lambda: other_spelling(start, column), lambda: _in_cells(invalid_cells(start, column))]
+    elif reason == "invalid_value" and column is not None:
+        looks += [lambda: other_spelling(start, column), lambda: explain_cells(invalid_cells(start, column))]
     for look in looks:
         if seen := look():
             return seen
@@ -106,20 +110,27 @@ def _first_seen(start: Beginning, reason: str, column: str | None) -> str:
 
 def _header_as_record(start: Beginning) -> str:
     names = {column.name for column in start.columns.inputs}
-    first = {cell.strip() for cell in _cells(start.first_line, start.text.delimiter, start.text)}
+    first = {cell.strip() for cell in cells_of(start.first_line, start.text.delimiter, start.text)}
     if not start.columns.has_header and names <= first:
         return "the first line holds the columns' names: `has_header: true` reads it as such"
     return ""
 
 
 def _other_delimiter(start: Beginning) -> str:
-    for mark, shown in _DELIMITERS.items():
+    """Return the delimiter with which nearly all lines have as many values as expected, and most can be read."""
+    found = []
+    for mark in DELIMITERS:
         if mark == start.text.delimiter or start.binding.column_count < 2:
             continue
-        fitting = sum(1 for cells in _split(start, mark) if len(cells) == start.binding.column_count)
+        fitting = sum(1 for cells in rows_of(start, mark) if len(cells) == start.binding.column_count)
         if fitting and 100 * fitting >= 95 * len(start.lines):
-            return f"with {shown} between the values there are as many as expected: `delimiter: {_KEYS[mark]}`"
-    return ""
+            others, text = further_keys(replace(start, text=replace(start.text, delimiter=mark)))
+            found.append((len(read_again(start, text).invalid), mark, others))
+    if not found:
+        return ""
+    _, mark, others = min(found, key=lambda item: (item[0], item[1] == ","))  # commas are in numbers and texts too
+    keys = " and ".join([DELIMITER_KEYS[mark], *others])
+    return f"with {DELIMITERS[mark]} between the values there are as many as expected: {keys}"
 
 
 def _trimmed(start: Beginning, reason: str) -> str:
@@ -147,8 +158,8 @@ def escape_mends(record: bytes, column_count: int, text: TextFormat) -> bool:
 
 
 def _is_mended(line: str, column_count: int, text: TextFormat) -> bool:
-    escaped = replace(text, escape=_ESCAPE)
-    return text.escape is None and text.delimiter != _ESCAPE and _count(line, escaped) == column_count
+    escaped = replace(text, escape=ESCAPE)
+    return text.escape is None and text.delimiter != ESCAPE and _count(line, escaped) == column_count
 
 
 def _count(line: str, text: TextFormat) -> int | None:
@@ -162,76 +173,60 @@ def _count(line: str, text: TextFormat) -> int | None:
 def _spaced_quotes(start: Beginning) -> str:
     spaced = sum(1 for line in start.lines if _SPACED_QUOTE.search(line))
     if 2 * spaced >= len(start.lines):
-        return _SPACES_SEEN
+        return SPACES_SEEN
     return ""
 
 
 def _ending_delimiter(start: Beginning) -> str:
     if all(line.endswith(start.text.delimiter) for line in start.lines if line):
         return "each record ends with a delimiter: remove it, or add a name to the header"
-    shorter = [len(cells) < start.binding.column_count for cells in _split(start, start.text.delimiter)]
+    shorter = [len(cells) < start.binding.column_count for cells in rows_of(start, start.text.delimiter)]
     if all(shorter):
         return "the header, or the schema, has more columns than the records: make them the same"
     return "a value that holds the delimiter, as a decimal comma can be one, needs quotes around it"
 
 
-def invalid_cells(start: Beginning, column: str) -> list[str]:
-    """Return the cells of a model's column that are no numbers, nor empty."""
-    place = start.binding.positions[[item.name for item in start.columns.inputs].index(column)]
-    if place is None:
-        return []
-    rows = _split(start, start.text.delimiter)
-    cells = [cells[place] for cells in rows if len(cells) == start.binding.column_count]
-    return [cell for cell in cells if cell.strip() and not _NUMBER.fullmatch(cell)]
+def explain_header(first_line: str, columns: Columns, text: TextFormat, records: bytes = b"") -> str:
+    """Return what explains a header in which the job's columns are not; empty where nothing does.
 
-
-def markers_of(cells: Sequence[str]) -> list[str]:
-    """Return the markers of missing values that the cells are, if they are nothing else."""
-    found = {cell.strip() for cell in cells}
-    return sorted(found) if found and found <= NULL_MARKERS else []
-
-
-def _in_cells(cells: Sequence[str]) -> str:
-    if not cells:
-        return "the values are numbers that the type does not hold: see the column's type in the model's signature"
-    if markers := markers_of(cells):
-        return f"the marker {', '.join(markers)} stands where a value is missing: name it in `null_values`"
-    if _are_mostly(cells, lambda cell: '"' in cell):
-        return _SPACES_SEEN
-    if _are_mostly(cells, _THOUSANDS.fullmatch):
-        return "the numbers have separators of thousands: write 1234.5 in place of 1,234.5"
-    if _are_mostly(cells, _DECIMAL_COMMA.fullmatch):
-        return "the numbers have decimal commas: write 1.5 in place of 1,5"
-    if _are_mostly(cells, _UNIT.fullmatch):
-        return "the numbers have units or signs of percent beside them: write the numbers alone"
-    return "the column holds text: see whether the columns are in the order that the job expects"
-
-
-def _are_mostly(cells: Sequence[str], test: Callable[[str], object]) -> bool:
-    return bool(cells) and 2 * sum(1 for cell in cells if test(cell)) >= len(cells)
-
-
-def explain_header(first_line: str, columns: Columns, text: TextFormat) -> str:
-    """Return what explains a header in which the job's columns are not; empty where nothing does."""
+    ``first_line`` is decoded with ``surrogateescape``, so that other encodings can be tried; ``records`` follow it.
+    """
+    header = first_line.encode(text.encoding, errors="surrogateescape")
+    if columns.reads_header and (keys := keys_that_read(header, records, columns, text)):
+        return keys
     wanted = _wanted_names(columns)
-    for mark, shown in _DELIMITERS.items():
-        found = [cell.strip() for cell in _cells(first_line, mark, text)]
-        fits = len(found) == len(wanted) if columns.by_position else wanted <= set(found)
-        if mark != text.delimiter and len(wanted) > 1 and fits:
-            return f"with {shown} between them the names are there: `delimiter: {_KEYS[mark]}`"
-    cells = {cell.strip() for cell in _cells(first_line, text.delimiter, text)}
+    cells = {cell.strip() for cell in cells_of(first_line, text.delimiter, text)}
+    if title := _title_line(cells, wanted, text, records):
+        return title
     if len(cells) == 1 and (other := _held_delimiter(first_line, text.delimiter)):
-        return f"the first line is one name and holds {_DELIMITERS[other]}: `delimiter: {_KEYS[other]}`"
+        return f"the first line is one name and holds {DELIMITERS[other]}: {DELIMITER_KEYS[other]}"
     if columns.by_position:
         return ""
     if {name.casefold() for name in wanted} <= {cell.casefold() for cell in cells}:
         return "the names are there in other letters: upper and lower case are told apart"
     is_told = columns.header_is_told and columns.has_header
-    if not is_told and not wanted & cells and (any(map(_NUMBER.fullmatch, cells)) or len(cells) == len(wanted)):
+    if not is_told and not wanted & cells and (any(map(NUMBER.fullmatch, cells)) or len(cells) == len(wanted)):
+        spaced = not text.trim and _SPACED_VALUES.search(first_line)
         return (
             "the first line holds none of the names, so it may be a record: `has_header: false` reads it as one, with "
             "`names` where the columns are not the model's inputs in their order"
+            f"{'; there are spaces beside its values: `trim: true`' if spaced else ''}"
         )
+    return ""
+
+
+def _title_line(cells: set[str], wanted: set[str], text: TextFormat, records: bytes) -> str:
+    """Return what helps where the first line stands before the header, or in its place; empty where it is neither."""
+    lines = lines_of(records, text)
+    for number, line in enumerate(lines, 2):
+        if len(wanted) > 1 and any(
+            wanted <= {cell.strip() for cell in cells_of(line, mark, text)} for mark in DELIMITERS
+        ):
+            return f"the names are in line {number}: remove the lines before it"
+    counts = Counter(len(cells_of(line, text.delimiter, text)) for line in lines if line)
+    [(usual, number)] = counts.most_common(1) or [(1, 0)]
+    if len(cells) == 1 and 1 < len(wanted) <= usual and 100 * number >= 95 * sum(counts.values()):
+        return f"the first line is no header of the {usual} values after it: `has_header: true` with `names` drops it"
     return ""
 
 
@@ -243,18 +238,6 @@ def _wanted_names(columns: Columns) -> set[str]:
 
 def _held_delimiter(line: str, delimiter: str) -> str:
     """Return the delimiter that a line holds most of, beside the job's; empty where it holds none."""
-    counts = {mark: line.count(mark) for mark in _DELIMITERS if mark != delimiter}
+    counts = {mark: line.count(mark) for mark in DELIMITERS if mark != delimiter}
     mark = max(counts, key=lambda mark: counts[mark])
     return mark if counts[mark] else ""
-
-
-def _split(start: Beginning, delimiter: str) -> list[list[str]]:
-    return [_cells(line, delimiter, start.text) for line in start.lines if line]
-
-
-def _cells(line: str, delimiter: str, text: TextFormat) -> list[str]:
-    """Return the values of a line; where quotes are out of place, what lies between the delimiters."""
-    try:
-        return split_text(line, replace(text, delimiter=delimiter))
-    except MalformedRecordError:
-        return line.split(delimiter)

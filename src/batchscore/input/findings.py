@@ -31,6 +31,7 @@ class Finding:
     for columns where they reach the model as missing. ``complete_count`` are the records without a fault and without a
     missing value. ``is_large`` tells of the whole input whether it has JUDGED_ALONE records.
     ``explanation`` says what was expected and what was seen, where nearly all records have the same fault.
+    ``odd_texts`` counts texts that the model does not know for the spaces around them, or as null markers, by column.
     """
 
     record_count: int = 0
@@ -39,16 +40,18 @@ class Finding:
     is_large: bool = False
     faults: Mapping[FaultKind, int] = field(default_factory=dict)
     explanation: str = ""
+    odd_texts: Mapping[FaultKind, int] = field(default_factory=dict)
 
 
 def same_fault(faults: Mapping[FaultKind, int], record_count: int) -> FaultKind | None:
     """Return the fault that nearly all records have, if there is one. A missing value is no fault of a file."""
     found = [(number, kind) for kind, number in faults.items() if kind[0] != "missing_value"]
     number, kind = max(found, key=lambda item: item[0], default=(0, None))
-    return kind if _are_nearly_all(number, record_count) else None
+    return kind if are_nearly_all(number, record_count) else None
 
 
-def _are_nearly_all(number: int, record_count: int) -> bool:
+def are_nearly_all(number: int, record_count: int) -> bool:
+    """Tell whether so many of the records are nearly all."""
     return number > 0 and 100 * number >= SAME_FAULT_PERCENT * record_count
 
 
@@ -76,7 +79,7 @@ def find_misfits(findings: Sequence[Finding | None]) -> Misfits:
     shared = same_fault(faults, records) if records >= JUDGED_TOGETHER else None
     if shared is None:
         return Misfits(_worst_first(large, findings))
-    holders = [place for place, item in small if _are_nearly_all(item.faults.get(shared, 0), item.record_count)]
+    holders = [place for place, item in small if are_nearly_all(item.faults.get(shared, 0), item.record_count)]
     together = f"{faults[shared]} of the {records} records of {len(small)} inputs of fewer than {JUDGED_ALONE} each"
     return Misfits(_worst_first([*large, *holders], findings), together)
 
@@ -99,7 +102,8 @@ def finding_as_json(item: Finding | None) -> str:
         return "null"
     faults = [[*kind, number] for kind, number in item.faults.items()]
     counts = [item.record_count, item.invalid_count, item.complete_count, item.is_large]
-    return json.dumps([*counts, faults, item.explanation], separators=(",", ":"))
+    odd = [[*kind, number] for kind, number in item.odd_texts.items()]
+    return json.dumps([*counts, faults, item.explanation, odd], separators=(",", ":"))
 
 
 def finding_from_json(text: str) -> Finding | None:
@@ -107,6 +111,9 @@ def finding_from_json(text: str) -> Finding | None:
     raw = json.loads(text)
     if raw is None:
         return None
-    records, invalid, complete, is_large, faults, explanation = raw
-    kinds = {(reason, column): number for reason, column, number in faults}
-    return Finding(records, invalid, complete, is_large, kinds, explanation)
+    records, invalid, complete, is_large, faults, explanation, odd = raw
+    return Finding(records, invalid, complete, is_large, _by_kind(faults), explanation, _by_kind(odd))
+
+
+def _by_kind(counts: Sequence[tuple[str, str | None, int]]) -> dict[FaultKind, int]:
+    return {(reason, column): number for reason, column, number in counts}

@@ -16,6 +16,7 @@ _MARKS: list[tuple[str, str | None]] = [(".", None)]  # where a key was given th
 _MARKS += [(",", None), (".", ","), (",", "."), (".", "'"), (".", " "), (",", " "), (",", "'")]
 _DATES = ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y")
 _FORMATS = ("ISO8601", *_DATES, *(f"{date} {time}" for date in _DATES for time in ("%H:%M", "%H:%M:%S")))
+_KEYS_TOLD = 3
 _GROUPS = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+")
 
 
@@ -39,17 +40,74 @@ def read_again(start: Beginning, text: TextFormat) -> ParsedBlock:
 
 
 def other_spelling(start: Beginning, column: str) -> str:
-    """Return which keys read a column of which nearly all values are invalid, and no other column worse; or nothing."""
-    kind = next(item.type for item in start.columns.inputs if item.name == column)
-    fitting = [text for text in _candidates(start.text, kind) if _reads(start, text, column)]
+    """Return which keys read a column of which nearly all values are invalid, and no other column worse; or nothing.
+
+    Where other columns then need keys of their own, those are told too.
+    """
+    fitting = _fitting(start, column)
     if not fitting:
         return ""
+    others, _ = further_keys(replace(start, text=fitting[0]))
+    return _first_told(start, column, fitting) + (f"; other columns need {' and '.join(others)}" if others else "")
+
+
+def _first_told(start: Beginning, column: str, fitting: Sequence[TextFormat]) -> str:
     first, told = fitting[0], [_as_keys(text, start.text) for text in fitting]
-    if kind == "datetime" and not first.trim:
+    if _type_of(start, column) == "datetime" and not first.trim:
         return f"the dates are in another format: {' or '.join(told)} reads them"
-    if told[:2] == ['`decimal: ","`', '`thousands: ","`'] and _are_groups(start, column):
+    if _could_be_either(start, column, told):
         return f"the numbers have decimal commas or separators of thousands: {' or '.join(told[:2])} reads them"
     return f"{_seen(first, start.text)}: {told[0]} reads them"
+
+
+def further_keys(start: Beginning) -> tuple[list[str], TextFormat]:
+    """Return the keys that read what the format does not, found for one column after the other, and it with them."""
+    told: list[str] = []
+    now = start
+    while fitting := next((found for column in _unread(now) if (found := _fitting(now, column))), None):
+        told.append(_keys_told(now, fitting))
+        now = replace(now, text=fitting[0])
+        if len(told) == _KEYS_TOLD:
+            break
+    return told, now.text
+
+
+def worst_column(start: Beginning) -> str | None:
+    """Return the column of which most values cannot be read."""
+    return next(iter(_unread(start)), None)
+
+
+def _unread(start: Beginning) -> list[str]:
+    """Return the columns of which more than one value in twenty cannot be read, the worst first."""
+    parsed = read_again(start, start.text)
+    return [name for name, count in parsed.invalid_values.most_common() if 20 * count > parsed.record_count]
+
+
+def _keys_told(now: Beginning, fitting: Sequence[TextFormat]) -> str:
+    """Return the keys of the first format that fits, of dates those of all: nothing tells day from month."""
+    told = [_as_keys(text, now.text) for text in fitting]
+    dates = fitting[0].datetime_format != now.text.datetime_format
+    return " or ".join(told) if dates else told[0]
+
+
+def _fitting(start: Beginning, column: str) -> list[TextFormat]:
+    """Return the formats that read a column, first those that leave the fewest values of all columns unread."""
+    now = read_again(start, start.text).invalid_values
+    found = []
+    for text in _candidates(start.text, _type_of(start, column)):
+        then = read_again(start, text).invalid_values
+        if 20 * then[column] <= now[column] and all(count <= now[name] for name, count in then.items()):
+            found.append((then.total(), text))
+    return [text for _, text in sorted(found, key=lambda pair: pair[0])]
+
+
+def _type_of(start: Beginning, column: str) -> str:
+    return next(item.type for item in start.columns.inputs if item.name == column)
+
+
+def _could_be_either(start: Beginning, column: str, told: Sequence[str]) -> bool:
+    """Tell whether commas could begin fractions as well as part thousands."""
+    return told[:2] == ['`decimal: ","`', '`thousands: ","`'] and _are_groups(start, column)
 
 
 def _seen(text: TextFormat, now: TextFormat) -> str:
@@ -68,12 +126,6 @@ def _candidates(text: TextFormat, kind: str) -> Iterator[TextFormat]:
     elif kind != "boolean":
         others = (marks for marks in _MARKS if marks != (text.decimal, text.thousands))
         yield from (replace(text, decimal=decimal, thousands=thousands) for decimal, thousands in others)
-
-
-def _reads(start: Beginning, text: TextFormat, column: str) -> bool:
-    before, after = read_again(start, start.text), read_again(start, text)
-    worse = [name for name, count in after.invalid_values.items() if count > before.invalid_values[name]]
-    return not worse and 20 * after.invalid_values[column] <= after.record_count
 
 
 def _as_keys(text: TextFormat, now: TextFormat) -> str:

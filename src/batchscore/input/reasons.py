@@ -28,6 +28,8 @@ _REMEDIES = {
     "invalid_value": "correct the values, name a marker of missing ones in `null_values`, or mend the column's type",
     "missing_value": "fill them, set `missing_values: auto`, or call it double in the signature of a pyfunc model",
     "empty": "see whether the model was trained with gaps there",
+    "spaces": "`trim: true` drops them where they are not within quotes",
+    "null_marker": "name it in `null_values` where it stands for a missing value",
     "model_error": "see whether the values are such as the model was trained on, or mend the model",
     "non_finite_score": "see whether the values are such as the model was trained on, or mend the model",
     "not_a_probability": "see whether `model_type` is that of the model, or mend the model",

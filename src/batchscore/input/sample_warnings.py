@@ -38,6 +38,10 @@ class SampleCounts(Protocol):
         """Those of them that the key ``escape`` would read."""
 
     @property
+    def value_hints(self) -> Mapping[str, str]:
+        """Which keys read those of a column, where some do."""
+
+    @property
     def missing_values(self) -> Mapping[str, int]:
         """The records without a value that they must have, by column."""
 
@@ -79,9 +83,15 @@ def _of_columns(samples: Sequence[SampleCounts], columns: Columns) -> Iterator[S
         for reason, counts, words, becomes in kinds:
             found = Counter({item.uri: counts(item).get(column.name, 0) for item in samples})
             if number := found.total():
-                remedy = remedy_of(reason)
+                remedy = (_hint(samples, found, column.name) if reason == "invalid_value" else "") or remedy_of(reason)
                 what = f"{column.name}: {number} of {of} {words}; {becomes}; {remedy} ({_where(found)})"
                 yield SampleWarning(what, column.name, number, of, reason, remedy)
+
+
+def _hint(samples: Sequence[SampleCounts], found: Counter[str], column: str) -> str:
+    """Return what reads the values of a column in the input that holds most of them."""
+    [(uri, _)] = found.most_common(1)
+    return next((hint for item in samples if item.uri == uri and (hint := item.value_hints.get(column))), "")
 
 
 def _of_records(samples: Sequence[SampleCounts]) -> Iterator[SampleWarning]:

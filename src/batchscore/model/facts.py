@@ -41,7 +41,18 @@ def estimator_facts(estimator: Any, input_names: Sequence[str] = ()) -> ModelFac
             none_columns.update(names)
         (floats if _makes_floats(step) else others).update(names)
     texts = {name: frozenset(values) for name, values in known.items()}
-    return ModelFacts(texts, frozenset(none_columns), numbers=frozenset(floats - others))
+    encoded = _encoded_texts(estimator, input_names)
+    return ModelFacts(texts, frozenset(none_columns), numbers=frozenset(floats - others), encoded=encoded)
+
+
+def _encoded_texts(estimator: Any, input_names: Sequence[str]) -> dict[str, frozenset[str]]:
+    """Return the texts of the columns that encoders alone read, if what they read comes as it is or from an imputer."""
+    found: dict[str, list[frozenset[str]]] = defaultdict(list)
+    for step, names in _first_steps(estimator, _names(estimator) or input_names, past_imputers=True):
+        known = _categories(step, len(names)) or [[]] * len(names)
+        for name, categories in zip(names, known, strict=False):
+            found[name].append(frozenset(value for value in categories if isinstance(value, str)))
+    return {name: frozenset().union(*texts) for name, texts in found.items() if all(texts)}
 
 
 def booster_facts(categories: TrainedCategories, inputs: Sequence[Column]) -> ModelFacts:
@@ -52,30 +63,42 @@ def booster_facts(categories: TrainedCategories, inputs: Sequence[Column]) -> Mo
     known = categories.by_name(names, [column.name for column in inputs if column.type == "string"])
     texts = {name: frozenset(v for v in values if isinstance(v, str)) for name, values in known.items()}
     numbers = frozenset(column.name for column in inputs if column.type in INTEGER_TYPES)
-    return ModelFacts(texts, numbers=numbers - frozenset(known))
+    return ModelFacts(texts, numbers=numbers - frozenset(known), encoded={n: v for n, v in texts.items() if v})
 
 
 def _names(estimator: Any) -> list[str]:
     return [str(name) for name in getattr(estimator, "feature_names_in_", [])]
 
 
-def _first_steps(estimator: Any, names: Sequence[str]) -> Iterator[tuple[Any, Sequence[str]]]:
-    """Yield the steps that read columns as they come, with the names of those columns."""
+def _first_steps(
+    estimator: Any, names: Sequence[str], *, past_imputers: bool = False
+) -> Iterator[tuple[Any, Sequence[str]]]:
+    """Yield the steps that read columns as they come, with the names of those columns.
+
+    ``past_imputers`` has the step after an imputer, which changes no value that is there, in its place.
+    """
     if hasattr(estimator, "steps"):
-        first = next((step for _, step in estimator.steps if step is not None and step != "passthrough"), None)
-        yield from _first_steps(first, names or _names(first))
+        steps = [step for _, step in estimator.steps if step is not None and step != "passthrough"]
+        first, *others = steps or [None]
+        passed = past_imputers and _fills_gaps_alone(first) and others
+        yield from _first_steps(others[0] if passed else first, names or _names(first), past_imputers=past_imputers)
     elif hasattr(estimator, "transformers_"):
         held = names or _names(estimator)
         for _, transformer, columns in estimator.transformers_ if held else []:  # places tell nothing without names
             if not (isinstance(transformer, str) and transformer == "drop"):
-                yield from _first_steps(transformer, chosen_names(columns, held))
+                chosen = chosen_names(columns, held)
+                yield from _first_steps(transformer, chosen, past_imputers=past_imputers)
     elif hasattr(estimator, "transformer_list"):
         for _, transformer in estimator.transformer_list:
-            yield from _first_steps(transformer, names)
+            yield from _first_steps(transformer, names, past_imputers=past_imputers)
     else:
         yield estimator, names
         for inner in _inner_estimators(estimator):
-            yield from _first_steps(inner, names or _names(inner))
+            yield from _first_steps(inner, names or _names(inner), past_imputers=past_imputers)
+
+
+def _fills_gaps_alone(step: Any) -> bool:
+    return type(step).__name__ == "SimpleImputer" and not step.add_indicator
 
 
 def _makes_floats(step: Any) -> bool:

@@ -22,6 +22,7 @@ from batchscore.config.missing_values import (
 from batchscore.input.columns import Column, Columns, ColumnType
 from batchscore.input.csv_columns import shared_float_type
 from batchscore.input.csv_lines import BoolArray, IntArray
+from batchscore.input.odd_texts import known_texts
 from batchscore.model.categories import ModelInput
 
 _ARRAY_TYPES: dict[str, ColumnType] = {"bool": "boolean", "int32": "integer", "int64": "long", "float32": "float"}
@@ -54,7 +55,9 @@ def with_missing_rules(
         kind = InputKind(column.name, column.type, column.required, has_signature, holds_missing)
         return missing_rule(settings, facts, kind)
 
-    return replace(columns, inputs=tuple(replace(column, missing=rule(column)) for column in columns.inputs))
+    known = {name: known_texts(texts) for name, texts in facts.encoded.items()}
+    inputs = (replace(column, missing=rule(column), known=known.get(column.name)) for column in columns.inputs)
+    return replace(columns, inputs=tuple(inputs))
 
 
 @dataclass(frozen=True)

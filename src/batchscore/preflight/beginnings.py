@@ -19,6 +19,7 @@ from batchscore.input.columns import Column
 from batchscore.input.csv_lines import IntArray
 from batchscore.input.files import InputFile
 from batchscore.input.findings import JUDGED_ALONE, FaultKind, Finding, same_fault
+from batchscore.input.odd_texts import faults_of, odd_texts
 from batchscore.input.parsed_block import ParsedBlock
 from batchscore.input.reader import Reader, UnparsedBlock
 from batchscore.model.frames import ModelRecords
@@ -157,17 +158,22 @@ def read_head(source: InputFile, scope: Scope) -> Head | None:
 
 
 def _find(head: Head, scope: Scope) -> Finding:
-    faults = Counter[FaultKind]()
-    records = invalid = complete = 0
+    faults, odd = Counter[FaultKind](), Counter[FaultKind]()
+    records = invalid = complete = unread = 0
     for parsed in head.parsed():
         records += parsed.record_count
         invalid += len(parsed.invalid)
         complete += len(head.complete_rows(parsed, scope.spec))
         faults.update(_faults(parsed, scope.spec.columns.inputs))
+        odd.update(odd_texts(parsed, scope.spec.columns.inputs))
+        unread += sum(1 for record in parsed.invalid if record.reason == "invalid_value")
+    if unread > max((number for (reason, _), number in faults.items() if reason == "invalid_value"), default=unread):
+        faults[("invalid_value", None)] = unread  # in one column or another
+    faults.update(faults_of(odd, scope.spec.columns.inputs))
     kind = same_fault(faults, records)
     explanation = head.blocks[0].explain(kind, faults[kind], records) if kind else ""
     is_large = records >= JUDGED_ALONE or (not head.is_whole and _has_many(head.source, scope.reader))
-    return Finding(records, invalid, complete, is_large, dict(faults), explanation)
+    return Finding(records, invalid, complete, is_large, dict(faults), explanation, dict(odd))
 
 
 def _faults(parsed: ParsedBlock, columns: Sequence[Column]) -> Counter[FaultKind]:
@@ -202,7 +208,7 @@ def _clean_findings(heads: Sequence[Head], spec: JobSpec) -> list[Finding] | Non
     first, *others = [block for head in heads for block in head.blocks]
     joined = first.joined(others)
     [parsed] = joined.parse(joined.record_count)
-    if parsed.invalid or parsed.invalid_values:
+    if parsed.invalid or parsed.invalid_values or odd_texts(parsed, spec.columns.inputs):
         return None
     counts = np.array([head.record_count for head in heads])
     firsts = np.cumsum(counts) - counts

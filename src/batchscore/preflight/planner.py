@@ -13,6 +13,7 @@ from batchscore.errors import ModelError
 from batchscore.input.columns import resolve_columns
 from batchscore.input.factory import job_reader
 from batchscore.input.files import make_splits, with_headers
+from batchscore.input.odd_texts import odd_text_warnings
 from batchscore.input.roles import Roles
 from batchscore.model.flavors import predictor_settings
 from batchscore.model.flavors.installed import version_warnings
@@ -116,6 +117,8 @@ def preflight(
     """
     looked = first_look(plan, look_by_tasks)
     raise_together([fault for _, fault in input_faults(plan, looked, is_known)])
+    for warning in odd_text_warnings(looked.findings, plan.spec.columns.inputs):
+        log.warning("column %s", warning.what)
     sample = choose_sample(plan.inputs, looked.findings)
     try_model(predictor, plan.spec, sample, looked.heads)
     needed = {item.source.uri for item in plan.inputs if item.split_count > 1}
