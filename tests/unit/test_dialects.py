@@ -371,6 +371,8 @@ def explained(lines: Sequence[str], column: Column, **dialect: Any) -> str:
         (["1/2/2024", "3/4/2024"], "datetime", {}, '"%d/%m/%Y"` or `datetime_format: "%m/%d/%Y"` reads them'),
         ([' "5"', ' "6"'], "double", {}, "`trim: true` reads them"),
         (["5 kg", "6 kg"], "double", {}, "the column holds text"),
+        (["1\u2019234.5", "12\u2019345"], "double", {}, '`thousands: "\\u2019"` reads them'),
+        (["1\u202f234,5", "2,5"], "double", {}, '`decimal: ","` and `thousands: "\\u202f"` reads them'),
     ],
 )
 def test_a_fault_of_a_dialect_is_told_with_the_keys_that_read_the_file(
@@ -409,6 +411,15 @@ def test_with_names_in_place_of_a_header_the_delimiter_is_told_with_what_its_val
     columns = Columns((Column("n", "double"), Column("s", "string")), (), ("n", "s"), has_header=False)
     start = Beginning(None, "1,5;a", ["1,5;a"] * 20, bind(columns, None, "f"), columns, TextFormat(delimiter="|"))
     assert explain(start, ("column_count", None), 20, 20).endswith('`delimiter: ";"` and `decimal: ","`')
+
+
+def test_separators_of_thousands_are_proposed_only_where_three_digits_follow_them() -> None:
+    """Beside points ``1234,56`` may have a decimal comma, but no key reads both; 123456 it is not."""
+    columns = Columns((Column("n", "double"), Column("c", "double")), (), None, has_header=True)
+    binding = bind(columns, ["n", "c"], "f")
+    for cells, told in ((["1234,56", "9,5"], False), (["1,234,567", "12,500.25"], True)):
+        start = Beginning(None, "", [f"7.5;{cell}" for cell in cells], binding, columns, TextFormat(delimiter=";"))
+        assert ("thousands" in other_spelling(start, "c")) == told
 
 
 @pytest.mark.parametrize(

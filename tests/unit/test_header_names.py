@@ -281,3 +281,18 @@ def test_a_record_in_place_of_a_header_with_spaces_beside_its_values_names_trim(
     columns = signature("x:double", "s:string")
     assert explain_header("39, State-gov", columns, TextFormat(), b"").endswith("beside its values: `trim: true`")
     assert "trim" not in explain_header("39,State gov", columns, TextFormat(), b"")
+
+
+@pytest.mark.parametrize(
+    ("header", "encoding", "told"),
+    [
+        ('"x", "s"', "utf-8", "`trim: true`"),
+        ("x s", "utf-8", '`delimiter: " "`'),
+        ("x^s", "utf-8", '`delimiter: "^"`'),
+        ("x\x01s", "utf-8", '`delimiter: "\\x01"`'),
+        ("x,s\r1,a\r", "utf-8", "convert them to newlines"),
+        ("\ufeffx,s".encode().decode("cp1252"), "cp1252", "`encoding: utf-8`"),
+    ],
+)
+def test_what_else_a_header_shows_is_told(header: str, encoding: str, told: str) -> None:
+    assert told in explain_header(header, signature("x:double", "s:string"), TextFormat(encoding=encoding))

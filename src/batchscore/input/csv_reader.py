@@ -261,5 +261,5 @@ def _joined_starts(parts: Sequence[Block]) -> IntArray | None:
 
 def _first_line(data: bytes, text: TextFormat) -> str:
     """Return the first line; what is not of the encoding can be had back, to be tried with another one."""
-    line = data.removeprefix(UTF8_MARK).partition(b"\n")[0].removesuffix(b"\r")
+    line = data.removeprefix(UTF8_MARK if text.encoding == "utf-8" else b"").partition(b"\n")[0].removesuffix(b"\r")
     return line.decode(text.encoding, errors="surrogateescape")

@@ -19,6 +19,7 @@ from batchscore.input.findings import FaultKind
 from batchscore.input.other_dialects import DELIMITER_KEYS, DELIMITERS, ESCAPE, ESCAPE_KEY, keys_that_read, lines_of
 from batchscore.input.other_spellings import Beginning, further_keys, other_spelling, read_again, worst_column
 from batchscore.input.reasons import remedy_of
+from batchscore.input.suspicious_lines import UTF8_MARK
 
 LINES_LOOKED_AT = 100
 _ESCAPED_QUOTE = '\\"'
@@ -194,6 +195,10 @@ def explain_header(first_line: str, columns: Columns, text: TextFormat, records:
     header = first_line.encode(text.encoding, errors="surrogateescape")
     if columns.reads_header and (keys := keys_that_read(header, records, columns, text)):
         return keys
+    if header.startswith(UTF8_MARK):
+        return "the file begins with the byte-order mark of UTF-8: `encoding: utf-8` reads it"
+    if "\r" in first_line:
+        return "its lines end in carriage returns alone: convert them to newlines"
     wanted = _wanted_names(columns)
     cells = {cell.strip() for cell in cells_of(first_line, text.delimiter, text)}
     if title := _title_line(cells, wanted, text, records):

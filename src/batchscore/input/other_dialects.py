@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import product
 
 from batchscore.errors import InputError
 from batchscore.input.binding import bind
@@ -16,6 +17,8 @@ from batchscore.input.other_spellings import Beginning, further_keys, read_again
 
 DELIMITERS = {",": '","', ";": '";"', "\t": "a tab", "|": '"|"'}
 DELIMITER_KEYS = {",": '`delimiter: ","`', ";": '`delimiter: ";"`', "\t": "`delimiter: \\t`", "|": '`delimiter: "|"`'}
+_RARE = {" ": "a space", "^": '"^"', ":": '":"', "~": '"~"', "#": '"#"', "\x01": "\\x01"}
+_RARE_KEYS = {mark: f'`delimiter: "{mark}"`' for mark in _RARE} | {"\x01": '`delimiter: "\\x01"`'}
 ESCAPE = "\\"
 ESCAPE_KEY = '`escape: "\\\\"`'
 _OTHER_ENCODING = "cp1252"
@@ -34,11 +37,12 @@ def _others(header: bytes, text: TextFormat) -> Iterator[TextFormat]:
     """Yield the formats to try, those that differ least first."""
     encoding = text.encoding if _decodes(header, text.encoding) else _OTHER_ENCODING
     escapes = [text.escape] if text.escape or b'\\"' not in header else [None, ESCAPE]
-    for escape in escapes:
-        for mark in (text.delimiter, *(mark for mark in DELIMITERS if mark != text.delimiter)):
-            other = replace(text, delimiter=mark, encoding=encoding, escape=escape)
-            if other != text:
-                yield other
+    trims = [text.trim] if text.trim or b' "' not in header else [False, True]
+    marks = [text.delimiter, *(mark for mark in (*DELIMITERS, *_RARE) if mark != text.delimiter)]
+    for escape, trim, mark in product(escapes, trims, marks):
+        other = replace(text, delimiter=mark, encoding=encoding, escape=escape, trim=trim)
+        if other != text:
+            yield other
 
 
 def _decodes(data: bytes, encoding: str) -> bool:
@@ -84,10 +88,11 @@ def _told(start: Beginning, text: TextFormat) -> str:
 def _with_names(other: TextFormat, text: TextFormat, keys: str) -> str:
     if other.delimiter == text.delimiter:
         return f"in another format the names are there: {keys}"
-    return f"with {DELIMITERS[other.delimiter]} between them the names are there: {keys}"
+    return f"with {(DELIMITERS | _RARE)[other.delimiter]} between them the names are there: {keys}"
 
 
 def _keys_of_header(other: TextFormat, text: TextFormat) -> Sequence[str]:
-    keys = [DELIMITER_KEYS[other.delimiter]] if other.delimiter != text.delimiter else []
+    keys = [(DELIMITER_KEYS | _RARE_KEYS)[other.delimiter]] if other.delimiter != text.delimiter else []
     keys += [f"`encoding: {other.encoding}`"] if other.encoding != text.encoding else []
+    keys += ["`trim: true`"] if other.trim != text.trim else []
     return keys + ([ESCAPE_KEY] if other.escape != text.escape else [])

@@ -14,6 +14,7 @@ from batchscore.input.parsed_block import ParsedBlock, parse_blocks
 
 _MARKS: list[tuple[str, str | None]] = [(".", None)]  # where a key was given that the files do not need
 _MARKS += [(",", None), (".", ","), (",", "."), (".", "'"), (".", " "), (",", " "), (",", "'")]
+_MARKS += [(decimal, mark) for mark in ("\u2019", "\u00a0", "\u202f") for decimal in ".,"]  # typographic ' and spaces
 _DATES = ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y")
 _FORMATS = ("ISO8601", *_DATES, *(f"{date} {time}" for date in _DATES for time in ("%H:%M", "%H:%M:%S")))
 _KEYS_TOLD = 3
@@ -96,6 +97,8 @@ def _fitting(start: Beginning, column: str) -> list[TextFormat]:
     found = []
     for text in _candidates(start.text, _type_of(start, column)):
         then = read_again(start, text).invalid_values
+        if text.thousands not in (None, start.text.thousands) and not _are_thousands(start, text):
+            continue
         if 20 * then[column] <= now[column] and all(count <= now[name] for name, count in then.items()):
             found.append((then.total(), text))
     return [text for _, text in sorted(found, key=lambda pair: pair[0])]
@@ -134,13 +137,29 @@ def _as_keys(text: TextFormat, now: TextFormat) -> str:
         return "`trim: true`"
     keys = [key for key in ("decimal", "thousands", "datetime_format") if getattr(text, key) != getattr(now, key)]
     values = {key: getattr(text, key) for key in keys}
-    return " and ".join(f'`{key}: "{value}"`' if value is not None else f"no `{key}`" for key, value in values.items())
+    shown = {key: value and value.encode("ascii", "backslashreplace").decode() for key, value in values.items()}
+    return " and ".join(f'`{key}: "{value}"`' if value is not None else f"no `{key}`" for key, value in shown.items())
 
 
 def _are_groups(start: Beginning, column: str) -> bool:
     """Tell whether the commas of a column stand where those of thousands would: nothing tells then what they are."""
+    return all(_GROUPS.fullmatch(value) or "," not in value for value in _texts(start, column))
+
+
+def _are_thousands(start: Beginning, text: TextFormat) -> bool:
+    """Tell whether nearly all marks in columns of numbers have three digits after them: ``1234,56`` is no 123456."""
+    mark, decimal = str(text.thousands), re.escape(text.decimal)
+    groups = re.compile(f"[+-]?[0-9]{{1,3}}({re.escape(mark)}[0-9]{{3}})+({decimal}[0-9]*)?")
+    numeric = [item.name for item in start.columns.inputs if item.type not in ("string", "datetime", "boolean")]
+    marked = [value for name in numeric for value in _texts(start, name) if mark in value]
+    return 20 * sum(1 for value in marked if not groups.fullmatch(value)) <= len(marked)
+
+
+def _texts(start: Beginning, column: str) -> list[str]:
+    """Return the values of a column as they are written, without spaces around them."""
     place = start.binding.positions[[item.name for item in start.columns.inputs].index(column)]
+    if place is None:
+        return []
     texts = replace(start.columns, inputs=(replace(start.columns.inputs[0], name=column, type="string"),))
     cells = read_again(replace(start, columns=texts, binding=replace(start.binding, positions=(place,))), start.text)
-    values = [value.strip() for value in cells.inputs.column(0).to_pylist() if value]  # type: ignore[union-attr] # text
-    return all(_GROUPS.fullmatch(value) or "," not in value for value in values)
+    return [value.strip() for value in cells.inputs.column(0).to_pylist() if value]  # type: ignore[union-attr] # text
