@@ -87,6 +87,7 @@ def register_model(folder: Path) -> str:
             model,
             name="model",
             signature=infer_signature(features, took),
+            input_example=features.head(),
             serialization_format="cloudpickle",
             pip_requirements=["scikit-learn"],
         )

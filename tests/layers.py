@@ -23,6 +23,7 @@ SDKS = {
     "mypy_boto3_s3": {"storage.s3_client", "storage.s3"},
     "mlflow": {
         *("model.registry", "model.lookup", "model.local_registry", "model.signature", "model.logged_parameters"),
+        "model.input_example",
         "environment",
         *(f"model.flavors.{name}" for name in ("sklearn", "lightgbm", "xgboost", "catboost", "pyfunc")),
     },

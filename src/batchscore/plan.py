@@ -28,7 +28,7 @@ OPEN_COST_BYTES = 256 * 1024
 _NOT_PARAMETERS = {
     *("id", "name", "spark", "s3", "tracking_uri", "registry_uri"),
     *("max_invalid_records", "max_invalid_fraction", "allow_version_mismatch", "allowed_artifact_prefixes"),
-    "batch_timeout_seconds",
+    *("batch_timeout_seconds", "parity"),
     *("model", "threshold"),  # the version resolved and the threshold in force stand for them
     "mode",  # the inputs chosen stand for it
 }

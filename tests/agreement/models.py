@@ -283,15 +283,18 @@ def signature_of(kind: str, columns: Sequence[str]) -> ModelSignature | None:
         return None
 
 
-def load(model: Trained, signature: ModelSignature | None, folder: Path) -> LoadedModel:
-    """Save a model by its flavour and load it as a job does."""
+def load(
+    model: Trained, signature: ModelSignature | None, folder: Path, example: pd.DataFrame | None = None
+) -> LoadedModel:
+    """Save a model by its flavour, with an example of its input if there is one, and load it as a job does."""
     name = NAME_OF_MODEL.get(model.flavor, "python_model")
     options: dict[str, Any] = {"serialization_format": "cloudpickle"} if model.flavor == "sklearn" else {}
     key = "path"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         save = getattr(mlflow, model.flavor).save_model
-        save(**{key: str(folder), name: model.model}, signature=signature, pip_requirements=["mlflow"], **options)
+        kept = {key: str(folder), name: model.model, "signature": signature, "input_example": example}
+        save(**kept, pip_requirements=["mlflow"], **options)
     found = Model.load(str(folder))
     version = ModelVersion(
         "models:/m/1",

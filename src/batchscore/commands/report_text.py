@@ -12,6 +12,7 @@ from batchscore.commands.review import Fault, Review, Sample
 from batchscore.commit.provenance import missing_entry
 from batchscore.config.missing_values import PANDAS
 from batchscore.plan import JobSpec, pack_tasks
+from batchscore.preflight.parity_report import parity_lines
 from batchscore.storage.base import StoredObject
 
 _FINDINGS_SHOWN = 50
@@ -40,6 +41,7 @@ def describe_plan(review: Review) -> dict[str, Any]:
         "threshold": spec.threshold if spec.model_type == "binary" else None,
         "missing": missing_entry(spec),
         "categories_shown": review.model_facts.known is not None,
+        "parity": asdict(review.parity) if review.parity else None,
         "result_columns": list(spec.result_format.header),
         "columns": _column_rows(spec),
         "inputs": [asdict(sample) for sample in review.samples],
@@ -139,6 +141,7 @@ def _plan_lines(review: Review, facts: dict[str, Any]) -> list[str]:
         ("records", f"about {facts['estimated_records']}"),
         ("splits", f"{facts['split_count']} in {facts['task_count']} tasks"),
         *_missing_lines(facts),
+        *(parity_lines(review.parity) if review.parity else ()),
         *_named_once("not read", unread_columns((sample.uri, sample.extra_columns) for sample in review.samples)),
         ("result columns", ",".join(facts["result_columns"])),
         ("manifest", facts["manifest"]),

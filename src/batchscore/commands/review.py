@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from batchscore.config.missing_values import NO_FACTS, ModelFacts
 from batchscore.errors import CommitError
 from batchscore.plan import Plan
+from batchscore.preflight.parity_report import Parity
 
 
 @dataclass(frozen=True)
@@ -61,13 +62,15 @@ class Sample:
 class Review:
     """The plan of a job, what samples show, and what is wrong. Without a plan, planning itself failed.
 
-    ``model_facts`` are what the model tells of the values it knows.
+    ``model_facts`` are what the model tells of the values it knows; ``parity`` is None where nothing was compared since
+    something else was at fault before.
     """
 
     plan: Plan | None
     samples: list[Sample] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     model_facts: ModelFacts = NO_FACTS
+    parity: Parity | None = None
 
     @property
     def exit_code(self) -> int:

@@ -149,7 +149,7 @@ class _Job:
 
         check_lengths(plan)
         with self.clock("preflight"):
-            plan = preflight(plan, model.predictor, look_by_tasks, self._is_known)
+            plan = preflight(plan, model, look_by_tasks, self._is_known)
         if plan.inputs:
             self._session(spark)  # where it does not start, no record is written
         log_plan(plan)

@@ -44,8 +44,10 @@ from batchscore.preflight.lengths import check_lengths
 from batchscore.preflight.misfits import input_faults
 from batchscore.preflight.model_trial import try_model
 from batchscore.preflight.output_check import check_output
+from batchscore.preflight.parity import check_parity, compare
+from batchscore.preflight.parity_report import Parity
 from batchscore.preflight.places import check_places
-from batchscore.preflight.planner import load_model, make_plan
+from batchscore.preflight.planner import LoadedModel, load_model, make_plan
 from batchscore.preflight.sample import choose_sample
 from batchscore.spark.settings import check_settings
 from batchscore.storage.base import is_present
@@ -88,16 +90,27 @@ def review_job(config: JobConfig, folder: Path, full: bool = False) -> Review:
     faults += [_fault("header" if place is not None else "records", error) for place, error in found]
     if looked.faults:
         return Review(plan, faults=faults)
-    if not found:
-        sample = choose_sample(plan.inputs, looked.findings)
-        _attempt(faults, "model", lambda: try_model(model.predictor, plan.spec, sample, looked.heads))
+    parity = None if found else _tried(plan, model, looked, faults)
     samples: list[Sample] = []
     if not any(fault.where == "model" and fault.fatal for fault in faults):
         samples, scored = _sample_all(plan.inputs, plan.spec, model.predictor, None if full else FIRST_BYTES)
         faults += scored + _odd_text_faults(plan, looked)
     if not any(fault.fatal for fault in faults):
         faults += _verdict_faults(plan, samples)
-    return Review(plan, samples, faults, model.predictor.facts)
+    return Review(plan, samples, faults, model.predictor.facts, parity)
+
+
+def _tried(plan: Plan, model: LoadedModel, looked: Looked, faults: list[Fault]) -> Parity | None:
+    """Try the model on the job's sample, and compare how the job, pandas and MLflow read its own example."""
+    sample = choose_sample(plan.inputs, looked.findings)
+    _attempt(faults, "model", lambda: try_model(model.predictor, plan.spec, sample, looked.heads))
+    parity = _attempt(faults, "model", lambda: compare(model.predictor, plan.spec, model.folder, with_example=True))
+    if parity is not None:
+        _attempt(faults, "model", lambda: check_parity(parity, plan.spec.model.pinned_uri))
+        if parity.csv_differs is not None:
+            text = f"input_example, given to the model itself: {parity.csv_differs}"
+            faults.append(Fault("model", text, fatal=False))
+    return parity
 
 
 def _odd_text_faults(plan: Plan, looked: Looked) -> list[Fault]:

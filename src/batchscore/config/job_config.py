@@ -55,7 +55,7 @@ BatchId = Annotated[str, AfterValidator(checked_id)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())  # pydantic before 2.10 warns of model_type
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
 
 Section = TypeVar("Section", bound=_Section)
@@ -122,6 +122,7 @@ class JobConfig(_Section):
     escape_formulas: bool = False
     max_invalid_records: Annotated[int, Field(ge=0)] = 10_000
     max_invalid_fraction: Annotated[float, Field(ge=0, le=1)] = 0.5
+    parity: bool = True
     batch_timeout_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     split_bytes: Annotated[ByteSize, Field(ge=1)] = ByteSize(64 * 1024 * 1024)
     s3: S3Settings = S3Settings()

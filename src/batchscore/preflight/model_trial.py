@@ -7,7 +7,7 @@ import logging
 import threading
 import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import AbstractContextManager, redirect_stderr, redirect_stdout
 
 from batchscore.errors import BatchTimeoutError, ModelError, describe_without_content
 from batchscore.model.predictor import Predictor, raised_on_all
@@ -24,13 +24,18 @@ def try_model(predictor: Predictor, spec: JobSpec, sample: Sequence[SampledInput
 
     A model that takes longer has not raised: that is left to the tasks, which Spark tries again.
     """
-    # Only a process's main thread can be interrupted: a program that runs the job in another one has no limit here.
-    is_main = threading.current_thread() is threading.main_thread()
     try:
-        with time_limit(spec.config.batch_timeout_seconds if is_main else None):
+        with limit_on_driver(spec):
             check_model(predictor, spec, sample, kept)
     except BatchTimeoutError as error:
         log.warning("tried the model on %d inputs: %s", len(sample), error)
+
+
+def limit_on_driver(spec: JobSpec) -> AbstractContextManager[None]:
+    """Return what raises BatchTimeoutError where the model takes longer than a batch may take."""
+    # Only a process's main thread can be interrupted: a program that runs the job in another one has no limit here.
+    is_main = threading.current_thread() is threading.main_thread()
+    return time_limit(spec.config.batch_timeout_seconds if is_main else None)
 
 
 def check_model(predictor: Predictor, spec: JobSpec, sample: Sequence[SampledInput], kept: Mapping[str, Head]) -> None:

@@ -29,6 +29,7 @@ from batchscore.preflight.first_look import LookByTasks, first_look
 from batchscore.preflight.misfits import input_faults, raise_together
 from batchscore.preflight.model_trial import try_model
 from batchscore.preflight.new_inputs import choose_inputs
+from batchscore.preflight.parity import check_parity, compare
 from batchscore.preflight.sample import choose_sample
 
 log = logging.getLogger(__name__)
@@ -107,12 +108,11 @@ def _check_class_names(model: LoadedModel) -> None:
         )
 
 
-def preflight(
-    plan: Plan, predictor: Predictor, look_by_tasks: LookByTasks | None, is_known: Callable[[], bool]
-) -> Plan:
+def preflight(plan: Plan, model: LoadedModel, look_by_tasks: LookByTasks | None, is_known: Callable[[], bool]) -> Plan:
     """Return the plan with the headers that tasks need and the job's sample; raises InputError or ModelError.
 
-    A fault of a file goes before one of the model: what the model would be given is not what the file means.
+    A fault of a file goes before one of the model: what the model would be given is not what the file means. So the
+    model's own example comes last.
     ``is_known`` tells whether the id has a record; it is asked only where an input is at fault.
     """
     looked = first_look(plan, look_by_tasks)
@@ -120,7 +120,12 @@ def preflight(
     for warning in odd_text_warnings(looked.findings, plan.spec.columns.inputs):
         log.warning("column %s", warning.what)
     sample = choose_sample(plan.inputs, looked.findings)
-    try_model(predictor, plan.spec, sample, looked.heads)
+    try_model(model.predictor, plan.spec, sample, looked.heads)
+    parity = compare(model.predictor, plan.spec, model.folder, with_example=False)
+    check_parity(parity, plan.spec.model.pinned_uri)
+    log.info(
+        "parity: %s", parity.not_compared or f"the job reads {parity.compared_count} rows of the model's example well"
+    )
     needed = {item.source.uri for item in plan.inputs if item.split_count > 1}
     headers = {uri: header for uri, header in looked.headers.items() if uri in needed}
     return replace(plan, inputs=with_headers(plan.inputs, headers), sample=sample)
