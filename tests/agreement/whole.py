@@ -34,7 +34,7 @@ class Whole:
 
 def score_all(config: JobConfig, model: LoadedModel) -> Whole:
     """Score all inputs; raises what a job would end with before its commit."""
-    plan = preflight(make_plan(config, model), model.predictor, None, lambda: False)
+    plan = preflight(make_plan(config, model), model, None, lambda: False)
     whole, tallies = Whole(), dict.fromkeys((item.source.uri for item in plan.inputs), (0, 0))
     for split in plan.splits:
         source = plan.inputs[split.input_index]
