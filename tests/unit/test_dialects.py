@@ -219,7 +219,8 @@ def test_trimmed_records_are_those_of_the_reference_parser_and_echoed_as_written
 ) -> None:
     data = "".join(delimiter.join(cells) + end for cells, end in lines).encode(encoding, errors="replace")
     expected = [by_reference(line, delimiter, encoding) for line in io.BytesIO(data)]
-    assert outcomes(data, delimiter=delimiter, encoding=encoding, trim=True) == expected
+    # Lines are judged one by one: which ones a quoted value goes over is another rule, with tests of its own.
+    assert outcomes(data, delimiter=delimiter, encoding=encoding, trim=True, covers_lines=False) == expected
 
 
 @pytest.mark.parametrize(
