@@ -119,6 +119,13 @@ def test_a_header_is_no_line_that_leaves_a_value_open(tmp_path: Path, split_byte
     assert found == [(10, None), (14, covered), (17, covered), (21, covered)]
 
 
+@pytest.mark.parametrize("trim", [True, False])
+def test_a_quote_after_a_carriage_return_begins_no_value(tmp_path: Path, trim: bool) -> None:
+    source = source_of(tmp_path, b'\r","\nb"\nc,3\n')
+    reader = CsvReader(columns_of(2), TextFormat(trim=trim), S3Settings())
+    assert verdicts(source, reader, 100) == [(0, "line_end_in_quotes"), (5, "line_end_in_quotes"), (8, None)]
+
+
 def test_what_follows_a_block_is_fetched_first_only_where_it_leaves_a_value_open(tmp_path: Path) -> None:
     asked: list[tuple[int, int]] = []
     read = LocalStorage.read_range

@@ -118,10 +118,11 @@ def _misplaced(content: npt.NDArray[np.uint8], quotes: IntArray, opens: BoolArra
     ends[_CARRIAGE_RETURN] = True
     misplaced = np.where(opens, ~bounds[before], ~ends[after])
     if quoting.blanks:
-        ends[_QUOTE] = False
+        bounds[_QUOTE] = ends[_QUOTE] = False
         wrong = np.flatnonzero(misplaced)
-        steps = np.where(opens[wrong], -1, 1)
-        misplaced[wrong] = ~ends[_past_blanks(content, quotes[wrong], steps, quoting.blanks)]
+        begins = opens[wrong]
+        reached = _past_blanks(content, quotes[wrong], np.where(begins, -1, 1), quoting.blanks)
+        misplaced[wrong] = np.where(begins, ~bounds[reached], ~ends[reached])
     return misplaced
 
 
