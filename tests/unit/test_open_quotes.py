@@ -119,6 +119,19 @@ def test_a_header_is_no_line_that_leaves_a_value_open(tmp_path: Path, split_byte
     assert found == [(10, None), (14, covered), (17, covered), (21, covered)]
 
 
+@pytest.mark.parametrize("chunk_bytes", [1, 8, 1000])
+@pytest.mark.parametrize("split_bytes", [1, 5, 9, 100])
+def test_a_header_in_whose_place_names_stand_leaves_no_value_open(
+    tmp_path: Path, split_bytes: int, chunk_bytes: int
+) -> None:
+    source = source_of(tmp_path, b'c0,"in EUR\na,1\nb"\nc,3\n')
+    columns = Columns((), echo_columns(Roles("c0")), ("c0", "c1"), has_header=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "CHUNK_BYTES", chunk_bytes)
+        found = verdicts(source, CsvReader(columns, TextFormat(), S3Settings()), split_bytes)
+    assert found == [(11, None), (15, "column_count"), (18, None)]
+
+
 @pytest.mark.parametrize("trim", [True, False])
 def test_a_quote_after_a_carriage_return_begins_no_value(tmp_path: Path, trim: bool) -> None:
     source = source_of(tmp_path, b'\r","\nb"\nc,3\n')

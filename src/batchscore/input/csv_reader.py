@@ -218,8 +218,12 @@ class CsvReader:
         return start
 
     def _records_from(self, source: StoredObject, start: int) -> int:
-        """Return where the records of a later split begin at the earliest: after a header that begins within it."""
-        if not self.wanted.has_header or not self.has_delimiter_line or start > DELIMITER_LINE_BYTES:
+        """Return where the records of a later split begin at the earliest, and what is looked at before it.
+
+        After a header that begins within it, or that ends before it and is dropped unread: it may leave a value open.
+        """
+        reach = DELIMITER_LINE_BYTES + (0 if self.wanted.reads_header else self.text.max_record_bytes)
+        if not self.wanted.has_header or not self.has_delimiter_line or start > reach:
             return 0
         before = self._whole_start(source)
         return before.size_in_bytes if before else 0
@@ -230,12 +234,13 @@ class CsvReader:
 
 
 def _after(block: Block, place: int) -> Block:
-    """Return the lines of a block that begin at a byte of the input or after it."""
+    """Return the lines of a block, and those before it, that begin at a byte of the input or after it."""
     cut = max(place - block.offset, 0)
-    if not cut:
+    before = block.before[max(place - block.offset + len(block.before), 0) :]
+    if not cut and len(before) == len(block.before):
         return block
     starts = None if block.starts is None else block.starts[block.starts >= cut] - cut
-    return replace(block, offset=block.offset + cut, data=block.data[cut:], starts=starts)
+    return replace(block, offset=block.offset + cut, data=block.data[cut:], starts=starts, before=before)
 
 
 def _followed_by(first: Block, second: Block) -> Block:
