@@ -112,10 +112,16 @@ def test_the_schema_in_the_folder_of_the_entry_is_found(entry: str, proxy: Proxy
 @pytest.mark.parametrize(
     ("entry", "told"),
     [
-        ("imput/", "expected files to score, got none; near it lie s3://{}/input/, s3://{}/input-2/"),
-        ("input/a.cvs", "expected files to score, got none; near it lie s3://{}/input/a.csv"),
-        ("void/", "expected files to score, got none"),
-        ("void", "expected files to score, got none"),
+        (
+            "imput/",
+            "expected files to score, got none: there is no such folder; near it lie s3://{}/input/, s3://{}/input-2/",
+        ),
+        (
+            "input/a.cvs",
+            "expected files to score, got none: there is no such file or folder; near it lie s3://{}/input/a.csv",
+        ),
+        ("void/", "expected files to score, got none: the folder holds nothing"),
+        ("void", "expected files to score, got none: the folder holds nothing"),
         ("void/*", "expected files to score that the glob matches, got none; s3://{}/void/ holds nothing"),
         ("input/*.gz", "expected files to score that the glob matches, got none; s3://{}/input/ holds a.csv, sub/"),
     ],

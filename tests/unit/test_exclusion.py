@@ -19,7 +19,7 @@ def config_of(folder: Path, **keys: object) -> JobConfig:
 
 
 NAMES = ["a.csv", "b.csv", "[1].csv", "x*y?.csv", "sub/c.csv", 'quote".csv', "umlaut ü.csv", "tab\there.csv", "]!.csv"]
-NAMES += [os.fsdecode(b"no text \xff.csv")]
+NAMES += ["{1,2}.csv", os.fsdecode(b"no text \xff.csv")]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -244,21 +244,38 @@ def test_include_is_matched_as_exclude_is_and_exclude_goes_last(tmp_path: Path) 
     assert listed(tmp_path, ["in/a.csv", "in/d.txt"], include="*.csv") == ["in/a.csv"]
 
 
+@pytest.mark.parametrize("key", ["include", "exclude"])
+@pytest.mark.parametrize("pattern", ["*.{csv,txt}", "{a,b}*", "*.{csv", "txt}"])
+def test_a_pattern_with_alternatives_in_braces_is_refused(key: str, pattern: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"since \{a,b\} is no pattern: give a list; \[\{\] is a brace of a name"):
+        config_of(tmp_path, "in/", **{key: pattern})
+
+
+def test_a_name_may_hold_braces(tmp_path: Path) -> None:
+    make(tmp_path, "in/{a,b}.csv", "in/a.csv", "in/{3F25}.csv")
+    assert listed(tmp_path, "in/{a,b}.csv") == ["in/{a,b}.csv"]
+    assert listed(tmp_path, "in/", include="[{]a,b[}].csv") == ["in/{a,b}.csv"]
+    assert listed(tmp_path, "in/", exclude="{3F25}.csv") == ["in/a.csv", "in/{a,b}.csv"]
+
+
 # --- what is not there
 
 
 @pytest.mark.parametrize(
     ("entry", "told"),
     [
-        ("inn/", "got none; near it lie {}/in/"),
-        ("inn", "got none; near it lie {}/in/"),
-        ("IN/", "got none; near it lie {}/in/"),
-        ("in/a.cvs", "got none; near it lie {}/in/a.csv"),
-        ("zzzz/", "got none"),
-        ("in/a.csv/b.csv", "got none"),
-        ("in/a.csv/", "got none"),
-        ("empty/", "got none"),
-        ("empty", "got none"),
+        ("inn/", "got none: there is no such folder; near it lie {}/in/"),
+        ("inn", "got none: there is no such file or folder; near it lie {}/in/"),
+        ("IN/", "got none: there is no such folder; near it lie {}/in/"),
+        ("in/a.cvs", "got none: there is no such file or folder; near it lie {}/in/a.csv"),
+        ("zzzz/", "got none: there is no such folder"),
+        ("zzzz", "got none: there is no such file or folder"),
+        ("in/a.csv/b.csv", "got none: there is no such file or folder"),
+        ("in/a.csv/", "got none: it is a file, which is named without a / at its end"),
+        ("empty/", "got none: the folder holds nothing"),
+        ("empty", "got none: the folder holds nothing"),
+        ("in/{a,c}.csv", "; {{a,b}} is no pattern: give a list"),
+        ("in/{a,c}*", "; {{a,b}} is no pattern: give a list"),
         ("empty/*.csv", "that the glob matches, got none; {}/empty/ holds nothing"),
         ("none/*.csv", "that the glob matches, got none; {}/none/ holds nothing"),
         ("in/*.parquet", "that the glob matches, got none; {}/in/ holds 2024-01/, a.csv, b.txt"),

@@ -11,7 +11,7 @@ from batchscore.config.entries import path_below
 from batchscore.config.job_config import JobConfig
 
 _PATTERNS_TOLD = 100
-_WILD = re.compile(r"([*?\[])")
+_WILD = re.compile(r"([*?\[{}])")
 
 
 def exclude_advice(config: JobConfig, left_out: Collection[str], all_uris: Sequence[str], *, has_record: bool) -> str:

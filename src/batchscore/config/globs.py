@@ -14,7 +14,11 @@ from functools import cached_property
 
 _ACROSS = "**"
 _WILDCARD = re.compile(r"[*?\[]")
-_TOKEN = re.compile(r"\[!?\]?[^\]]*\]|\*{2,}|.", re.DOTALL)
+_CLASS = re.compile(r"\[!?\]?[^\]]*\]")
+_TOKEN = re.compile(rf"{_CLASS.pattern}|\*{{2,}}|.", re.DOTALL)
+# {a,b}, of a brace also the half that is left of it where a list of arguments is cut at its commas.
+_BRACES = re.compile(r"\{[^{}]*(,|$)|^[^{}]*\}")
+NO_BRACES = "{a,b} is no pattern: give a list"
 
 Names = tuple[str, ...]
 
@@ -22,6 +26,11 @@ Names = tuple[str, ...]
 def has_wildcards(entry: str) -> bool:
     """Tell whether an entry may be a glob; names may hold these characters too, so only what is there decides."""
     return _WILDCARD.search(entry) is not None
+
+
+def has_braces(pattern: str) -> bool:
+    """Tell whether a pattern holds alternatives in braces, as Hadoop and shells have them; names may hold them too."""
+    return _BRACES.search(_CLASS.sub("", pattern)) is not None
 
 
 def folder_before_wildcards(entry: str) -> str:

@@ -38,6 +38,7 @@ from batchscore.config.values import (
     format_of_strptime,
     input_uri,
     model_uri,
+    name_pattern,
     one_delimiter,
     one_escape,
     one_separator,
@@ -52,6 +53,7 @@ ModelType = Literal["binary", "multiclass", "regression"]
 InvalidRecords = Literal["blank", "keep_tag"]
 
 BatchId = Annotated[str, AfterValidator(checked_id)]
+NamePatterns = Annotated[tuple[Annotated[str, AfterValidator(name_pattern)], ...], BeforeValidator(as_tuple)]
 
 
 class _Section(BaseModel):
@@ -93,8 +95,8 @@ class JobConfig(_Section):
         BeforeValidator(as_tuple),
         Field(min_length=1),
     ]
-    include: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = ()
-    exclude: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = ()
+    include: NamePatterns = ()
+    exclude: NamePatterns = ()
     schema_uri: Annotated[str, AfterValidator(uris.canonical_uri)] | None = Field(None, alias="schema")
     row_id: Annotated[str, BeforeValidator(as_text), AfterValidator(column_name)] | None = None
     target: Annotated[str, BeforeValidator(as_text), AfterValidator(column_name)] | None = None

@@ -11,7 +11,7 @@ from datetime import datetime
 from pydantic import ValidationInfo
 
 from batchscore.config import uris
-from batchscore.config.globs import has_wildcards
+from batchscore.config.globs import NO_BRACES, has_braces, has_wildcards
 
 AMAZON_RECORD_BYTES = 100 * 1024
 """Amazon ML's limit of 100 KB a record, without its line end."""
@@ -51,6 +51,13 @@ def as_texts(value: object) -> object:
     """Return a list of texts for one, and the texts of numbers."""
     values = value if isinstance(value, list | tuple) else (value,)
     return tuple(as_text(item) for item in values)
+
+
+def name_pattern(value: str) -> str:
+    """Return a pattern of names as it is, if it holds no alternatives in braces, which would match nothing."""
+    if has_braces(value):
+        raise ValueError(f"expected a pattern of *, ? and [...], since {NO_BRACES}; [{{] is a brace of a name")
+    return value
 
 
 def column_name(value: str) -> str:

@@ -9,16 +9,23 @@ from glob import escape
 
 from batchscore.config import uris
 from batchscore.config.entries import as_folder, folder_of, parent_folder, path_below
-from batchscore.config.globs import Glob, folder_before_wildcards, has_wildcards, spelt_names
+from batchscore.config.globs import (
+    NO_BRACES,
+    Glob,
+    folder_before_wildcards,
+    has_braces,
+    has_wildcards,
+    spelt_names,
+)
 from batchscore.config.job_config import JobConfig
 from batchscore.config.selection import FOLDER_MARKER, SCHEMA_ENDING, Selection
 from batchscore.errors import InputError, ObjectMissingError, TransientReadError
 from batchscore.input.schema_file import Schema, parse_schema
 from batchscore.preflight.lengths import is_too_long
-from batchscore.storage.base import StoredObject, is_present
+from batchscore.storage.base import NAMES_TOLD, StoredObject, is_present
 from batchscore.storage.factory import storage_for
 
-_NAMES_TOLD = 5
+_NAMES_SHOWN = 5
 _ROOTS = {"s3://", "/"}  # above buckets and file systems
 _SKIPPED_TOLD = 3
 
@@ -83,20 +90,41 @@ def _nothing_at(entry: str, config: JobConfig) -> str:
     is_glob, bare = has_wildcards(entry), entry.rstrip("/")
     folder = folder_before_wildcards(entry) if is_glob else parent_folder(bare)
     try:
-        names = storage_for(entry, config.s3).names_in_folder(folder) if folder not in _ROOTS else []
+        names = storage_for(entry, config.s3).names_in_folder(folder) if folder not in _ROOTS else None
     except InputError:  # what cannot be listed is not named
-        names = []
-    if not is_glob:
-        return f"input {entry}: expected files to score, got none{_near(uris.base_name(bare), folder, names)}"
+        names = None
+    if is_glob:
+        told = f"files to score that the glob matches, got none{_near_glob(entry, folder, names)}"
+    else:
+        told = f"files to score, got none{_what_is_there(entry, names)}{_near(uris.base_name(bare), folder, names)}"
+    return f"input {entry}: expected {told}{f'; {NO_BRACES}' if has_braces(entry) else ''}"
+
+
+def _near_glob(entry: str, folder: str, names: Sequence[str] | None) -> str:
+    if names is None:
+        return ""
     folders = [name for name in names if name.endswith("/") and Glob(entry).matches(f"{folder}{name[:-1]}")]
-    more = f", and {len(names) - _NAMES_TOLD} more" if len(names) > _NAMES_TOLD else ""
-    told = f"; {folder} holds {', '.join(names[:_NAMES_TOLD]) or 'nothing'}{more}"
+    more = f", and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+    told = f"; {folder} holds {', '.join(names[:_NAMES_SHOWN]) or 'nothing'}{more}"
     ending = f"; the folder {folders[0]} matches: end the entry in / for what lies in such folders" if folders else ""
-    return f"input {entry}: expected files to score that the glob matches, got none{told}{ending}"
+    return f"{told}{ending}"
 
 
-def _near(name: str, folder: str, names: Sequence[str]) -> str:
-    spelt = {other.lower().rstrip("/"): other for other in names if other.rstrip("/") != name}
+def _what_is_there(entry: str, names: Sequence[str] | None) -> str:
+    """Say what an entry without files names, by names of the folder that it lies in; nothing where that is unknown."""
+    name = uris.base_name(entry)
+    if names is None:
+        return ""
+    if f"{name}/" in names:
+        return ": the folder holds nothing"
+    if name in names:
+        return ": it is a file, which is named without a / at its end"
+    kind = "folder" if entry.endswith("/") else "file or folder"
+    return f": there is no such {kind}" if len(names) < NAMES_TOLD else ""
+
+
+def _near(name: str, folder: str, names: Sequence[str] | None) -> str:
+    spelt = {other.lower().rstrip("/"): other for other in names or [] if other.rstrip("/") != name}
     near = difflib.get_close_matches(name.lower(), spelt, n=3)
     return f"; near it lie {', '.join(f'{folder}{spelt[other]}' for other in near)}" if near else ""
 

@@ -9,6 +9,9 @@ from typing import IO, Protocol
 from batchscore.config.globs import Glob
 from batchscore.errors import ObjectMissingError
 
+NAMES_TOLD = 1000
+"""The names of a folder that are asked for at the most, for a message."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
@@ -40,7 +43,10 @@ class Storage(Protocol):
         """Yield every object that a glob matches, in key order, from one listing."""
 
     def names_in_folder(self, prefix: str) -> Sequence[str]:
-        """Return some names directly below ``prefix`` (ending in ``/``), for a message; those of folders with ``/``."""
+        """Return some names directly below ``prefix`` (ending in ``/``), for a message; those of folders with ``/``.
+
+        All of them where they are fewer than NAMES_TOLD.
+        """
 
     def stat(self, uri: str) -> StoredObject:
         """Return size and etag of one object."""

@@ -25,12 +25,11 @@ from batchscore.errors import (
     ObjectMissingError,
     TransientReadError,
 )
-from batchscore.storage.base import StoredObject
+from batchscore.storage.base import NAMES_TOLD, StoredObject
 from batchscore.storage.local_walk import files_below, folders_below
 
 # What file systems answer that sync no folders, or whose folder may be written to but not read.
 _NO_SYNC_OF_FOLDERS = {errno.EINVAL, errno.ENOTSUP, errno.EACCES}
-_NAMES_TOLD = 1000
 
 
 @contextmanager
@@ -96,7 +95,7 @@ class LocalStorage:
         """See Storage.names_in_folder; a missing folder has none."""
         with _local_errors("input", prefix, InputError):
             folder = Path(uris.local_path(prefix))
-            found = islice(folder.iterdir(), _NAMES_TOLD) if folder.is_dir() else ()
+            found = islice(folder.iterdir(), NAMES_TOLD) if folder.is_dir() else ()
             return sorted(f"{path.name}/" if path.is_dir() else path.name for path in found)
 
     def list_folder(self, prefix: str) -> Iterator[StoredObject]:

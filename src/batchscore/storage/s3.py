@@ -75,7 +75,7 @@ class S3Storage:
         return (item for item in listed if glob.matches(item.uri))
 
     def names_in_folder(self, prefix: str) -> Sequence[str]:
-        """See Storage.names_in_folder: those of one page."""
+        """See Storage.names_in_folder: those of one page, as many as a page has."""
         bucket, key = split_s3_uri(prefix)
         with read_errors(prefix):
             page = self._ask(
