@@ -112,6 +112,17 @@ def test_what_only_looks_like_a_delimiter_line_is_a_header(line: bytes, tmp_path
         rows_of(source, resolve_columns("m", TWO, None, None), 100, delimiter=";")
 
 
+def test_a_header_that_leaves_a_name_open_names_the_key(tmp_path: Path) -> None:
+    source = csv_input(tmp_path, "a.csv", b'a,"x\nin EUR"\n1,y\n')
+    columns = resolve_columns("m", TWO, None, None)
+    with pytest.raises(InputError, match=r"got an open quote; `multiline: true` reads names that hold line"):
+        rows_of(source, columns, 100)
+    with pytest.raises(InputError, match=r"not there: b$"):
+        rows_of(source, columns, 100, multiline=True)
+    with pytest.raises(InputError, match=r"got an open quote$"):
+        rows_of(csv_input(tmp_path, "b.csv", b'a,"x\n1,y\n'), columns, 100, multiline=True)
+
+
 # ------------------------------------------------------------------------------------------------ names
 
 

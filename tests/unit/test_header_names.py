@@ -233,6 +233,12 @@ def test_of_optional_columns_those_that_are_needed_tell_the_delimiter() -> None:
     assert explained("a;c;x", columns).endswith('between them the names are there: `delimiter: ";"`')
 
 
+def test_names_that_are_there_are_not_said_to_be_there_in_other_letters() -> None:
+    columns = resolve_columns("m", (Column("a", "double"), Column("b", "double")), None, None)
+    assert explained("A,b", columns) == "the names are there in other letters: upper and lower case are told apart"
+    assert explained(" a,a ,b", columns) == ""
+
+
 def test_a_header_that_the_user_told_is_not_said_to_be_a_record() -> None:
     assert "has_header: false" in explained("1,2", resolve_columns("m", SIGNATURE, None, None))
     assert explained("1,2", resolve_columns("m", SIGNATURE, None, True)) == ""

@@ -179,7 +179,7 @@ def test_a_header_may_be_as_long_as_a_record(tmp_path: Path) -> None:
     source = source_of(tmp_path, b"c0," + b"x" * 97 + b"\r\na,1\n")
     columns = columns_of(1, has_header=True)
     assert CsvReader(columns, TextFormat(max_record_bytes=100), S3Settings()).columns(source) == ("c0", "x" * 97)
-    with pytest.raises(InputError, match="expected at most 99 bytes, got more"):
+    with pytest.raises(InputError, match="expected at most 99 bytes, got more; raise `max_record_bytes`"):
         CsvReader(columns, TextFormat(max_record_bytes=99), S3Settings()).columns(source)
 
 

@@ -80,14 +80,12 @@ def _with_near(name: str, unread: Sequence[str]) -> str:
 
 def repeated_column_lines(found: Iterable[tuple[str, Mapping[str, Sequence[int]]]]) -> list[str]:
     """Return a line for all inputs in which the same columns that the job reads are there more than once."""
-    texts = ((uri, [_with_places(*item) for item in repeated.items()]) for uri, repeated in found)
+    texts = (
+        (uri, [f"{name} at {' and '.join(map(str, places))}" for name, places in repeated.items()])
+        for uri, repeated in found
+    )
     what = "columns that are there more than once: {}: the first is read under the name, the others as pandas has them"
     return [what.format(line) for line in unread_columns(texts)]
-
-
-def _with_places(name: str, places: Sequence[int]) -> str:
-    others = ", ".join(f"{name}.{number}" for number in range(1, len(places)))
-    return f"{name} at {' and '.join(map(str, places))}, {others}"
 
 
 def _files(uris: Sequence[str]) -> str:

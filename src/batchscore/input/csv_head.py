@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from batchscore.errors import InputError
 from batchscore.input.blocks import Block
-from batchscore.input.csv_lines import MalformedRecordError, TextFormat, decode_header
+from batchscore.input.csv_lines import MalformedRecordError, OpenQuoteError, TextFormat, decode_header
 from batchscore.input.suspicious_lines import UTF8_MARK
 
 # Excel's own: `sep=;`, alone in the first line. It tells the delimiter to Excel, and is neither header nor record.
@@ -66,8 +66,12 @@ def header_names(line: bytes, text: TextFormat, uri: str) -> tuple[str, ...]:
     """Return the names of a header record; raises InputError."""
     longest = text.max_record_bytes
     if len(line.rstrip(b"\r\n")) > longest:
-        raise InputError(f"header of {uri}: expected at most {longest} bytes, got more")
+        remedy = "raise `max_record_bytes`, or see whether the line ends are newlines"
+        raise InputError(f"header of {uri}: expected at most {longest} bytes, got more; {remedy}")
     try:
         return tuple(decode_header(line, text))
+    except OpenQuoteError:
+        remedy = "" if text.multiline else "; `multiline: true` reads names that hold line ends"
+        raise InputError(f"header of {uri}: expected a record of names, got an open quote{remedy}") from None
     except MalformedRecordError as error:
         raise InputError(f"header of {uri}: expected a record of names, got one with {error}") from None

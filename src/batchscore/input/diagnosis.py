@@ -207,7 +207,7 @@ def explain_header(first_line: str, columns: Columns, text: TextFormat, records:
         return f"the first line is one name and holds {DELIMITERS[other]}: {DELIMITER_KEYS[other]}"
     if columns.by_position:
         return ""
-    if {name.casefold() for name in wanted} <= {cell.casefold() for cell in cells}:
+    if not wanted <= cells and {name.casefold() for name in wanted} <= {cell.casefold() for cell in cells}:
         return "the names are there in other letters: upper and lower case are told apart"
     is_told = columns.header_is_told and columns.has_header
     if not is_told and not wanted & cells and (any(map(NUMBER.fullmatch, cells)) or len(cells) == len(wanted)):
