@@ -244,6 +244,16 @@ def test_include_is_matched_as_exclude_is_and_exclude_goes_last(tmp_path: Path) 
     assert listed(tmp_path, ["in/a.csv", "in/d.txt"], include="*.csv") == ["in/a.csv"]
 
 
+@pytest.mark.parametrize("mark", ["!", "^"])
+def test_a_class_may_be_of_what_is_not_in_it_as_shells_and_hadoop_write_it(mark: str, tmp_path: Path) -> None:
+    make(tmp_path, "in/a.csv", "in/b.csv", "in/^.csv", "in/].csv", "in/_x.csv")
+    assert listed(tmp_path, f"in/[{mark}ab].csv") == ["in/].csv", "in/^.csv"]
+    assert listed(tmp_path, f"in/[{mark}]b].csv") == ["in/^.csv", "in/a.csv"]
+    assert listed(tmp_path, "in/", include=f"[{mark}a]*.csv") == ["in/].csv", "in/^.csv", "in/b.csv"]
+    assert listed(tmp_path, "in/", exclude=f"[{mark}a].csv") == ["in/a.csv"]
+    assert listed(tmp_path, "in/[a^].csv") == ["in/^.csv", "in/a.csv"]
+
+
 @pytest.mark.parametrize("key", ["include", "exclude"])
 @pytest.mark.parametrize("pattern", ["*.{csv,txt}", "{a,b}*", "*.{csv", "txt}"])
 def test_a_pattern_with_alternatives_in_braces_is_refused(key: str, pattern: str, tmp_path: Path) -> None:

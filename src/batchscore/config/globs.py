@@ -1,7 +1,7 @@
 """Globs: which URIs an entry with wildcards matches (pure).
 
-``*``, ``?`` and ``[...]`` match within a name, as in fnmatch; ``**`` goes over ``/`` too, and ``**/`` may stand for no
-folder at all. A glob that ends in ``/`` means all that lies below the folders it matches.
+``*``, ``?``, ``[...]``, and ``[!...]`` or ``[^...]`` match within a name, as in shells; ``**`` goes over ``/`` too, and
+``**/`` may stand for no folder at all. A glob that ends in ``/`` means all that lies below the folders it matches.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 _ACROSS = "**"
 _WILDCARD = re.compile(r"[*?\[]")
-_CLASS = re.compile(r"\[!?\]?[^\]]*\]")
+_CLASS = re.compile(r"\[[!^]?\]?[^\]]*\]")
 _TOKEN = re.compile(rf"{_CLASS.pattern}|\*{{2,}}|.", re.DOTALL)
 # {a,b}, of a brace also the half that is left of it where a list of arguments is cut at its commas.
 _BRACES = re.compile(r"\{[^{}]*(,|$)|^[^{}]*\}")
@@ -31,6 +31,16 @@ def has_wildcards(entry: str) -> bool:
 def has_braces(pattern: str) -> bool:
     """Tell whether a pattern holds alternatives in braces, as Hadoop and shells have them; names may hold them too."""
     return _BRACES.search(_CLASS.sub("", pattern)) is not None
+
+
+def name_matches(pattern: str, name: str) -> bool:
+    """Tell whether a pattern matches a name: fnmatch knows no ``[^a]``, which Hadoop and shells have for ``[!a]``."""
+    return fnmatchcase(name, _of_fnmatch(pattern))
+
+
+@lru_cache(maxsize=1024)
+def _of_fnmatch(pattern: str) -> str:
+    return _CLASS.sub(lambda found: re.sub(r"^\[\^", "[!", found[0]), pattern)
 
 
 def folder_before_wildcards(entry: str) -> str:
@@ -111,7 +121,9 @@ def _places_after(patterns: Names, names: Sequence[str]) -> set[int]:
     places = _with_none_across(patterns, {0})
     for name in names:
         stayed = {place for place in places if place < len(patterns) and patterns[place] == _ACROSS}
-        moved = {place + 1 for place in places - stayed if place < len(patterns) and fnmatchcase(name, patterns[place])}
+        moved = {
+            place + 1 for place in places - stayed if place < len(patterns) and name_matches(patterns[place], name)
+        }
         places = _with_none_across(patterns, stayed | moved)
     return places
 

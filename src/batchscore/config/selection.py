@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+
+from batchscore.config.globs import name_matches
 
 SCHEMA_ENDING = ".schema"
 FOLDER_MARKER = "folder marker"
@@ -56,7 +57,7 @@ class Selection:
 
 def matches(pattern: str, path: str) -> bool:
     """Tell whether a pattern of ``include`` or ``exclude`` matches a path or its last name; ``*`` matches ``/`` too."""
-    return fnmatchcase(path, pattern) or fnmatchcase(_last_name(path), pattern)
+    return name_matches(pattern, path) or name_matches(pattern, _last_name(path))
 
 
 def _last_name(path: str) -> str:
@@ -86,8 +87,8 @@ def _is_hidden(name: str) -> bool:
 def _spells(pattern: str, name: str) -> bool:
     """Tell whether a pattern matches a name by what hides it written out, not by a wildcard in its place."""
     ending = next((ending for ending in (_COPYING, _FOLDER_ENDING) if name.endswith(ending)), None)
-    written = pattern.endswith(ending) if ending else not pattern.startswith(("*", "?", "[!"))
-    return written and fnmatchcase(name, pattern)
+    written = pattern.endswith(ending) if ending else not pattern.startswith(("*", "?", "[!", "[^"))
+    return written and name_matches(pattern, name)
 
 
 def excludes_all(pattern: str, folder: str) -> bool:
@@ -96,7 +97,7 @@ def excludes_all(pattern: str, folder: str) -> bool:
     It does if it matches the path and ends in ``*``, which matches ``/`` too. That patterns of single files
     (``*.gz``) match all that a job writes cannot be told.
     """
-    return pattern.endswith("*") and fnmatchcase(folder, pattern)
+    return pattern.endswith("*") and name_matches(pattern, folder)
 
 
 def excluded(patterns: Iterable[str], path: str) -> bool:
