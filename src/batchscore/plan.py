@@ -47,6 +47,8 @@ class JobSpec:
     threshold: float
     columns: Columns
     parameters: dict[str, str]
+    value_names: tuple[str, ...] = ()
+    meaning: str | None = None
 
     @property
     def outputs(self) -> Outputs:
@@ -72,6 +74,7 @@ class JobSpec:
             echoed=self.columns.echoed,
             keep_tag=self.config.invalid_records_in_force == "keep_tag",
             escape_formulas=self.config.escape_formulas,
+            value_names=self.value_names,
         )
 
 

@@ -307,5 +307,6 @@ def load(
         xgboost_missing=model.xgboost_missing,
         **signature_facts(found, "models:/m/1"),
     )
-    predictor = load_predictor(folder, version, PredictorSettings(model_type=model.keys.get("model_type")))
+    settings = PredictorSettings(model.keys.get("model_type"), prediction_column=model.keys.get("prediction_column"))
+    predictor = load_predictor(folder, version, settings)
     return LoadedModel(version, folder, predictor, 0.5)

@@ -108,7 +108,7 @@ def score_file(config: JobConfig, model: LoadedModel) -> Scored:
     with path.open(newline="", encoding="utf-8") as file:
         header = tuple(next(csv.reader(file, delimiter=config.delimiter)))
     inputs = with_headers(plan.inputs, {source.source.uri: header})
-    scored = Scored([], np.empty((0, max(len(plan.spec.classes) if _is_multiclass(plan) else 1, 1))), [])
+    scored = Scored([], np.empty((0, len(_numbers(plan)))), [])
     for split in plan.splits:
         part = score_split(split, inputs[0], plan.spec, model.predictor)
         reasons = {}
@@ -118,12 +118,12 @@ def score_file(config: JobConfig, model: LoadedModel) -> Scored:
     return scored
 
 
-def _is_multiclass(plan: Plan) -> bool:
-    return plan.spec.model_type == "multiclass"
+def _numbers(plan: Plan) -> list[str]:
+    return [name for name in plan.spec.result_format.prediction_names if name != "bestAnswer"]
 
 
 def _with_rows(scored: Scored, plan: Plan, rows: list[dict[str, str]], reasons: Mapping[int, str]) -> Scored:
-    names = plan.spec.classes if _is_multiclass(plan) else ("score",)
+    names = _numbers(plan)
     numbers = np.array([[float(row[name] or "nan") for name in names] for row in rows]).reshape(len(rows), len(names))
     return Scored(
         scored.tags + [row.get("tag", "") for row in rows],

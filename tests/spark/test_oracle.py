@@ -16,6 +16,8 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from batchscore.commands.check import check_job
+from batchscore.config.job_config import OutputConfig
 from tests.registry import Registry, columns
 from tests.spark.conftest import Runner
 from tests.spark.results import amazon_lines, full_numbers, read_plainly, write_schema
@@ -42,8 +44,8 @@ class Case:
         echoed = [frame[name] for name in self.echoed]
         inputs = frame[list(self.inputs)]
         if not hasattr(self.model, "predict_proba"):
-            values = self.model.predict(inputs)
-            return [self.header, *amazon_lines([*echoed, values.tolist()])], values.reshape(-1, 1)
+            values = self.model.predict(inputs).reshape(len(inputs), -1)
+            return [self.header, *amazon_lines([*echoed, *values.T.tolist()])], values
         probabilities = self.model.predict_proba(inputs)
         if probabilities.shape[1] > 2:
             return [self.header, *amazon_lines([*echoed, *probabilities.T.tolist()])], probabilities
@@ -105,6 +107,23 @@ def _diabetes(registry: Registry, folder: Path) -> Case:
     return Case(uri, model, folder / "patients.csv", ("patient",), tuple(frame.columns), "tag,score", ("patient",))
 
 
+def _patients(registry: Registry, folder: Path) -> Case:
+    frame, target = load_diabetes(return_X_y=True, as_frame=True)
+    model = LinearRegression().fit(frame, np.column_stack([target, -(target**0.5)]))
+    records = _sample(frame)
+    records.insert(0, "patient", [f"p-{number}" for number in range(RECORDS)])
+    records.to_csv(folder / "patients.csv", index=False)
+    write_schema(
+        folder / "patients.csv.schema",
+        dict.fromkeys(records.columns, "NUMERIC") | {"patient": "CATEGORICAL"},
+        row_id="patient",
+    )
+    signature = columns(*(f"{name}:double" for name in frame), outputs=["progress", "root"])
+    uri = registry.register(model, signature=signature)
+    header = "tag,score_progress,score_root"
+    return Case(uri, model, folder / "patients.csv", ("patient",), tuple(frame.columns), header, ("patient",))
+
+
 BANK_TEXTS = ("job", "marital", "education", "default", "housing", "loan", "contact", "month", "day", "outcome")
 BANK_NUMBERS = ("age", "duration", "campaign")
 WORDS = ["admin.", "blue, collar", "self-employed", 'so-called "retired"', "Müller & Söhne", "学生", "", " spaced "]
@@ -141,6 +160,7 @@ MAKERS: dict[str, Callable[[Registry, Path], Case]] = {
     "iris": _iris,
     "wine": _wine,
     "diabetes": _diabetes,
+    "several values": _patients,
     "bank": _bank,
 }
 
@@ -160,6 +180,7 @@ def cases(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> dict[
         ("wine", WHOLE),
         ("diabetes", 400),
         ("diabetes", WHOLE),
+        ("several values", 400),
         ("breast_cancer", 500),
         ("breast_cancer", WHOLE),
         ("bank", 300),
@@ -200,3 +221,22 @@ def test_full_precision_reads_back_to_the_model_s_own_numbers(name: str, cases: 
 
     written = full_numbers(job.lines(case.file.name)[1:], *range(first, first + predictions.shape[1]))
     np.testing.assert_allclose(written, predictions, rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("invalid_records", ["blank", "keep_tag"])
+def test_a_job_of_several_values_is_proven_and_its_manifest_names_them(
+    invalid_records: str, cases: dict[str, Case], run: Runner, tmp_path: Path
+) -> None:
+    case = cases["several values"]
+    lines = case.file.read_text().splitlines()
+    lines[3] = lines[3].replace("p-2,", "p-2,word")
+    (tmp_path / "patients.csv").write_text("\n".join(lines) + "\n")
+    (tmp_path / "patients.csv.schema").write_bytes(case.file.with_suffix(".csv.schema").read_bytes())
+
+    job = run(case.uri, input=str(tmp_path / "patients.csv"), invalid_records=invalid_records)
+
+    assert check_job(job.id, OutputConfig(output=str(job.output)), None).findings == []
+    assert job.manifest["columns"] == ["tag", "score_progress", "score_root"]
+    told = {key: job.manifest["model"][key] for key in ("type", "classes", "values")}
+    assert told == {"type": "regression", "classes": [], "values": ["progress", "root"]}
+    assert job.lines("patients.csv")[3] == ("p-2,," if invalid_records == "keep_tag" else "")

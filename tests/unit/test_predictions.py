@@ -111,6 +111,12 @@ def test_multiclass_results_have_a_column_for_each_class_and_no_more() -> None:
     assert lines_of(result_format("multiclass"), [[0.25, 0.75]], [0], 1) == 'a,"b,c"\n2.5E-1,7.5E-1\n'
 
 
+def test_several_values_have_a_column_for_each_with_its_name() -> None:
+    result = result_format("regression", value_names=("low", "a,b"), echoed=(TAG,), keep_tag=True)
+    text = lines_of(result, [[0.25, 132396.7]], [1], 2, ["x", "y"])
+    assert text == 'tag,score_low,"score_a,b"\nx,,\ny,2.5E-1,1.323967E5\n'
+
+
 def test_an_invalid_record_is_a_blank_line_at_its_place() -> None:
     result = result_format("binary", echoed=(TAG,))
     assert lines_of(result, [0.25], [1], 3, ["x", "y", "z"]).splitlines()[1:] == ["", "y,0,2.5E-1", ""]

@@ -39,6 +39,7 @@ def describe_plan(review: Review) -> dict[str, Any]:
         "classes": list(spec.classes),
         "positive_label": spec.positive_label,
         "threshold": spec.threshold if spec.model_type == "binary" else None,
+        "score": spec.meaning,
         "missing": missing_entry(spec),
         "categories_shown": review.model_facts.known is not None,
         "parity": asdict(review.parity) if review.parity else None,
@@ -133,6 +134,8 @@ def _plan_lines(review: Review, facts: dict[str, Any]) -> list[str]:
         ("model files", f"sha256 {model['sha256'][:16]}..."),
         ("type", facts["model_type"] + (f" ({', '.join(facts['classes'])})" if facts["classes"] else "")),
     ]
+    if facts["score"] is not None:
+        shown.append(("score", facts["score"]))
     if facts["threshold"] is not None:
         shown.append(("threshold", f"{facts['threshold']} for label {facts['positive_label']}"))
     shown += [

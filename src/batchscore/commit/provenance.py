@@ -27,6 +27,8 @@ def model_entry(spec: JobSpec) -> dict[str, Any]:
         "type": spec.model_type,
         "classes": list(spec.classes),
         "positive_label": spec.positive_label,
+        **({"values": list(spec.value_names)} if spec.value_names else {}),
+        **({"score": spec.meaning} if spec.meaning else {}),
     }
 
 

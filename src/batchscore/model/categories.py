@@ -34,6 +34,21 @@ class TrainedCategories:
         return frame.assign(**{str(name): _as_category(frame[name], values) for name, values in known.items()})
 
 
+def merged(found: Sequence[TrainedCategories]) -> TrainedCategories:
+    """Return the categories of several boosters that read the same records; of a column the first one's.
+
+    Each maps the values to its own codes: which of their categories a column has is nothing to it.
+    """
+    placed = [categories for categories in found if categories.places is not None]
+    if not placed:
+        return found[0] if found else TrainedCategories()
+    values: dict[int, Sequence[Any]] = {}
+    for categories in placed:
+        for place, known in zip(categories.places or (), categories.values, strict=True):
+            values.setdefault(place, known)
+    return TrainedCategories(list(values.values()), list(values))
+
+
 def _as_category(values: pd.Series[Any], trained: Sequence[Any]) -> pd.Series[Any]:
     """Give the categories of training; a text stands for the number of which it is the text."""
     if values.isna().all():  # no categories of their own, which XGBoost would refuse

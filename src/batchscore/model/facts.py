@@ -8,7 +8,8 @@ their categories.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from batchscore.config.missing_values import ModelFacts
@@ -16,12 +17,7 @@ from batchscore.input.columns import Column
 from batchscore.input.typed_values import INTEGER_TYPES
 from batchscore.model.categories import TrainedCategories
 from batchscore.model.encoders import chosen_names
-
-# Where estimators that hold others keep the fitted ones; the last is what encodes the categories of histogram boosting.
-_INNER = (
-    *("best_estimator_", "estimator_", "estimators_", "calibrated_classifiers_", "estimator", "regressor_"),
-    "_preprocessor",
-)
+from batchscore.model.readers import inner_estimators
 
 
 def estimator_facts(estimator: Any, input_names: Sequence[str] = ()) -> ModelFacts:
@@ -59,11 +55,26 @@ def booster_facts(categories: TrainedCategories, inputs: Sequence[Column]) -> Mo
     """Return the facts of a booster: the texts among its categories, by column, and its columns of whole numbers."""
     if not inputs:
         return ModelFacts(known=None)
+    known = _texts_of(categories, inputs)
+    numbers = frozenset(column.name for column in inputs if column.type in INTEGER_TYPES)
+    return ModelFacts(known, numbers=numbers - frozenset(known), encoded=_held(known))
+
+
+def with_categories(facts: ModelFacts, categories: TrainedCategories, inputs: Sequence[Column]) -> ModelFacts:
+    """Return facts with the texts among the categories that boosters within the model were trained on."""
+    known = _texts_of(categories, inputs) if categories.values and inputs else {}
+    encoded = {**facts.encoded, **_held(known)}
+    return replace(facts, known={**(facts.known or {}), **known}, encoded=encoded)
+
+
+def _held(known: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
+    return {name: texts for name, texts in known.items() if texts}
+
+
+def _texts_of(categories: TrainedCategories, inputs: Sequence[Column]) -> dict[str, frozenset[str]]:
     names = [column.name for column in inputs]
     known = categories.by_name(names, [column.name for column in inputs if column.type == "string"])
-    texts = {name: frozenset(v for v in values if isinstance(v, str)) for name, values in known.items()}
-    numbers = frozenset(column.name for column in inputs if column.type in INTEGER_TYPES)
-    return ModelFacts(texts, numbers=numbers - frozenset(known), encoded={n: v for n, v in texts.items() if v})
+    return {name: frozenset(v for v in values if isinstance(v, str)) for name, values in known.items()}
 
 
 def _names(estimator: Any) -> list[str]:
@@ -93,7 +104,7 @@ def _first_steps(
             yield from _first_steps(transformer, names, past_imputers=past_imputers)
     else:
         yield estimator, names
-        for inner in _inner_estimators(estimator):
+        for inner in inner_estimators(estimator):
             yield from _first_steps(inner, names or _names(inner), past_imputers=past_imputers)
 
 
@@ -108,14 +119,6 @@ def _makes_floats(step: Any) -> bool:
     if type(step).__name__ == "SimpleImputer":
         return step.strategy in {"mean", "median"}
     return type(step).__name__ in {"StandardScaler", "LogisticRegression", "LinearRegression"}
-
-
-def _inner_estimators(estimator: Any) -> Iterator[Any]:
-    for attribute in _INNER:
-        held = getattr(estimator, attribute, None)
-        for inner in held if isinstance(held, list) else [held]:
-            if hasattr(inner, "get_params") or hasattr(inner, "estimator"):  # a calibrated classifier has only that
-                yield inner
 
 
 def _categories(step: Any, count: int) -> Sequence[Sequence[Any]]:

@@ -25,7 +25,14 @@ from batchscore.input.csv_lines import BoolArray, IntArray
 from batchscore.input.odd_texts import known_texts
 from batchscore.model.categories import ModelInput
 
-_ARRAY_TYPES: dict[str, ColumnType] = {"bool": "boolean", "int32": "integer", "int64": "long", "float32": "float"}
+_ARRAY_TYPES: dict[str, ColumnType] = {
+    "bool": "boolean",
+    "int32": "integer",
+    "int64": "long",
+    "float32": "float",
+    "object": "string",
+}
+_HOLD_MISSING = {"float32", "object"}
 _CHANGING_TYPES = {"long", "integer", "boolean"}
 
 
@@ -36,8 +43,10 @@ def fitting_array(columns: Columns, tensor_dtype: str | None) -> Columns:
     """
     if tensor_dtype not in _ARRAY_TYPES:
         return columns
-    kind, whole = _ARRAY_TYPES[tensor_dtype], tensor_dtype != "float32"
-    inputs = (replace(column, type=kind, required=column.required or whole) for column in columns.inputs)
+    kind, whole = _ARRAY_TYPES[tensor_dtype], tensor_dtype not in _HOLD_MISSING
+    inputs = [replace(column, type=kind, required=column.required or whole) for column in columns.inputs]
+    if kind == "string":  # a word is a text like any other
+        inputs = [replace(column, binary_words=False) for column in inputs]
     return replace(columns, inputs=tuple(inputs))
 
 
@@ -49,7 +58,7 @@ def with_missing_rules(
     tensor_dtype: str | None = None,
 ) -> Columns:
     """Return columns with the rules by which their values are missing, as configuration and model say."""
-    holds_missing = tensor_dtype not in _ARRAY_TYPES or tensor_dtype == "float32"
+    holds_missing = tensor_dtype not in _ARRAY_TYPES or tensor_dtype in _HOLD_MISSING
 
     def rule(column: Column) -> MissingRule:
         kind = InputKind(column.name, column.type, column.required, has_signature, holds_missing)

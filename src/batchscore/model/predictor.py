@@ -40,12 +40,13 @@ def _no_doubt() -> None:
 class Predictor:
     """A loaded model.
 
-    ``predict`` takes n records and returns float64 of shape (n,): P(label 1) or the value; or (n, classes) for
-    multiclass. ``classes`` are the labels in the model's order, none for regression; ``positive_label`` is the one
-    that ``1`` stands for. ``categorical`` names the text columns that may come as pandas categoricals. ``in_doubt`` is
-    called where the model has raised on a batch and on its first records alone; it raises ModelError if the model works
-    on nothing at all here. ``refusals`` keeps what the model raises for any record that lacks certain columns, once
-    that was asked (missing_patterns).
+    ``predict`` takes n records and returns float64 of shape (n,): P(label 1) or the value; or (n, numbers), a number
+    for each of ``number_names``. ``classes`` are the labels in the model's order, none for regression;
+    ``positive_label`` is the one that ``1`` stands for. ``categorical`` names the text columns that may come as pandas
+    categoricals. ``in_doubt`` is called where the model has raised on a batch and on its first records alone; it raises
+    ModelError if the model works on nothing at all here. ``refusals`` keeps what the model raises for any record that
+    lacks certain columns, once that was asked (missing_patterns). ``value_names`` are those of a regression of several
+    values; ``meaning`` says what a value is that is no estimate of a target.
     """
 
     model_type: ModelType
@@ -56,6 +57,13 @@ class Predictor:
     facts: ModelFacts = NO_FACTS
     in_doubt: Callable[[], None] = field(default=_no_doubt, repr=False, compare=False)
     refusals: dict[bytes, Exception | None] = field(default_factory=dict, repr=False, compare=False)
+    value_names: tuple[str, ...] = ()
+    meaning: str | None = None
+
+    @property
+    def number_names(self) -> tuple[str, ...]:
+        """The names of the numbers of a prediction that is several: classes or values; none where it is one number."""
+        return self.classes if self.model_type == "multiclass" else self.value_names
 
 
 def load_predictor(folder: Path, model: ModelVersion, settings: PredictorSettings) -> Predictor:
@@ -88,8 +96,12 @@ def _settled(raw: RawModel, model: ModelVersion, settings: PredictorSettings) ->
             raise ModelError(
                 f"model {model.pinned_uri}: expected a binary model for positive_label, got {raw.model_type}"
             )
-        predict = _checked(raw.predict, len(raw.classes) or 1)
-        return Predictor(raw.model_type, raw.classes, None, predict, raw.categorical, raw.facts)
+        predict = _checked(raw.predict, len(raw.classes) or len(raw.value_names) or 1)
+        names = raw.value_names
+        if names and settings.prediction_column is not None:
+            predict, names = _one_value(predict, names.index(settings.prediction_column)), ()
+        known = (raw.model_type, raw.classes, None, predict, raw.categorical, raw.facts)
+        return Predictor(*known, value_names=names, meaning=raw.meaning)
     positive = _class_meant(settings.positive_label or raw.classes[1], raw.classes)
     if positive not in raw.classes:
         raise ModelError(
@@ -104,6 +116,10 @@ def _settled(raw: RawModel, model: ModelVersion, settings: PredictorSettings) ->
         return values if place == 1 else 1.0 - values
 
     return Predictor("binary", raw.classes, positive, _checked(positive_probability, 1), raw.categorical, raw.facts)
+
+
+def _one_value(predict: Callable[[ModelInput], FloatArray], place: int) -> Callable[[ModelInput], FloatArray]:
+    return lambda frame: np.ascontiguousarray(predict(frame)[:, place])
 
 
 def _class_meant(label: str, classes: tuple[str, ...]) -> str:
@@ -178,7 +194,7 @@ def predict_records(predictor: Predictor, records: ModelInput, max_failures: int
 
 def no_predictions(predictor: Predictor, count: int) -> FloatArray:
     """Return NaN for so many records, in the shape of the model's predictions."""
-    return np.full((count, len(predictor.classes)) if predictor.model_type == "multiclass" else count, np.nan)
+    return np.full((count, len(predictor.number_names)) if predictor.number_names else count, np.nan)
 
 
 def too_many_failures(count: int, allowed: int, error: Exception) -> TooManyInvalidRecordsError:

@@ -33,9 +33,12 @@ def _input_columns(schema: SignatureSchema, uri: str) -> tuple[tuple[Column, ...
     if schema.is_tensor_spec():
         tensors = cast("list[TensorSpec]", schema.inputs)
         shape = tensors[0].shape
+        if len(tensors) == 1 and tensors[0].type.kind in "OU" and shape in ((-1,), (-1, 1)):
+            return 1, "object"
         if len(tensors) != 1 or len(shape) != 2 or shape[1] < 1 or str(tensors[0].type) not in _TENSOR_TYPES:
             raise ModelError(
-                f"signature of {uri}: expected columns or one array of (-1, n) {', '.join(_TENSOR_TYPES)}, got another"
+                f"signature of {uri}: expected columns or one array of (-1, n) {', '.join(_TENSOR_TYPES)}, or of one "
+                "text, got another"
             )
         return int(shape[1]), str(tensors[0].type)
     types = {str(item.name): getattr(item.type, "name", str(item.type)) for item in schema.inputs}
@@ -48,6 +51,8 @@ def _input_columns(schema: SignatureSchema, uri: str) -> tuple[tuple[Column, ...
         if len({item.type for item in schema.inputs}) > 1:
             raise ModelError(f"signature of {uri}: expected named columns, got columns of several types without names")
         kind = types["None"]
+        if kind == "string" and len(schema.inputs) == 1:
+            return 1, "object"
         if kind not in _NUMBER_TYPES:
             raise ModelError(f"signature of {uri}: expected named columns or numbers, got {kind} columns without names")
         return len(schema.inputs), _NUMBER_TYPES[kind]

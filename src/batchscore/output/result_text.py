@@ -50,19 +50,26 @@ class EchoFormat:
 
 @dataclass(frozen=True)
 class ResultFormat(EchoFormat):
-    """How the results of a job are written; ``classes`` are a multiclass model's columns, in the model's order."""
+    """How the results of a job are written.
+
+    ``classes`` are a multiclass model's columns, in the model's order; ``value_names`` name the values of a regression
+    that gives several.
+    """
 
     model_type: ModelType
     classes: tuple[str, ...]
     threshold: float
     precision: Precision
+    value_names: tuple[str, ...] = ()
 
     @property
     def prediction_names(self) -> tuple[str, ...]:
         """The names of the prediction columns."""
         if self.model_type == "multiclass":
             return self.classes
-        return ("bestAnswer", "score") if self.model_type == "binary" else ("score",)
+        if self.model_type == "binary":
+            return ("bestAnswer", "score")
+        return tuple(f"score_{name}" for name in self.value_names) or ("score",)
 
     @property
     def header(self) -> tuple[str, ...]:
@@ -216,8 +223,9 @@ def format_predictions(
 ) -> bytes:
     """Return one line of text for each of ``record_count`` records, in order.
 
-    ``predictions`` has a row for each place of ``lines``, of shape (n,), or (n, classes) for multiclass; the other
-    records are invalid. ``echoed`` has a column for each of the format's, with a text for every record.
+    ``predictions`` has a row for each place of ``lines``, of shape (n,), or (n, classes) for multiclass, or (n, values)
+    for several values; the other records are invalid. ``echoed`` has a column for each of the format's, with a text for
+    every record.
     """
     if len(echoed) != len(result.echoed):
         raise AssertionError(f"results: expected {len(result.echoed)} echoed columns, got {len(echoed)}")
@@ -233,7 +241,7 @@ def format_predictions(
 
 
 def _prediction_cells(result: ResultFormat, predictions: FloatArray) -> list[pa.StringArray]:
-    if result.model_type == "multiclass":
+    if predictions.ndim == 2:
         return [format_numbers(column, result.precision) for column in np.ascontiguousarray(predictions.T)]
     scores = format_numbers(predictions, result.precision)
     if result.model_type == "regression":

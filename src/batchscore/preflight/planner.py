@@ -84,6 +84,8 @@ def make_plan(config: JobConfig, model: LoadedModel) -> Plan:
         threshold=model.threshold,
         columns=columns,
         parameters=parameters_of(config, version, model.threshold, choice.sources, schema_digest),
+        value_names=model.predictor.value_names,
+        meaning=model.predictor.meaning,
     )
     root, reader = naming_root(config.input, choice.listed), job_reader(config, columns)
     inputs = make_inputs(choice.sources, root, config.split_bytes, reader)

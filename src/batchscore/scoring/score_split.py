@@ -28,7 +28,7 @@ from batchscore.scoring.stage_clock import StageClock
 from batchscore.scoring.time_limit import time_limit
 from batchscore.storage.factory import storage_for
 
-_RESULTS_TOGETHER = 8 * 1024 * 1024  # of many classes: each takes up to 20 bytes of text
+_RESULTS_TOGETHER = 8 * 1024 * 1024  # of many classes or values: each takes up to 20 bytes of text
 
 
 @dataclass
@@ -90,7 +90,7 @@ def score_split(
 
     Raises InputError, ModelError, BatchTimeoutError or TooManyInvalidRecordsError.
     """
-    together = min(RECORDS_TOGETHER, max(_RESULTS_TOGETHER // max(len(spec.classes), 1), 1))
+    together = min(RECORDS_TOGETHER, max(_RESULTS_TOGETHER // max(len(spec.classes), len(spec.value_names), 1), 1))
     scored, started = ScoredSplit(split, source, spec), time.process_time()
     try:
         if spec.config.layout == "parts" or split.number == 0:

@@ -29,8 +29,10 @@ def predictor_settings(config: JobConfig, model_type: ModelType | None) -> Predi
 
 @dataclass(frozen=True)
 class RawModel:
-    """What a flavor finds: (n,) or (n, classes) values, and the labels where the library knows them.
+    """What a flavor finds: (n,) or (n, classes) or (n, values) numbers, and the labels where the library knows them.
 
+    ``value_names`` names the values of a regression that gives several for each record, none where it gives one.
+    ``meaning`` says what a value is that is no estimate of a target, for people.
     ``categorical`` names the text columns that the model takes as pandas categoricals; ``facts`` are what it tells of
     how missing values and texts are known to it. ``loaded`` is the library's own object, in which whoever would use
     several threads is looked for.
@@ -42,6 +44,8 @@ class RawModel:
     categorical: frozenset[str] = frozenset()
     facts: ModelFacts = NO_FACTS
     loaded: Any = None
+    value_names: tuple[str, ...] = ()
+    meaning: str | None = None
 
 
 class Flavor(Protocol):

@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from batchscore.model.encoders import encode_distinct_values
-from batchscore.model.facts import estimator_facts
+from batchscore.model.facts import estimator_facts, with_categories
 from batchscore.model.flavors.catboost import adapt_catboost, is_catboost
 from batchscore.model.flavors.estimator import adapt_estimator
+from batchscore.model.flavors.libraries import check_classifiers, trained_categories, value_count
 from batchscore.model.flavors.protocol import Flavor, PredictorSettings, RawModel
+from batchscore.model.flavors.text_column import text_column
+from batchscore.model.flavors.values import with_value_names
 from batchscore.model.version import ModelVersion
 
 
@@ -27,13 +30,18 @@ class Sklearn(Flavor):
     # https://scikit-learn.org/stable/model_persistence.html
     minor_matters = True
 
-    def load(self, folder: Path, model: ModelVersion, _settings: PredictorSettings, /) -> RawModel:
+    def load(self, folder: Path, model: ModelVersion, settings: PredictorSettings, /) -> RawModel:
         """Load an estimator; raises ModelError."""
         loaded = _load_estimator(folder, model)
+        categories = trained_categories(loaded)
         facts = estimator_facts(loaded, [column.name for column in model.inputs])
-        categorical = encode_distinct_values(loaded)
+        facts = with_categories(facts, categories, model.inputs)
         adapt = adapt_catboost if is_catboost(loaded) else adapt_estimator
-        return replace(adapt(loaded), categorical=categorical, facts=facts)
+        raw = adapt(loaded, text_column(loaded, model) or categories.give)
+        if raw.model_type != "regression":
+            check_classifiers(loaded)
+        raw = replace(raw, categorical=encode_distinct_values(loaded), facts=facts)
+        return with_value_names(raw, value_count(loaded), model, settings)
 
 
 FLAVOR: Flavor = Sklearn()
