@@ -29,7 +29,7 @@ from sklearn.neighbors import KNeighborsRegressor, LocalOutlierFactor
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import OneClassSVM
-from xgboost import XGBClassifier, XGBRanker, XGBRegressor
+from xgboost import Booster, XGBClassifier, XGBRanker, XGBRegressor
 
 from tests.agreement.judge import agree, score
 from tests.agreement.models import Trained, load
@@ -83,11 +83,17 @@ WRAPPERS: dict[str, Callable[[Callable[[], Any]], Any]] = {
 }
 
 
+def _skip_where_not_held(booster: str) -> None:
+    if booster == "xgboost" and not hasattr(Booster, "get_categories"):
+        pytest.skip("before 3.1 its models do not hold the categories: they are refused")
+
+
 @pytest.mark.parametrize("wrapper", WRAPPERS)
 @pytest.mark.parametrize("booster", BOOSTERS)
 def test_a_model_within_others_gets_the_pandas_categories_that_it_was_trained_on(
     booster: str, wrapper: str, tmp_path: Path
 ) -> None:
+    _skip_where_not_held(booster)
     model = WRAPPERS[wrapper](BOOSTERS[booster]).fit(HOUSES.astype(KINDS), DEAR)
 
     def answer(frame: pd.DataFrame) -> Any:
@@ -107,6 +113,7 @@ REGRESSORS: dict[str, Callable[[], Any]] = {
 
 @pytest.mark.parametrize("booster", REGRESSORS)
 def test_a_transformed_target_leaves_the_categories_as_they_are(booster: str, tmp_path: Path) -> None:
+    _skip_where_not_held(booster)
     model = TransformedTargetRegressor(REGRESSORS[booster](), func=np.log1p, inverse_func=np.expm1)
     model.fit(HOUSES.astype(KINDS), PRICES)
     trained = Trained(model, HOUSE_NAMES, answer=lambda frame: model.predict(frame.astype(KINDS)), tolerance=1e-5)
@@ -123,6 +130,7 @@ PLAIN_FILE = HOUSE_FILE.replace("new", "Gd").replace("NA,3", "TA,3")
 
 @pytest.mark.parametrize("booster", BOOSTERS)
 def test_a_pipeline_that_makes_the_categories_itself_gets_plain_values(booster: str, tmp_path: Path) -> None:
+    _skip_where_not_held(booster)
     model = make_pipeline(FunctionTransformer(_as_categories), BOOSTERS[booster]()).fit(HOUSES, DEAR)
     assert agree(PLAIN_FILE, Trained(model, HOUSE_NAMES, tolerance=1e-5), HOUSE_COLUMNS, tmp_path, {}) == 30
 
@@ -238,7 +246,7 @@ def test_a_missing_text_is_refused_by_the_vectorizer_or_empty_as_the_key_says(ki
 
 NUMBERS = pd.DataFrame(RNG.normal(size=(200, 3)).round(3), columns=["a", "b", "c"])
 FIVE_ROWS = infer_signature(NUMBERS.head())
-NUMBER_FILE = "id,a,b,c\n" + "".join(f"n{n},{n / 7 - 2:.3f},{n % 5 - 2},{(n - 9) / 3:.3f}\n" for n in range(20))
+NUMBER_FILE = "id,a,b,c\n" + "".join(f"n{n},{n / 7 - 2:.3f},{n % 5 - 1.7:.1f},{(n - 9) / 3:.3f}\n" for n in range(20))
 DETECTORS = {
     "isolation forest": IsolationForest(n_estimators=9, random_state=1),
     "one-class SVM": OneClassSVM(),

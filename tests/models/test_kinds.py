@@ -12,6 +12,7 @@ from catboost import CatBoostClassifier
 from lightgbm import Dataset, LGBMClassifier, LGBMRegressor, train
 from mlflow.models import ModelSignature
 from mlflow.types.schema import ColSpec, Schema
+from sklearn.base import clone
 from sklearn.cluster import DBSCAN, KMeans
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
@@ -25,9 +26,9 @@ from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 from sklearn.neighbors import KNeighborsClassifier, LocalOutlierFactor
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 from sklearn.svm import SVC, LinearSVC
-from xgboost import DMatrix, XGBClassifier, XGBRanker
+from xgboost import Booster, DMatrix, XGBClassifier, XGBRanker
 from xgboost import train as xgboost_train
 
 from batchscore.commands.report_text import describe_plan, render_review
@@ -294,6 +295,31 @@ def _squares_of_data(values: Any, data: Dataset) -> Any:
     return squares(data.get_label(), values)
 
 
+class Halves:
+    """An estimator that inherits nothing from scikit-learn."""
+
+    classes_ = np.array(["no", "yes"])
+
+    def predict(self, frame: pd.DataFrame) -> Any:
+        return self.classes_[(frame["a"] > 0).to_numpy().astype(int)]
+
+
+class Sure(Halves):
+    """The same with probabilities."""
+
+    def predict_proba(self, frame: pd.DataFrame) -> Any:
+        return np.column_stack([frame["a"] <= 0, frame["a"] > 0]).astype(float)
+
+
+def test_an_estimator_of_no_library_is_what_it_has(registry: Registry, load: Load) -> None:
+    loaded = load(registry.register(Sure(), signature=SIGNATURE))
+
+    assert (loaded.predictor.model_type, loaded.predictor.classes) == ("binary", ("no", "yes"))
+    np.testing.assert_array_equal(loaded.predictor.predict(NUMBERS), (NUMBERS["a"] > 0).astype(float))
+    with pytest.raises(ModelError, match=f"a regressor, got Halves; {PYFUNC}"):
+        load(registry.register(Halves(), signature=SIGNATURE))
+
+
 def test_a_regressor_of_a_function_gives_its_values(registry: Registry, load: Load) -> None:
     model = LGBMRegressor(objective=squares, n_estimators=2, verbose=-1, n_jobs=1).fit(NUMBERS, NUMBERS["a"])
     loaded = load(registry.register(model, signature=SIGNATURE))
@@ -320,8 +346,23 @@ def test_pandas_categories_behind_a_step_that_changes_the_columns_are_refused(
     model = make_pipeline(scaled.set_output(transform="pandas"), booster).fit(SHOPS.astype({"city": "category"}), YES)
     uri = registry.register(model, signature=SHOP_COLUMNS)
 
-    with pytest.raises(ModelError, match=f"expected {name} to get the columns of pandas .* got ColumnTransformer .*;"):
+    message = f"expected {name} to get the columns of pandas .* got ColumnTransformer .*;"
+    if name == "XGBClassifier" and not hasattr(Booster, "get_categories"):
+        message = "expected the categories of training in the model, as XGBoost 3.1 and later hold them"
+    with pytest.raises(ModelError, match=message):
         load(uri)
+
+
+def test_codes_that_an_encoder_makes_are_no_pandas_categories(registry: Registry, load: Load) -> None:
+    encoder = ColumnTransformer([("codes", OrdinalEncoder(), ["city"])], remainder="passthrough")
+    arrays = make_pipeline(encoder, XGBClassifier(n_estimators=3, feature_types=["c", "q"], n_jobs=1))
+    frames = make_pipeline(
+        clone(encoder).set_output(transform="pandas"), XGBClassifier(n_estimators=3, feature_types=["c", "q"], n_jobs=1)
+    )
+    for model in (arrays, frames):
+        model.set_params(xgbclassifier__enable_categorical=True).fit(SHOPS, YES)
+        loaded = load(registry.register(model, signature=SHOP_COLUMNS))
+        np.testing.assert_array_equal(loaded.predictor.predict(SHOPS), model.predict_proba(SHOPS)[:, 1])
 
 
 def test_a_vectorizer_of_a_signature_that_is_not_one_text_column_is_refused(registry: Registry, load: Load) -> None:

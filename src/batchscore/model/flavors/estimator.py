@@ -29,9 +29,9 @@ def adapt_estimator(estimator: Any, prepare: Prepare = as_it_is) -> RawModel:
     """Return an estimator as a model; ``prepare`` makes of records what it takes. Raises ModelError."""
     from sklearn.base import is_outlier_detector, is_regressor
 
-    if is_outlier_detector(estimator) and hasattr(estimator, "decision_function"):
+    if _says(is_outlier_detector, estimator) and hasattr(estimator, "decision_function"):
         return _adapt_detector(estimator, prepare)
-    if is_regressor(estimator) or is_ranker(estimator):
+    if _says(is_regressor, estimator) or is_ranker(estimator):
         return adapt_values(estimator, prepare)
     if hasattr(estimator, "predict_proba") and hasattr(estimator, "classes_"):
         return adapt_classifier(estimator, prepare)
@@ -67,6 +67,14 @@ def adapt_classifier(estimator: Any, prepare: Prepare = as_it_is) -> RawModel:
         lambda frame: estimator.predict_proba(prepare(frame)),
         loaded=estimator,
     )
+
+
+def _says(is_kind: Callable[[Any], bool], estimator: Any) -> bool:
+    """Tell what scikit-learn says of an estimator; of one that inherits nothing from it, it says nothing."""
+    try:
+        return bool(is_kind(estimator))
+    except AttributeError:  # since 1.7; before it was False
+        return False
 
 
 def is_ranker(estimator: Any) -> bool:
@@ -127,6 +135,6 @@ def _way_out(estimator: Any) -> str:
         return "train it with novelty=True"
     if getattr(estimator, "voting", None) == "hard":
         return "train it with voting='soft'"
-    if is_classifier(estimator) and hasattr(estimator, "decision_function"):
+    if _says(is_classifier, estimator) and hasattr(estimator, "decision_function"):
         return "wrap it in sklearn.calibration.CalibratedClassifierCV"
     return AS_PYFUNC

@@ -54,12 +54,11 @@ def _categories(estimator: Any) -> Iterator[TrainedCategories]:
         held = _held_categories(part)
         if held is not None and not held.values:
             continue
-        if not earlier:
+        if held is None and earlier and xgboost.takes_codes(part):
+            continue
+        if held is None or not earlier:
             yield held or xgboost.categories_of(part)
-        elif any(_may_make_categories(step) for step in earlier):
-            if held is None:
-                xgboost.categories_of(part)
-        elif held is not None:
+        elif not any(_may_make_categories(step) for step in earlier):
             raise ModelError(
                 f"expected {type(part).__name__} to get the columns of pandas categories as they come, got "
                 f"{type(earlier[-1]).__name__} before it; encode them within the pipeline, as OrdinalEncoder does"

@@ -37,6 +37,6 @@ def no_probabilities(objective: str) -> ModelError:
     """Return what is raised of an objective whose answers are no probabilities that sum to 1."""
     other = _WAYS_OUT.get(objective)
     return ModelError(
-        f"expected an objective with probabilities, got {objective}; train it with {other or 'another'}, or log a pyfunc "
-        "model that makes probabilities which sum to 1 of its answers"
+        f"expected an objective with probabilities, got {objective}; train it with {other or 'another'}, or log a "
+        "pyfunc model that makes probabilities which sum to 1 of its answers"
     )

@@ -148,6 +148,11 @@ def held_categories(model: Any) -> TrainedCategories | None:
     return TrainedCategories([trained[place] for place in places], places)
 
 
+def takes_codes(estimator: Any) -> bool:
+    """Tell whether an estimator was told which columns hold codes, or was trained on an array: on no categories."""
+    return estimator.feature_types is not None or estimator.get_booster().feature_names is None
+
+
 def _held_categories(booster: Any) -> dict[int, list[Any]]:
     if not hasattr(booster, "get_categories"):
         return {}
