@@ -485,3 +485,32 @@ def test_reading_records_needs_only_the_output() -> None:
     assert load_output_config("{model: broken, output: s3://b/out}").output == "s3://b/out"
     with pytest.raises(ConfigError, match="key output: expected a value"):
         load_output_config("")
+
+
+@pytest.mark.parametrize(
+    ("uri", "use"),
+    [
+        (
+            "models:/m/Production",
+            "Production is a stage, which MLflow has given up: set an alias, MlflowClient()."
+            'set_registered_model_alias("m", "production", version), and use models:/m@production',
+        ),
+        (
+            "models:/m/Staging",
+            "Staging is a stage, which MLflow has given up: set an alias, MlflowClient()."
+            'set_registered_model_alias("m", "staging", version), and use models:/m@staging',
+        ),
+        ("models:/m/Latest", "use models:/m/latest"),
+        ("models:/m", "use models:/m/latest for its highest version"),
+        (
+            "runs:/0123abc/model",
+            "a model of a run is used by its id, models:/m-<id>, or registered, "
+            'mlflow.register_model("runs:/...", name), and used as models:/name/version',
+        ),
+    ],
+)
+def test_another_form_of_mlflow_s_uris_is_told_the_form_to_use(uri: str, use: str) -> None:
+    assert faults_of(f"model={uri}").endswith(
+        f"expected models:/name/version, models:/name@alias, models:/name/latest or models:/m-<id>; {use}"
+        + ("" if "://" in uri else f", got '{uri}'")
+    )

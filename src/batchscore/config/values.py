@@ -194,5 +194,28 @@ def checked_id(value: str) -> str:
 def model_uri(value: str) -> str:
     """Return a URI of the registry as it is."""
     if not re.fullmatch(r"models:/(m-[^/@]+|[^/@]+@[^/@]+|[^/@]+/(\d+|latest))", value):
-        raise ValueError("expected models:/name/version, models:/name@alias, models:/name/latest or models:/m-<id>")
+        forms = "models:/name/version, models:/name@alias, models:/name/latest or models:/m-<id>"
+        raise ValueError(f"expected {forms}{_form_to_use(value)}")
     return value
+
+
+def _form_to_use(uri: str) -> str:
+    """Return how the message of another URI of MLflow's goes on: what to do to have one of the registry."""
+    staged = re.fullmatch(r"models:/([^/@]+)/([A-Za-z]+)", uri)
+    if staged and staged[2].lower() == "latest":
+        return f"; use models:/{staged[1]}/latest"
+    if staged:
+        alias = staged[2].lower()
+        return (
+            f"; {staged[2]} is a stage, which MLflow has given up: set an alias, MlflowClient()."
+            f'set_registered_model_alias("{staged[1]}", "{alias}", version), and use models:/{staged[1]}@{alias}'
+        )
+    named = re.fullmatch(r"models:/([^/@]+)/?", uri)
+    if named:
+        return f"; use models:/{named[1]}/latest for its highest version"
+    if uri.startswith("runs:/"):
+        return (
+            "; a model of a run is used by its id, models:/m-<id>, or registered, "
+            'mlflow.register_model("runs:/...", name), and used as models:/name/version'
+        )
+    return ""
