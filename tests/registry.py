@@ -16,7 +16,15 @@ from mlflow.types.schema import ColSpec, Schema
 
 from batchscore.config.job_config import JobConfig
 
-NAME_OF_MODEL = {"sklearn": "sk_model", "lightgbm": "lgb_model", "xgboost": "xgb_model", "catboost": "cb_model"}
+NAME_OF_MODEL = {
+    "sklearn": "sk_model",
+    "lightgbm": "lgb_model",
+    "xgboost": "xgb_model",
+    "catboost": "cb_model",
+    "onnx": "onnx_model",
+    "statsmodels": "statsmodels_model",
+    "spark": "spark_model",
+}
 
 
 def columns(*specs: str, outputs: Sequence[str] = ()) -> ModelSignature:
