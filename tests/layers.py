@@ -24,6 +24,7 @@ SDKS = {
     "mlflow": {
         *("model.registry", "model.lookup", "model.local_registry", "model.signature", "model.logged_parameters"),
         "model.input_example",
+        "model.pickles",
         "environment",
         *(f"model.flavors.{name}" for name in ("sklearn", "lightgbm", "xgboost", "catboost", "pyfunc")),
     },

@@ -146,13 +146,16 @@ def _memory_hint(error: BaseException) -> str:
 def describe_without_content(error: BaseException) -> str:
     """Return the type of a foreign exception and where it was raised, but not its message.
 
-    Messages of models, pandas and MLflow can print the rows they were given.
+    Messages of models, pandas and MLflow can print the rows they were given. A module that is not there is named.
     """
+    kind = type(error).__name__
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        kind = f"{kind} of {error.name}"
     frame = error.__traceback__
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next
     if frame is None:
-        return type(error).__name__ + _memory_hint(error)
+        return kind + _memory_hint(error)
     code = frame.tb_frame.f_code
     place = f"{code.co_name} ({code.co_filename.rsplit('/', 1)[-1]}:{frame.tb_lineno})"
-    return f"{type(error).__name__} in {place}{_memory_hint(error)}"
+    return f"{kind} in {place}{_memory_hint(error)}"

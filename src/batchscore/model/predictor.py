@@ -18,10 +18,12 @@ import pandas as pd
 
 from batchscore.config.job_config import ModelType
 from batchscore.config.missing_values import NO_FACTS, ModelFacts
-from batchscore.errors import ModelError, TooManyInvalidRecordsError, describe_without_content
+from batchscore.errors import BatchScoreError, ModelError, TooManyInvalidRecordsError, describe_without_content
 from batchscore.model.categories import ModelInput
 from batchscore.model.flavors import PredictorSettings, RawModel, flavor_of
 from batchscore.model.flavors.installed import check_version
+from batchscore.model.load_errors import describe_load_error
+from batchscore.model.pickles import check_pickles
 from batchscore.model.threads import set_one_thread
 from batchscore.model.version import ModelVersion
 
@@ -71,6 +73,7 @@ def load_predictor(folder: Path, model: ModelVersion, settings: PredictorSetting
     check_version(model, settings.allow_version_mismatch)
     flavor = flavor_of(model.flavors)
     try:
+        check_pickles(model, flavor.name)
         with warnings.catch_warnings():
             # Hints for whoever trained the model; what matters here is checked above.
             warnings.simplefilter("ignore")
@@ -78,10 +81,10 @@ def load_predictor(folder: Path, model: ModelVersion, settings: PredictorSetting
             set_one_thread(raw.loaded)
     except ModelError as error:
         raise ModelError(f"model {model.pinned_uri}: {error}") from error.__cause__
+    except BatchScoreError:
+        raise
     except Exception as error:
-        raise ModelError(
-            f"model {model.pinned_uri}: expected to load it as {flavor.name}, got {describe_without_content(error)}"
-        ) from error
+        raise ModelError(f"model {model.pinned_uri}: {describe_load_error(error, flavor.name)}") from error
     return _settled(raw, model, settings)
 
 
