@@ -68,7 +68,8 @@ class Registry:
             warnings.simplefilter("ignore")  # hints for those who train in earnest
             with mlflow.start_run(experiment_id=self._experiment):
                 log_model = getattr(mlflow, flavor).log_model
-                info = log_model(name="model", signature=signature, pip_requirements=["mlflow"], **options)
+                called = {"artifact_path" if flavor == "spark" else "name": "model"}  # MLflow's word for it there
+                info = log_model(**called, signature=signature, pip_requirements=["mlflow"], **options)
             version = mlflow.register_model(info.model_uri, name)
         return f"models:/{name}/{version.version}"
 

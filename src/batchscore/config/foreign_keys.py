@@ -41,6 +41,7 @@ _CALLED = {
     "id": ("job_id", "batch_id", "batch_prediction_id"),
     "threshold": ("cutoff", "score_threshold", "decision_threshold"),
     "positive_label": ("pos_label", "positive_class"),
+    "model_params": ("params", "inference_params", "predict_params", "prediction_params"),
     "invalid_records": ("on_bad_lines", "bad_records"),
     "split_bytes": ("chunksize", "batch_size", "blocksize"),
     "s3.region": ("region", "region_name", "aws_region"),

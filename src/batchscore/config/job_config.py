@@ -43,10 +43,11 @@ from batchscore.config.values import (
     one_escape,
     one_separator,
     output_uri,
+    plain_params,
     registry_address,
     spark_values_as_text,
 )
-from batchscore.config.yaml_text import read_argument, read_yaml, section_of, types_of_keys
+from batchscore.config.yaml_text import is_text, read_argument, read_yaml, section_of, types_of_keys
 from batchscore.errors import ConfigError
 
 ModelType = Literal["binary", "multiclass", "regression"]
@@ -86,6 +87,7 @@ class JobConfig(_Section):
     threshold: Annotated[float, Field(ge=0, le=1)] | None = None
     positive_label: Annotated[str, BeforeValidator(as_text)] | None = None
     prediction_column: str | None = None
+    model_params: Annotated[dict[str, Any], AfterValidator(plain_params)] = Field({}, repr=False)
     allow_version_mismatch: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = ()
     allowed_artifact_prefixes: Annotated[
         tuple[Annotated[str, AfterValidator(check_prefix)], ...], BeforeValidator(as_tuple)
@@ -183,7 +185,9 @@ def _type_of(key: str) -> Any:
     if not dot:
         return kind
     keys = section_of(kind)
-    return types_of_keys(keys).get(name, object) if keys else str
+    if keys:
+        return types_of_keys(keys).get(name, object)
+    return str if is_text(kind) else object
 
 
 def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import codecs
 import re
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 
 from pydantic import ValidationInfo
 
@@ -156,6 +156,22 @@ def output_uri(value: str) -> str:
     uri = uris.canonical_uri(value)
     uris.check_output_uri(uri)
     return uri
+
+
+def plain_params(values: Mapping[str, object]) -> dict[str, object]:
+    """Return the parameters of a model, each a value, a list or a mapping of values as YAML has them."""
+    wrong = [name for name, value in values.items() if value is None or not _is_plain(value)]
+    if wrong:
+        raise ValueError(f"expected a value for each parameter, got none or another thing for {', '.join(wrong)}")
+    return dict(values)
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    if isinstance(value, Mapping):
+        return all(isinstance(name, str) and _is_plain(item) for name, item in value.items())
+    return value is None or isinstance(value, str | bool | int | float | date)
 
 
 def endpoint_url(value: str) -> str:

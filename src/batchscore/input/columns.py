@@ -65,6 +65,12 @@ class Column:
         return self.type == "boolean" or (self.binary_words and not self.numbers_too)
 
 
+class InputsInOrder(tuple[Column, ...]):
+    """The inputs of a signature without names, of any types: they are bound to the columns of a file in order."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True)
 class Columns:
     """What a job reads from each record, before the columns' places in a file are known.
@@ -122,10 +128,14 @@ def resolve_columns(
 ) -> Columns:
     """Return the columns of a job from the model's signature and the schema file, if there is one.
 
-    ``signature`` is the named inputs, or only their number where they have no names, or None without a signature.
+    ``signature`` is the named inputs, or those in order or only their number where they have no names, or None without
+    a signature.
     ``has_header``, ``keys`` and ``names`` are the configuration's word; the first goes before the schema's. Raises
     ConfigError, ModelError or InputError with every difference at once.
     """
+    if isinstance(signature, InputsInOrder):
+        found = resolve_columns(model_uri, len(signature), schema, has_header, keys, names)
+        return replace(found, inputs=tuple(map(_typed_by_position, found.inputs, signature)))
     header = has_header if has_header is not None else schema.has_header if schema else names is None
     if names is None and schema and not header:
         names = schema.names
@@ -147,6 +157,11 @@ def resolve_columns(
     else:
         inputs = _typed_inputs(model_uri, signature, schema)
     return Columns(inputs, echo_columns(roles, numeric_names(schema.attributes)), names, header, header_is_told=True)
+
+
+def _typed_by_position(column: Column, told: Column) -> Column:
+    words = column.binary_words and told.type != "string"
+    return replace(column, type=told.type, required=True, binary_words=words, numbers_too=words and column.numbers_too)
 
 
 def _checked_roles(

@@ -13,21 +13,21 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from batchscore.config.job_config import ModelType
 from batchscore.config.missing_values import NO_FACTS, ModelFacts
 from batchscore.errors import BatchScoreError, ModelError, TooManyInvalidRecordsError, describe_without_content
+from batchscore.model.answers import FloatArray, WrongOutputError
 from batchscore.model.categories import ModelInput
-from batchscore.model.flavors import PredictorSettings, RawModel, flavor_of
+from batchscore.model.flavors import Flavor, PredictorSettings, RawModel, flavor_of
 from batchscore.model.flavors.installed import check_version
 from batchscore.model.load_errors import describe_load_error
 from batchscore.model.pickles import check_pickles
 from batchscore.model.threads import set_one_thread
 from batchscore.model.version import ModelVersion
 
-FloatArray = npt.NDArray[np.float64]
+__all__ = ["FloatArray", "Predictor", "WrongOutputError", "load_predictor", "predict_records"]
 
 _SUM_TOLERANCE = 1e-3
 _RANGE_TOLERANCE = 1e-9
@@ -74,6 +74,7 @@ def load_predictor(folder: Path, model: ModelVersion, settings: PredictorSetting
     flavor = flavor_of(model.flavors)
     try:
         check_pickles(model, flavor.name)
+        _check_params(flavor, settings)
         with warnings.catch_warnings():
             # Hints for whoever trained the model; what matters here is checked above.
             warnings.simplefilter("ignore")
@@ -86,6 +87,11 @@ def load_predictor(folder: Path, model: ModelVersion, settings: PredictorSetting
     except Exception as error:
         raise ModelError(f"model {model.pinned_uri}: {describe_load_error(error, flavor.name)}") from error
     return _settled(raw, model, settings)
+
+
+def _check_params(flavor: Flavor, settings: PredictorSettings) -> None:
+    if settings.model_params and not flavor.takes_params:
+        raise ModelError(f"expected a pyfunc model for model_params, got one that is used through {flavor.name}")
 
 
 def _settled(raw: RawModel, model: ModelVersion, settings: PredictorSettings) -> Predictor:
@@ -101,7 +107,7 @@ def _settled(raw: RawModel, model: ModelVersion, settings: PredictorSettings) ->
             )
         predict = _checked(raw.predict, len(raw.classes) or len(raw.value_names) or 1)
         names = raw.value_names
-        if names and settings.prediction_column is not None:
+        if settings.prediction_column in names:
             predict, names = _one_value(predict, names.index(settings.prediction_column)), ()
         known = (raw.model_type, raw.classes, None, predict, raw.categorical, raw.facts)
         return Predictor(*known, value_names=names, meaning=raw.meaning)
@@ -130,10 +136,6 @@ def _class_meant(label: str, classes: tuple[str, ...]) -> str:
     if {name.lower() for name in classes} != {"false", "true"}:
         return label
     return next((name for name in (label, *classes) if name in classes and name.lower() == label.lower()), label)
-
-
-class WrongOutputError(Exception):
-    """The model answered with something else than numbers of the right shape: no record is to blame."""
 
 
 def _checked(predict: Callable[[ModelInput], Any], width: int) -> Callable[[ModelInput], FloatArray]:

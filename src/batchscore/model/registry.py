@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -27,6 +28,8 @@ from batchscore.storage.s3_client import clients_of_libraries
 
 if TYPE_CHECKING:
     from mlflow.models import Model
+
+log = logging.getLogger(__name__)
 
 _WITHOUT_TLS = ("MLFLOW_TRACKING_INSECURE_TLS", "MLFLOW_S3_IGNORE_TLS")
 
@@ -56,7 +59,7 @@ def resolve_model(config: JobConfig, folder: Path) -> ModelVersion:
         tags=found.tags,
         flavors=model.flavors,
         xgboost_missing=missing,
-        **signature_facts(model, found.uri),
+        **signature_facts(model, found.uri, lambda: _input_example(model, folder)),
     )
 
 
@@ -82,6 +85,15 @@ def _fetch(found: Found, folder: Path, s3: S3Settings) -> Model:
     except Exception as error:
         reason = describe_without_content(error)
         raise ModelError(f"files of {found.uri}: expected to download them, got {reason}") from error
+
+
+def _input_example(model: Model, folder: Path) -> Any:
+    """Return the input example that was logged with a model; None where there is none that can be read."""
+    try:
+        return model.load_input_example(str(folder))
+    except Exception as error:  # which only a type hint of dictionaries needs: then it is missed
+        log.debug("input example of the model: expected to read it, got %s", describe_without_content(error))
+        return None
 
 
 def _missing_number(config: JobConfig, found: Found, model: Model) -> float | None:

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from batchscore.errors import ModelError
-from batchscore.input.columns import Column
+from batchscore.input.columns import Column, InputsInOrder
 
 THRESHOLD_TAG = "score_threshold"
+
+
+class Output(NamedTuple):
+    """An output of a signature: its name if it has one, and how many numbers it has for a record, if that is told."""
+
+    name: str | None
+    is_numeric: bool
+    width: int | None
 
 
 @dataclass(frozen=True)
@@ -17,9 +25,10 @@ class ModelVersion:
     """A model of the registry, pinned.
 
     ``name`` and ``version`` are None for a model asked for by its id alone. ``digest`` is the SHA-256 over names and
-    contents of its files. ``signature`` is the named inputs, or their number where they have no names, or None.
-    ``tensor_dtype`` is set for models that take an array in place of named columns. ``output_names`` are the columns
-    of the signature's output, where it has named ones; ``output_width`` is how many numbers a record gets.
+    contents of its files. ``signature`` is the named inputs, or where they have no names those in order, or their
+    number, or None.
+    ``tensor_dtype`` is set for models that take an array in place of named columns. ``inputs_in_order`` is False where
+    names have no order that a trainer knows, as the fields of a type hint. ``outputs`` are those of the signature.
     ``xgboost_missing`` is the number that meant missing when an XGBoost model was trained: its file does not hold it.
     """
 
@@ -32,8 +41,8 @@ class ModelVersion:
     flavors: Mapping[str, Mapping[str, Any]] = field(repr=False)
     signature: tuple[Column, ...] | int | None
     tensor_dtype: str | None = None
-    output_names: tuple[str, ...] = ()
-    output_width: int | None = None
+    inputs_in_order: bool = True
+    outputs: tuple[Output, ...] = ()
     xgboost_missing: float | None = None
 
     @property
@@ -44,7 +53,8 @@ class ModelVersion:
     @property
     def inputs(self) -> tuple[Column, ...]:
         """The named inputs of the signature; none where it has no names, or is not there."""
-        return self.signature if isinstance(self.signature, tuple) else ()
+        has_names = isinstance(self.signature, tuple) and not isinstance(self.signature, InputsInOrder)
+        return self.signature if has_names and isinstance(self.signature, tuple) else ()
 
     @property
     def alias(self) -> str | None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from batchscore.config.job_config import JobConfig
 from batchscore.environment import forget_code_at_end
-from batchscore.errors import ModelError
-from batchscore.input.columns import resolve_columns
+from batchscore.errors import ConfigError, ModelError
+from batchscore.input.columns import Columns, resolve_columns
 from batchscore.input.factory import job_reader
 from batchscore.input.files import make_splits, with_headers
 from batchscore.input.odd_texts import odd_text_warnings
@@ -70,6 +70,7 @@ def make_plan(config: JobConfig, model: LoadedModel) -> Plan:
     schema, schema_digest = find_schema(config, choice.listed)
     keys = Roles(config.row_id, config.target)
     columns = resolve_columns(version.pinned_uri, version.signature, schema, config.has_header, keys, config.names)
+    _check_order(columns, version)
     columns = fitting_array(columns, version.tensor_dtype)
     columns = with_missing_rules(
         columns, config.missing, model.predictor.facts, version.signature is not None, version.tensor_dtype
@@ -97,6 +98,16 @@ def make_plan(config: JobConfig, model: LoadedModel) -> Plan:
         not_new=choice.not_new,
         manifests_read=choice.manifests_read,
     )
+
+
+def _check_order(columns: Columns, version: ModelVersion) -> None:
+    """Refuse to take the columns of files without names in an order that MLflow made of a type hint's fields."""
+    if not version.inputs_in_order and not columns.has_header and columns.names is None:
+        raise ConfigError(
+            f"key names: expected the columns of files without a header, in their order, since the inputs of "
+            f"{version.pinned_uri} are fields of a type hint ({', '.join(column.name for column in version.inputs)}), "
+            "got none"
+        )
 
 
 def _check_class_names(model: LoadedModel) -> None:

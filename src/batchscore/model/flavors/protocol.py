@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,11 +20,18 @@ class PredictorSettings:
     positive_label: str | None = None
     prediction_column: str | None = None
     allow_version_mismatch: tuple[str, ...] = ()
+    model_params: Mapping[str, Any] = field(default_factory=dict)
 
 
 def predictor_settings(config: JobConfig, model_type: ModelType | None) -> PredictorSettings:
     """Return what a configuration says of the model; ``model_type`` is what is known of it, None for nothing yet."""
-    return PredictorSettings(model_type, config.positive_label, config.prediction_column, config.allow_version_mismatch)
+    return PredictorSettings(
+        model_type,
+        config.positive_label,
+        config.prediction_column,
+        config.allow_version_mismatch,
+        config.model_params,
+    )
 
 
 @dataclass(frozen=True)
@@ -67,6 +74,9 @@ class Flavor(Protocol):
     thread_places: tuple[str, ...] | None = None
     """Attributes of its estimators that hold parameters by name, the number of threads among them; None: as
     scikit-learn's estimators they have no other than ``n_jobs``."""
+
+    takes_params: bool = False
+    """Whether its models take parameters of a prediction, ``model_params``."""
 
     def load(self, folder: Path, model: ModelVersion, settings: PredictorSettings, /) -> RawModel:
         """Load a model's files by the library's own interface; raises ModelError for one that cannot be used."""

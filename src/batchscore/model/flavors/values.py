@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from batchscore.errors import ModelError
@@ -20,13 +21,16 @@ def with_value_names(raw: RawModel, count: int | None, model: ModelVersion, sett
         if column is not None:
             raise ModelError(f"expected a model of several values for prediction_column, got {raw.model_type}")
         return raw
-    names = _names(count or model.output_width or 1, model.output_names)
+    widths = [output.width for output in model.outputs]
+    told = sum(width or 0 for width in widths) if all(widths) else 0
+    names = _names(count or told or 1, [output.name for output in model.outputs])
     if column is not None and column not in names:
         raise ModelError(f"expected a prediction_column of {', '.join(names)}, got {column}")
     return replace(raw, value_names=names) if len(names) > 1 else raw
 
 
-def _names(count: int, outputs: tuple[str, ...]) -> tuple[str, ...]:
-    if len(outputs) == count == len(set(outputs)) and all(name.strip() for name in outputs):
-        return outputs
+def _names(count: int, outputs: Sequence[str | None]) -> tuple[str, ...]:
+    named = tuple(name for name in outputs if name and name.strip())
+    if len(named) == len(outputs) == count == len(set(named)):
+        return named
     return tuple(str(number) for number in range(count))
