@@ -222,6 +222,16 @@ def test_a_statsmodels_result_gives_what_it_predicts(kind: str, registry: Regist
     np.testing.assert_allclose(found.predictions[:, 0], model.predict(TUMOURS[["a", "b"]]), rtol=1e-12)
 
 
+def test_a_time_series_model_of_statsmodels_is_refused_by_name(registry: Registry, load: Load) -> None:
+    from statsmodels.tsa.arima.model import ARIMA
+
+    model = ARIMA(np.sin(np.arange(40.0)), order=(1, 0, 0)).fit()
+    uri = registry.register(model, "statsmodels", columns("start:long", "end:long", outputs=["y"]))
+
+    with pytest.raises(ModelError, match="a prediction for each record, got a time series model of statsmodels, which"):
+        load(uri)
+
+
 def test_a_statsmodels_formula_gives_no_number_for_a_record_that_lacks_a_value(
     registry: Registry, load: Load, tmp_path: Path
 ) -> None:

@@ -36,6 +36,7 @@ class Pyfunc(Flavor):
 
         _refuse_spark(model)
         loaded = mlflow.pyfunc.load_model(str(folder))
+        _refuse_time_series(loaded)
         give, outputs = giver(loaded), model.outputs
         if "onnx" in model.flavors:
             session = on_one_thread(loaded)
@@ -70,6 +71,15 @@ def _refuse_spark(model: ModelVersion) -> None:
             "expected a model that predicts without a Spark session of its own, got a Spark ML model; score it in "
             "Spark, mlflow.spark.load_model(uri).transform(frame), or convert it to ONNX with onnxmltools and register "
             "that"
+        )
+
+
+def _refuse_time_series(loaded: Any) -> None:
+    result = getattr(loaded._model_impl, "statsmodels_model", None)
+    if any(base.__name__ == "TimeSeriesModel" for base in type(getattr(result, "model", None)).__mro__):
+        raise ModelError(
+            "expected a prediction for each record, got a time series model of statsmodels, which MLflow asks for a "
+            "span from start to end; register a PythonModel around it that answers with a number for each record"
         )
 
 
