@@ -381,6 +381,24 @@ def test_an_array_has_the_type_and_shape_of_the_signature(
     assert scores("a,b\n3,4\n"[:None] if width == 2 else "a\n3\n", loaded, tmp_path) == [7.0 if width == 2 else 3.0]
 
 
+class OfTexts(PythonModel):
+    """Counts the characters of an array of texts."""
+
+    def predict(self, context: Any, model_input: Any, params: Any = None) -> Any:  # noqa: ARG002 - mlflow's interface
+        assert type(model_input) is np.ndarray
+        return [len(text) for text in model_input.reshape(-1)]
+
+
+@pytest.mark.parametrize("example", [["ab", "c"], [["ab"], ["c"]], np.array(["ab", "c"], object)])
+def test_an_array_of_texts_is_one_column_in_the_shape_of_the_signature(
+    example: Any, registry: Registry, load: Load, tmp_path: Path
+) -> None:
+    signature = infer_signature(np.array(example))
+    loaded = load(registry.register(OfTexts(), "pyfunc", signature))
+
+    assert scores("text,id\nhello,1\n007,2\n", loaded, tmp_path, row_id="id") == [5.0, 3.0]
+
+
 class Named(PythonModel):
     """Takes arrays by name, as networks do."""
 

@@ -80,7 +80,9 @@ def _tensors(tensors: list[TensorSpec], uri: str) -> dict[str, Any]:
 
 
 def _is_text(tensor: TensorSpec) -> bool:
-    return np.dtype(tensor.type).kind == "U"
+    """Tell whether an array holds texts: objects of one column, as those of a text vectoriser, are taken for such."""
+    kind = np.dtype(tensor.type).kind
+    return kind == "U" or (kind == "O" and _column_count(tensor) == 1)
 
 
 def _column_count(tensor: TensorSpec) -> int:
