@@ -28,7 +28,10 @@ SDKS = {
         "environment",
         *(f"model.flavors.{name}" for name in ("sklearn", "lightgbm", "xgboost", "catboost", "pyfunc")),
     },
-    "pyspark": {"spark.tasks", "spark.action", "spark.session", "udf", "commands.summary", "commands.run"},
+    "pyspark": {
+        *("spark.tasks", "spark.action", "spark.session", "spark.shipped_model", "spark.worker_python"),
+        *("udf.function", "udf.calls", "commands.summary", "commands.run"),
+    },
 }
 """The modules that may know an SDK."""
 

@@ -6,6 +6,7 @@ import gc
 import importlib
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def test_of_many_models_a_worker_holds_the_last_ones_used_and_none_of_the_files_
     for number in range(5):
         uri = registry.register(model, signature=columns("x:double"), name=f"held-{number}")
         version = resolve_model(registry.config(uri), tmp_path / "driver" / str(number))
-        packed.append((pack_model(tmp_path / "driver" / str(number)), version))
+        packed.append((partial(pack_model, tmp_path / "driver" / str(number)), version))
 
     first = loaded_models.loaded_predictor(*packed[0], SETTINGS)
     for archive, version in packed[1:4]:
@@ -78,7 +79,7 @@ def test_models_that_bring_modules_of_one_name_are_each_scored_with_their_own(
         with process_kept():
             loaded = load_model(registry.config(uri), tmp_path / str(factor))
             by_driver.append(loaded.predictor.predict(people).tolist())
-            packed.append((pack_model(loaded.folder), loaded.version))
+            packed.append((partial(pack_model, loaded.folder), loaded.version))
     for archive, version in packed:
         by_worker.append(loaded_models.loaded_predictor(archive, version, SETTINGS).predict(people).tolist())
 

@@ -262,12 +262,12 @@ def test_a_model_that_raises_fails_the_query_without_showing_the_records(
     assert "retired" not in str(caught.value)
 
 
-def test_a_model_without_named_inputs_and_an_unknown_setting_are_refused(
+def test_a_model_whose_inputs_nothing_names_and_an_unknown_setting_are_refused(
     spark: SparkSession, registry: Registry
 ) -> None:
     model = LinearRegression().fit([[1.0], [2.0]], [1.0, 2.0])
 
-    with pytest.raises(ModelError, match="expected a signature with named inputs, got none"):
+    with pytest.raises(ModelError, match="expected a signature or the argument columns, got neither; name its inputs"):
         predict_udf(spark, registry.register(model), tracking_uri=registry.uri)
     with pytest.raises(ConfigError, match="tracking_url"):
         predict_udf(spark, "models:/any/1", tracking_url=registry.uri)

@@ -3,7 +3,7 @@
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -131,8 +131,8 @@ def test_a_job_that_cannot_be_carried_out_ends_before_anything_is_written(
     assert main(["run", *keys, "mode=new_inputs", "spark.task.cpus=4"]) == 2
     with pytest.raises(ConfigError, match="got one of Spark Connect"):
         run_job(load_config("", keys), session)
-    with pytest.raises(ConfigError, match="got one of Spark Connect"):
-        predict_udf(session, "models:/m/1")
+    with pytest.raises(ConfigError, match="Spark session: expected a SparkSession, got NoneType"):
+        predict_udf(cast("Any", None), "models:/m/1")
     monkeypatch.setenv("SPARK_REMOTE", "sc://127.0.0.1:9")
     assert main(["run", *keys]) == 2
 

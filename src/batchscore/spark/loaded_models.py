@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from batchscore.environment import QUIET_MLFLOW, forget_code, set_defaults
@@ -19,7 +20,7 @@ _MODELS_HELD = 4
 _loaded: dict[str, tuple[Predictor, ModelVersion, Path]] = {}
 
 
-def loaded_predictor(archive: bytes, model: ModelVersion, settings: PredictorSettings) -> Predictor:
+def loaded_predictor(read_archive: Callable[[], bytes], model: ModelVersion, settings: PredictorSettings) -> Predictor:
     """Return the model, unpacked and loaded once per worker process, while it is among the last ones used."""
     key = f"{model.pinned_uri} {model.digest} {settings}"
     if key in _loaded:
@@ -29,7 +30,7 @@ def loaded_predictor(archive: bytes, model: ModelVersion, settings: PredictorSet
         hide_warnings()
         set_defaults(QUIET_MLFLOW)
         _make_room(model)
-        folder = unpack_model(archive)
+        folder = unpack_model(read_archive())
         try:
             _loaded[key] = load_predictor(folder, model, settings), model, folder
         except BaseException:

@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING, Any
 from batchscore.config.job_config import JobConfig
 from batchscore.environment import set_defaults, variables_set
 from batchscore.errors import BatchScoreError, ConfigError, ScoringError
-from batchscore.spark.settings import DEFAULT_MASTER, check_session_settings, check_settings, is_submitted
+from batchscore.spark.settings import (
+    CONNECT_REMEDY,
+    DEFAULT_MASTER,
+    check_session_settings,
+    check_settings,
+    is_submitted,
+)
 from batchscore.spark.worker_environment import WORKER_VARIABLES
 
 if TYPE_CHECKING:
@@ -47,10 +53,19 @@ def check_spark() -> None:
         raise ConfigError("Java: expected version 17 or later, got none; install it, for example openjdk-17-jre")
 
 
+def is_connect(spark: SparkSession) -> bool:
+    """Tell whether a session is one of Spark Connect, which has no SparkContext."""
+    return type(spark).__module__.startswith("pyspark.sql.connect")
+
+
 def check_session(spark: SparkSession) -> None:
     """Raise ConfigError if no job can run on a session: one of Spark Connect, or without cores for a task."""
-    if type(spark).__module__.startswith("pyspark.sql.connect"):
-        raise ConfigError("Spark session: expected one with a SparkContext, got one of Spark Connect")
+    if is_connect(spark):
+        raise ConfigError(
+            f"Spark session: expected one with a SparkContext, got one of Spark Connect; {CONNECT_REMEDY}"
+        )
+    if not hasattr(spark, "sparkContext"):
+        raise ConfigError(f"Spark session: expected a SparkSession, got {type(spark).__name__}")
     check_session_settings(dict(spark.sparkContext.getConf().getAll()))
 
 

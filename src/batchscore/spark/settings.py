@@ -20,7 +20,7 @@ _SIZES = (
     "spark.executor.memoryOverhead",
     "spark.executor.pyspark.memory",
 )
-_REMEDY = "batchscore runs on a session with a SparkContext, its own or spark-submit's, not on Spark Connect"
+CONNECT_REMEDY = "a job runs on a session with a SparkContext, its own or spark-submit's, not on Spark Connect"
 
 
 def is_submitted() -> bool:
@@ -50,12 +50,12 @@ def check_session_settings(settings: Mapping[str, str]) -> None:
 def _check_no_connect(settings: Mapping[str, str]) -> None:
     for name in ("SPARK_REMOTE", "SPARK_CONNECT_MODE_ENABLED"):
         if os.environ.get(name):
-            raise ConfigError(f"variable {name}: expected it not to be set, got a value; {_REMEDY}")
+            raise ConfigError(f"variable {name}: expected it not to be set, got a value; {CONNECT_REMEDY}")
     if settings.get("spark.remote"):
-        raise ConfigError(f"key spark.remote: expected none, got one; {_REMEDY}")
+        raise ConfigError(f"key spark.remote: expected none, got one; {CONNECT_REMEDY}")
     asked = settings.get("spark.api.mode") or os.environ.get("SPARK_API_MODE", "")
     if asked.lower() == "connect" or os.environ.get("SPARK_CONNECT_MODE") == "1":
-        raise ConfigError(f"spark.api.mode: expected classic, got connect; {_REMEDY}")
+        raise ConfigError(f"spark.api.mode: expected classic, got connect; {CONNECT_REMEDY}")
 
 
 def _check_master(settings: Mapping[str, str]) -> None:

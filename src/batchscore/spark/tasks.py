@@ -198,7 +198,7 @@ def _task_parts(shared: ScoringBroadcast, number: int, progress: Accumulator[Pro
     missing = [item for item, part in zip(work, finished, strict=True) if part is None]
     scored: Iterator[PartFile] = iter(())
     if missing:
-        predictor = loaded_predictor(shared.model_archive, spec.model, shared.settings)
+        predictor = loaded_predictor(lambda: shared.model_archive, spec.model, shared.settings)
         doubting = _doubting(predictor, spec, shared.sample)
         scored = score_splits(missing, spec, doubting, job_reader(spec.config, spec.columns))
     parts = []
