@@ -41,11 +41,10 @@ def test_columns_without_names_are_read_in_order() -> None:
 
 def test_arrays_are_read_by_place_and_one_that_is_null_has_no_values() -> None:
     arrays = series(np.array([1.5, 2.5]), None, np.array([3.5, np.nan]))
-    expected = {"column 1": [1.5, None, 3.5], "column 2": [2.5, None, None]}
+    expected = pd.DataFrame({"column 1": [1.5, np.nan, 3.5], "column 2": [2.5, np.nan, np.nan]})
 
     for given in (arrays, pd.DataFrame({"features": arrays})):
-        values = read_batch(given, NAMELESS, "models:/m/1").values
-        assert {name: column.astype(object).where(column.notna(), None).tolist() for name, column in values.items()} == expected
+        pd.testing.assert_frame_equal(pd.DataFrame(read_batch(given, NAMELESS, "models:/m/1").values), expected)
     assert found(series(np.array([4])), ONE) == {"column 1": [4]}
 
 

@@ -1,0 +1,81 @@
+"""Spark Connect: predict_udf works without a SparkContext, and a job says that it needs one."""
+
+import json
+import subprocess
+import sys
+import venv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LinearRegression
+
+from tests.processes import without_spark
+from tests.registry import Registry, columns
+
+PEOPLE = pd.DataFrame({"age": [20.0, 60.0, 40.0] * 20, "visits": [2**53 + 1, 5, 3] * 20})
+
+
+def answer_of(step: str, registry: Registry, uri: str, output: Path, **variables: str) -> Any:
+    command = [sys.executable, "-m", "tests.spark.connect_process", step, uri, registry.uri, str(output)]
+    environment = without_spark() | {"PYSPARK_PYTHON": sys.executable} | variables
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=500, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_a_query_over_spark_connect_gives_what_the_model_gives(registry: Registry, tmp_path: Path) -> None:
+    models, uris = [], []
+    for classes in (2, 3):
+        model = HistGradientBoostingClassifier(max_iter=5, min_samples_leaf=2)
+        models.append(model.fit(PEOPLE, np.arange(60) % classes))
+        uris.append(registry.register(models[-1], signature=columns("age:double", "visits:long")))
+    given = pd.DataFrame({"age": [21.0, 35.5, np.nan], "visits": [2**53 + 1, np.nan, 3]})
+
+    found = answer_of("scored", registry, " ".join(uris), tmp_path)
+
+    binary, multiclass = (model.predict_proba(given) for model in models)
+    for name in ("names", "none", "another order", "aliases"):
+        np.testing.assert_allclose(found[name], binary[:, 1], rtol=1e-9)
+    np.testing.assert_allclose(found["multiclass"], multiclass, rtol=1e-9)
+    for name in ("struct", "sql"):  # where the null has made doubles of the others
+        assert found[name][0] is None
+        np.testing.assert_allclose(found[name][1:], binary[1:, 1], rtol=1e-9)
+
+
+def test_a_model_larger_than_a_message_of_spark_connect_is_scored(registry: Registry, tmp_path: Path) -> None:
+    model = LinearRegression().fit(pd.DataFrame({"x": [0.0, 1.0]}), [0.0, 2.0])
+    model.ballast_ = np.zeros(18_000_000)  # 144 MB of a file; a message holds 128 MiB
+    uri = registry.register(model, signature=columns("x:double"))
+
+    assert answer_of("large", registry, uri, tmp_path) == pytest.approx([999_000.0] * 2)
+
+
+def test_a_job_on_spark_connect_ends_with_one_error_that_says_what_it_needs(registry: Registry, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("x\n1\n")
+    uri = registry.register(LinearRegression().fit(pd.DataFrame({"x": [0.0]}), [0.0]), signature=columns("x:double"))
+
+    given, found = answer_of("run", registry, uri, tmp_path)
+
+    assert given == (
+        "ConfigError: Spark session: expected one with a SparkContext, got one of Spark Connect; "
+        "a job runs on a session with a SparkContext, its own or spark-submit's, not on Spark Connect"
+    )
+    assert found.startswith("ConfigError: ")
+    assert found.endswith("its own or spark-submit's, not on Spark Connect")
+    assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+
+def test_workers_of_spark_connect_whose_python_has_no_pandas_are_named_with_the_variable_that_says_which(
+    registry: Registry, tmp_path: Path
+) -> None:
+    venv.create(tmp_path / "bare", with_pip=False)
+    bare = str(tmp_path / "bare" / "bin" / "python")
+    told = answer_of("workers", registry, "models:/any/1", tmp_path, PYSPARK_PYTHON=bare)
+
+    assert told.startswith("ConfigError: Spark's workers: expected Python 3.")
+    assert f"with batchscore, pandas and pyarrow, got {bare}, which lacks pandas, pyarrow, mlflow" in told
+    assert told.endswith(f"start Spark with PYSPARK_PYTHON set to such a one, here {sys.executable}")
