@@ -51,6 +51,11 @@ class Inputs:
         return replace(self, columns=replace(self.columns, inputs=typed)).with_rules(facts).columns.inputs
 
 
+def field_names(predictor: Predictor) -> tuple[str, ...]:
+    """Return the fields of the struct that a record gets; none where it gets one number."""
+    return predictor.classes if predictor.model_type == "multiclass" else ()
+
+
 def predict_safely(given: Any, inputs: Inputs, version: ModelVersion, predictor: Predictor) -> Any:
     """Return a series, or for multiclass a frame; no foreign message, which could print records, reaches Spark's logs.
 
@@ -73,15 +78,13 @@ def _predict_batch(
 ) -> pd.Series[float] | pd.DataFrame:
     columns = inputs.of_batch(batch, predictor.facts)
     table, valid = _typed_records(batch, columns, version)
-    width = len(predictor.classes) if predictor.model_type == "multiclass" else 1
-    predictions = np.full((batch.count, width), np.nan)
+    fields = field_names(predictor)
+    predictions = np.full((batch.count, len(fields) or 1), np.nan)
     if valid.any():
         records = ModelRecords(table.filter(pa.array(valid)), columns, inputs.tensor_dtype, predictor.categorical)
-        predictions[valid] = predict_complete(predictor, records).reshape(-1, width)
+        predictions[valid] = predict_complete(predictor, records).reshape(-1, len(fields) or 1)
     # pyspark turns NaN into null.
-    if predictor.model_type == "multiclass":
-        return pd.DataFrame(predictions, columns=list(predictor.classes))
-    return pd.Series(predictions[:, 0])
+    return pd.DataFrame(predictions, columns=list(fields)) if fields else pd.Series(predictions[:, 0])
 
 
 def _typed_records(batch: Batch, columns: tuple[Column, ...], version: ModelVersion) -> tuple[pa.Table, BoolArray]:
