@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from mlflow.models import ModelSignature
 from mlflow.pyfunc.model import PythonModel
-from mlflow.types.schema import Array, ColSpec, DataType, Object, Property, Schema
+from mlflow.types.schema import Array, ColSpec, DataType, Object, ParamSchema, ParamSpec, Property, Schema
 from pyspark.sql import SparkSession
 from pyspark.sql.functions import col, struct
 from sklearn.compose import make_column_transformer
@@ -22,6 +22,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+from batchscore.config.job_config import JobConfig
 from batchscore.errors import ConfigError, ModelError
 from batchscore.udf import predict_udf
 from tests.registry import Registry, columns
@@ -200,3 +201,23 @@ def test_an_argument_of_mlflow_s_own_is_refused_by_name(made: Any) -> None:
     for name in ("result_type", "env_manager", "extra_env"):
         with pytest.raises(ConfigError, match=f"key {name}: "):
             made(Sum(), "pyfunc", signature, settings={name: "double"})
+
+
+class Scaled(PythonModel):
+    """A model whose answer its parameters change."""
+
+    def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> Any:  # noqa: ARG002 - mlflow's interface
+        return model_input["a"] * params["factor"] + sum(params["more"])
+
+
+@pytest.mark.skipif("model_params" not in JobConfig.model_fields, reason="no key model_params")
+def test_parameters_are_those_of_the_signature_unless_told(spark: SparkSession, made: Any) -> None:
+    params = ParamSchema([ParamSpec("factor", "double", 2.0), ParamSpec("more", "long", [1, 2], shape=(-1,))])
+    signature = ModelSignature(columns("a:double").inputs, ONE_OUTPUT, params)
+    frame = spark.createDataFrame([(1.5,)], "a double")
+
+    by_default = made(Scaled(), "pyfunc", signature)
+    told = made(Scaled(), "pyfunc", signature, settings={"model_params": {"factor": 4.0, "more": [5]}})
+
+    assert scores(frame, by_default("a")) == [6.0]
+    assert scores(frame, told("a")) == [11.0]
