@@ -154,7 +154,7 @@ def test_a_loaded_model_is_kept_and_left_out_of_collections_of_garbage(monkeypat
     settings = predictor_settings(make_config({"model": "models:/m/1", "input": "s3://b/i", "output": "s3://b"}), None)
     gc.unfreeze()
     try:
-        first, second = (loaded_models.loaded_predictor(b"", MODEL, settings) for _ in range(2))
+        first, second = (loaded_models.loaded_predictor(bytes, MODEL, settings) for _ in range(2))
         assert gc.get_freeze_count() > 10_000
     finally:
         gc.unfreeze()
