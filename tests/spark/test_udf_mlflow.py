@@ -22,7 +22,6 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from batchscore.config.job_config import JobConfig
 from batchscore.errors import ConfigError, ModelError
 from batchscore.udf import predict_udf
 from tests.registry import Registry, columns
@@ -210,7 +209,6 @@ class Scaled(PythonModel):
         return model_input["a"] * params["factor"] + sum(params["more"])
 
 
-@pytest.mark.skipif("model_params" not in JobConfig.model_fields, reason="no key model_params")
 def test_parameters_are_those_of_the_signature_unless_told(spark: SparkSession, made: Any) -> None:
     params = ParamSchema([ParamSpec("factor", "double", 2.0), ParamSpec("more", "long", [1, 2], shape=(-1,))])
     signature = ModelSignature(columns("a:double").inputs, ONE_OUTPUT, params)

@@ -27,7 +27,7 @@ from batchscore.spark.session import check_session, is_connect
 from batchscore.spark.shipped_model import ship_model
 from batchscore.spark.worker_python import check_workers
 from batchscore.udf.calls import as_score
-from batchscore.udf.scoring import Inputs, field_names, predict_safely
+from batchscore.udf.scoring import Inputs, predict_safely
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -122,7 +122,7 @@ def _told_columns(told: Sequence[str] | Mapping[str, ColumnType]) -> tuple[Colum
 
 def _as_pandas_udf(predict: Callable[[Iterator[Any]], Iterator[Any]], predictor: Predictor) -> UserDefinedFunction:
     """Return an iterator pandas UDF, which means the same on PySpark 3.5 to 4.3, typed by annotations."""
-    fields = [StructField(name, DoubleType()) for name in field_names(predictor)]
+    fields = [StructField(name, DoubleType()) for name in predictor.number_names]
     kind: Any = StructType(fields) if fields else DoubleType()
     answer: Any = pd.DataFrame if fields else pd.Series
     predict.__annotations__ = {"batches": Iterator[pd.DataFrame], "return": Iterator[answer]}

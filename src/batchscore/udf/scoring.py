@@ -51,11 +51,6 @@ class Inputs:
         return replace(self, columns=replace(self.columns, inputs=typed)).with_rules(facts).columns.inputs
 
 
-def field_names(predictor: Predictor) -> tuple[str, ...]:
-    """Return the fields of the struct that a record gets; none where it gets one number."""
-    return predictor.classes if predictor.model_type == "multiclass" else ()
-
-
 def predict_safely(given: Any, inputs: Inputs, version: ModelVersion, predictor: Predictor) -> Any:
     """Return a series, or for multiclass a frame; no foreign message, which could print records, reaches Spark's logs.
 
@@ -78,7 +73,7 @@ def _predict_batch(
 ) -> pd.Series[float] | pd.DataFrame:
     columns = inputs.of_batch(batch, predictor.facts)
     table, valid = _typed_records(batch, columns, version)
-    fields = field_names(predictor)
+    fields = predictor.number_names
     predictions = np.full((batch.count, len(fields) or 1), np.nan)
     if valid.any():
         records = ModelRecords(table.filter(pa.array(valid)), columns, inputs.tensor_dtype, predictor.categorical)
