@@ -8,16 +8,19 @@ import logging
 import os
 import re
 import shutil
+import sys
 import time
 import warnings
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 from mlflow.models import infer_signature
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.compose import make_column_transformer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -444,13 +447,22 @@ def test_every_input_with_a_fault_is_told_at_once(
     assert not (run.job().output / "batch-prediction").exists()
 
 
+class Twofold(RegressorMixin, BaseEstimator):  # type: ignore[misc] # its library has no types
+    """Answers with two numbers for each record, which nothing of it tells before."""
+
+    def fit(self, X: Any, y: Any) -> "Twofold":  # noqa: ARG002, N803 - scikit-learn's names
+        return self
+
+    def predict(self, X: Any) -> Any:  # noqa: N803 - scikit-learn's name
+        return np.ones((len(X), 2))
+
+
 def test_a_model_that_answers_with_something_else_fails_the_job(
     registry: Registry, run: Runner, tmp_path: Path
 ) -> None:
-    from sklearn.dummy import DummyRegressor
-
-    wrong = DummyRegressor().fit([[0.0], [1.0]], [[1.0, 2.0], [3.0, 4.0]])  # two targets
-    uri = registry.register(wrong, signature=columns("age:double"))
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    uri = registry.register(Twofold(), signature=columns("age:double", outputs=["y"]))
+    cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
     (tmp_path / "people.csv").write_text("age\n30\n40\n")
 
     with pytest.raises(ModelError, match=r"expected predictions of shape \(2,\), got \(2, 2\)") as caught:
