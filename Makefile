@@ -17,6 +17,12 @@ BENCH ?=
 # How often a soak repeats each fault, and how many random schedules of faults it draws.
 SEEDS ?= 20
 
+# The lowest versions that setup.cfg has of models' libraries, and of numpy, for which the lowest LightGBM was made.
+LOWEST := $(shell sed -nE 's/^ +(numpy|scikit-learn|lightgbm|xgboost-cpu) >= ([0-9.]+),.*/\1==\2.*/p' setup.cfg | sort -u)
+LOWEST_EXTRAS := .[local,sklearn,lightgbm,xgboost,catboost]
+LOWEST_TESTS := $(addprefix tests/models/,test_kinds.py test_flavors.py test_encoders.py test_model_facts.py) \
+	tests/agreement/test_models.py
+
 BIN := .venv/bin
 BIN_BENCH := .venv-bench/bin
 SOURCES := $(shell find src jobs -name '*.py')
@@ -33,7 +39,7 @@ identity = $(shell "$(1)" -c 'import os, sys; print("%d.%d" % sys.version_info[:
 version = $(firstword $(call identity,$(1)))
 
 .DEFAULT_GOAL := help
-.PHONY: help install constraints demo test test-spark35 test-pythons check fmt unit soak soak-fuzz bench dist clean \
+.PHONY: help install constraints demo test test-spark35 test-pythons test-lowest test-on-the-lowest check fmt unit soak soak-fuzz bench dist clean \
 	need-python need-dist-python need-java FORCE
 # One target after the other: environments write the same src/batchscore.egg-info, and tests have the cores to themselves.
 .NOTPARALLEL:
@@ -77,6 +83,13 @@ test-pythons: need-python need-java ## Run the unit tests and the main job on th
 
 test-on-%: .venv-%/installed need-java
 	.venv-$*/bin/python -m pytest tests/unit tests/e2e/test_main_job.py
+
+test-lowest: need-python ## Run the tests of models on the lowest versions of their libraries, which know Python 3.11
+	@$(if $(FOUND_3.11),$(MAKE) --no-print-directory test-on-the-lowest, \
+		echo "Lowest versions: skipped, they take Python 3.11, and none runs here")
+
+test-on-the-lowest: .venv-lowest/installed
+	.venv-lowest/bin/python -m pytest -W default $(LOWEST_TESTS)
 
 check: .venv/installed ## Run the linters, the type checker, and the check of dependencies for known vulnerabilities
 	$(BIN)/ruff check .
@@ -125,6 +138,12 @@ endef
 	@mkdir -p build
 	grep -vE '^(pyspark|py4j)==' constraints.txt > build/constraints-spark35.txt
 	$(call environment,.venv-spark35,$(DIST_PYTHON),'.[local]' $(PYSPARK35) pytest pytest-timeout,build/constraints-spark35.txt)
+
+.venv-lowest/installed: setup.cfg pyproject.toml constraints.txt .settings/python-3.11
+	@mkdir -p build
+	grep -vE '^(numpy|scipy|scikit-learn|skops|lightgbm|xgboost-cpu)==' constraints.txt > build/constraints-lowest.txt
+	$(call environment,.venv-lowest,$(FOUND_3.11),'$(LOWEST_EXTRAS)' $(LOWEST:%='%') \
+		hypothesis psutil pytest pytest-timeout,build/constraints-lowest.txt)
 
 .venv-uv/installed: .settings/python | need-python
 	"$(PYTHON)" -m venv --clear .venv-uv

@@ -33,6 +33,7 @@ from batchscore.model.signature import signature_facts
 from batchscore.model.version import ModelVersion
 from batchscore.preflight.planner import LoadedModel
 from tests.agreement.files import table, target
+from tests.libraries import XGBOOST_HOLDS_CATEGORIES
 from tests.registry import NAME_OF_MODEL
 
 COMPLETE = table(300, seed=1)
@@ -258,6 +259,10 @@ MODELS: dict[str, Callable[[], Trained]] = {
     "catboost, regression": _catboost_regression,
     "pyfunc": _pyfunc,
 }
+
+
+if not XGBOOST_HOLDS_CATEGORIES:
+    del MODELS["xgboost with categories"], MODELS["xgboost booster with categories"]
 
 
 @cache

@@ -22,6 +22,9 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEnc
 from batchscore.input.columns import Column
 from batchscore.model.encoders import encode_distinct_values
 from batchscore.model.frames import to_model_input
+from tests.libraries import ENCODERS_WARN
+
+WARNS = "warn" if ENCODERS_WARN else "infrequent_if_exist"
 
 COLUMNS = (
     Column("job", "string"),
@@ -42,7 +45,7 @@ ENCODERS: dict[str, Any] = {
     "one-hot dense": OneHotEncoder(handle_unknown="ignore", sparse_output=False),
     "one-hot float32 without the first": OneHotEncoder(handle_unknown="ignore", drop="first", dtype=np.float32),
     "one-hot of frequent texts": OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=8),
-    "one-hot of at most two": OneHotEncoder(handle_unknown="warn", max_categories=2),
+    "one-hot of at most two": OneHotEncoder(handle_unknown=WARNS, max_categories=2),
     "ordinal": OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1),
     "ordinal with NaN": OrdinalEncoder(
         handle_unknown="use_encoded_value", unknown_value=np.nan, encoded_missing_value=-2

@@ -59,7 +59,7 @@ INPUTS = {
     "exhausts": HEADER + GOOD + f"{RECORD},30,{leaky.EXHAUSTS},{RECORD}\n",
     "hangs": HEADER + GOOD + f"{RECORD},30,{leaky.HANGS},{RECORD}\n",
     "no-header": GOOD * 3,
-    "twice": f"id,age,amount,{RECORD},{RECORD}\n" + GOOD,
+    "twice": "id,age,amount,age\n" + f"{RECORD}-tag,30,5,40\n" * 20,
 }
 REFUSED = b"<Error><Code>AccessDenied</Code><Message>%s may not, with %s</Message></Error>" % (
     SECRETS["AWS_ACCESS_KEY_ID"].encode(),
@@ -116,7 +116,7 @@ def commands(bucket: str, endpoint: str, models: dict[str, str]) -> dict[str, tu
         "model that workers cannot load": job(4, "good", id="unloadable", model=models["unloadable by workers"]),
         "input unknown": job(3, "unknown"),
         "header of a record": job(3, "no-header", id="no-header", schema=""),
-        "header twice": job(3, "twice", id="twice", schema=""),
+        "header twice": job(0, "twice", id="twice", schema=""),
         "planning refused": job(3, "good", schema=f"s3://{bucket}/refused-schema"),
         "verify": (0, ["verify", "--full", *job(0, "malformed", id="verify")[1][1:]]),
         "parse": job(5, "malformed", id="parse", max_invalid_records="0"),

@@ -273,6 +273,14 @@ def test_float_columns_reach_the_model_as_float32(data: bytes) -> None:
     assert frame["a"].tolist() == [np.float32("0.1")]
 
 
+def test_a_model_may_write_into_what_it_gets() -> None:
+    columns = Columns((Column("a", "long"), Column("b", "double"), Column("c", "string")), (), ("a", "b", "c"), False)
+    parsed = parse_block(Block(0, b"1,2.5,x\n"), bind(columns, None, "x"), columns, TextFormat())
+    frame = to_model_input(parsed.inputs, columns.inputs, None)
+    assert isinstance(frame, pd.DataFrame)
+    assert [frame[name].to_numpy().flags.writeable for name in "abc"] == [True, True, True]
+
+
 def test_a_number_beyond_float32_is_invalid_for_a_float_column() -> None:
     assert read("float", "3e38") == 3e38
     assert read("float", "1e39") is None

@@ -164,7 +164,7 @@ def to_model_input(
         values = inputs.column(place)
         array = values.chunk(0) if values.num_chunks == 1 else values.combine_chunks()
         if column.type != "string":
-            arrays[column.name] = _to_numpy(array, column)
+            arrays[column.name] = _writable(_to_numpy(array, column))
         elif column.name in categorical and tensor_dtype is None and column.missing.text == "nan":
             arrays[column.name] = _to_categorical(array)
         else:
@@ -172,6 +172,11 @@ def to_model_input(
     if tensor_dtype is not None or shared_float_type(columns):  # floats: as numeric_lines reads them if all are plain
         return _from_matrix(np.column_stack(list(arrays.values())), columns, tensor_dtype)
     return pd.DataFrame(arrays, copy=False)
+
+
+def _writable(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return values that a model may write into: some of scikit-learn's compiled code takes no others."""
+    return values if values.flags.writeable else values.copy()
 
 
 def _from_matrix(numbers: npt.NDArray[Any], columns: Sequence[Column], tensor_dtype: str | None) -> ModelInput:
