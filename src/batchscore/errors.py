@@ -75,6 +75,10 @@ class TooManyInvalidRecordsError(ScoringError):
     """More records are invalid than the limits allow. Read the rejected files, or raise the limit."""
 
 
+class TooManyUnseenValuesError(ScoringError):
+    """More values than ``max_unseen_fraction`` allows are not known to the model. Mend the files, or raise it."""
+
+
 class CommitError(BatchScoreError):
     """The output cannot be written. Check the rights and the space there and run again with the same id."""
 
@@ -112,6 +116,7 @@ ERRORS_BY_NAME: dict[str, type[BatchScoreError]] = {
         ScoringError,
         BatchTimeoutError,
         TooManyInvalidRecordsError,
+        TooManyUnseenValuesError,
         CommitError,
         AlreadyCommittedError,
     )

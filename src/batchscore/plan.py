@@ -13,6 +13,7 @@ from typing import Any
 from batchscore import __version__
 from batchscore.config.entries import folder_of
 from batchscore.config.job_config import JobConfig, ModelType
+from batchscore.config.missing_values import Vocabulary
 from batchscore.errors import ConfigError
 from batchscore.input.columns import Columns
 from batchscore.input.files import InputFile, Split, Splits
@@ -27,8 +28,8 @@ OPEN_COST_BYTES = 256 * 1024
 # Keys that change neither a result nor its place: a job that failed on a limit goes on when it is raised.
 _NOT_PARAMETERS = {
     *("id", "name", "spark", "s3", "tracking_uri", "registry_uri"),
-    *("max_invalid_records", "max_invalid_fraction", "allow_version_mismatch", "allowed_artifact_prefixes"),
-    *("batch_timeout_seconds", "parity"),
+    *("max_invalid_records", "max_invalid_fraction", "max_unseen_fraction", "parity"),
+    *("allow_version_mismatch", "allowed_artifact_prefixes", "batch_timeout_seconds"),
     *("model", "threshold"),  # the version resolved and the threshold in force stand for them
     "mode",  # the inputs chosen stand for it
 }
@@ -36,7 +37,7 @@ _NOT_PARAMETERS = {
 
 @dataclass(frozen=True)
 class JobSpec:
-    """What every task must know."""
+    """What every task must know; ``vocabularies`` are what the model shows that it knows, by text column."""
 
     id: str
     config: JobConfig
@@ -49,6 +50,7 @@ class JobSpec:
     parameters: dict[str, str]
     value_names: tuple[str, ...] = ()
     meaning: str | None = None
+    vocabularies: Mapping[str, Vocabulary] = field(default_factory=dict, repr=False)
 
     @property
     def outputs(self) -> Outputs:

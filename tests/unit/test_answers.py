@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from batchscore.errors import BatchScoreError, InputError, ModelError, ScoringError
+from batchscore.input.unseen_texts import TextCounts
 from batchscore.output.parts import PartFile, WrittenFile
 from batchscore.spark.task_answers import answered_parts, as_line, error_answer, raise_answered, read_file, read_part
 
@@ -25,6 +26,7 @@ def part(index: int) -> PartFile:
         compute_milliseconds=7,
         seconds={"read": 0.5},
         reused=index == 3,
+        texts=TextCounts(4, {"a": 1}, {"a": 2}) if index else TextCounts(),
     )
 
 

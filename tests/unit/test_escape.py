@@ -92,7 +92,7 @@ def test_a_sample_of_which_some_records_need_the_escape_names_the_key(bad: bytes
     (tmp_path / "a.csv").write_bytes(b"x,t\n" + b"1,a\n" * 90 + bad * 10)
     source = source_of(tmp_path, (tmp_path / "a.csv").read_bytes())
     predictor = Predictor("regression", (), None, lambda frame: np.zeros(len(frame)))
-    sample = sample_input(source, spec_of(tmp_path), predictor, None)
+    sample, _ = sample_input(source, spec_of(tmp_path), predictor, None)
     [warning] = warnings_of([sample], COLUMNS_OF_READER)
     assert (warning.count, warning.of, warning.reason) == (10, 100, "unbalanced_quote")
     assert ('`escape: "\\\\"` reads them' in warning.remedy) == named

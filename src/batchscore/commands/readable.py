@@ -56,12 +56,13 @@ def unread_columns(found: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
     for uri, columns in found:
         if columns:
             inputs[tuple(columns)].append(uri)
-    lines = [f"{_first(columns)} ({_files(uris)})" for columns, uris in inputs.items()]
+    lines = [f"{first_names(columns)} ({_files(uris)})" for columns, uris in inputs.items()]
     more = len(lines) - SHOWN
     return [*lines[:SHOWN], f"and other columns in {more:,} more headers"] if more > 0 else lines
 
 
-def _first(names: Sequence[str]) -> str:
+def first_names(names: Sequence[str]) -> str:
+    """Return names, the first SHOWN of many."""
     more = len(names) - SHOWN
     return ", ".join(names[:SHOWN]) + (f" and {more:,} more" if more > 0 else "")
 

@@ -7,9 +7,10 @@ from dataclasses import asdict
 from typing import Any
 
 from batchscore.commands.check_report import PROOFS, CheckReport
-from batchscore.commands.readable import SHOWN, fields, local_time, table, unread_columns
-from batchscore.commands.review import Fault, Review, Sample
-from batchscore.commit.provenance import missing_entry
+from batchscore.commands.readable import SHOWN, fields, first_names, local_time, table, unread_columns
+from batchscore.commands.review import Fault, Review, Sample, texts_of
+from batchscore.commands.sample_predictions import prediction_lines
+from batchscore.commit.provenance import missing_entry, unseen_entry
 from batchscore.config.missing_values import PANDAS
 from batchscore.plan import JobSpec, pack_tasks
 from batchscore.preflight.parity_report import parity_lines
@@ -43,9 +44,12 @@ def describe_plan(review: Review) -> dict[str, Any]:
         "missing": missing_entry(spec),
         "categories_shown": review.model_facts.known is not None,
         "parity": asdict(review.parity) if review.parity else None,
+        "unseen_values": unseen_entry(spec, texts_of(review.samples)),
+        "unseen_remedies": dict(review.unseen_remedies),
         "result_columns": list(spec.result_format.header),
         "columns": _column_rows(spec),
         "inputs": [asdict(sample) for sample in review.samples],
+        "predictions": asdict(review.predictions),
         "input_count": len(plan.inputs),
         "size_in_bytes": plan.size_in_bytes,
         "skipped": [{"uri": uri, "reason": reason} for uri, reason in plan.skipped],
@@ -126,6 +130,22 @@ def _missing_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     return lines
 
 
+def _unseen_lines(review: Review, facts: dict[str, Any]) -> list[tuple[str, str]]:
+    """Say how many of the texts read the model does not know, by column, and of which columns it shows none."""
+    texts, remedies = texts_of(review.samples), facts["unseen_remedies"]
+    if not facts["unseen_values"] or not review.samples:
+        return []
+    lines = [
+        f"{name}: {number} of {texts.value_count(name)} values read"
+        + (f"; what helps: {remedies[name]}" if name in remedies else "")
+        for name, number in texts.unseen.items()
+    ]
+    more = [f"and in {len(lines) - SHOWN:,} more columns; --json has all"] if len(lines) > SHOWN else []
+    hidden = [name for name, number in facts["unseen_values"].items() if number is None]
+    told = [f"the model does not show which texts it knows in {first_names(hidden)}"] if hidden else []
+    return _named_once("never seen", [*lines[:SHOWN], *more, *told])
+
+
 def _plan_lines(review: Review, facts: dict[str, Any]) -> list[str]:
     model = facts["model"]
     shown: list[tuple[str, Any]] = [
@@ -144,6 +164,7 @@ def _plan_lines(review: Review, facts: dict[str, Any]) -> list[str]:
         ("records", f"about {facts['estimated_records']}"),
         ("splits", f"{facts['split_count']} in {facts['task_count']} tasks"),
         *_missing_lines(facts),
+        *_unseen_lines(review, facts),
         *(parity_lines(review.parity) if review.parity else ()),
         *_named_once("not read", unread_columns((sample.uri, sample.extra_columns) for sample in review.samples)),
         ("result columns", ",".join(facts["result_columns"])),
@@ -154,7 +175,8 @@ def _plan_lines(review: Review, facts: dict[str, Any]) -> list[str]:
         for row in facts["columns"]
     ]
     columns = table(["column", "type", "required", "type from", "found by"], rows)
-    return [*fields(shown), "", *columns, *_input_lines(review, facts["results"])]
+    inputs = _input_lines(review, facts["results"])
+    return [*fields(shown), "", *columns, *inputs, *prediction_lines(review.predictions)]
 
 
 def _input_lines(review: Review, results: Mapping[str, str]) -> list[str]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from batchscore.commands.sample_predictions import NO_PREDICTIONS, SamplePredictions
 from batchscore.config.missing_values import NO_FACTS, ModelFacts
 from batchscore.errors import CommitError
+from batchscore.input.unseen_texts import NO_TEXTS, TextCounts, TextTotals
 from batchscore.plan import Plan
 from batchscore.preflight.parity_report import Parity
 
@@ -36,6 +39,8 @@ class Sample:
     that the model is given. ``mended_by_escape`` are the invalid records that the key ``escape`` would read, by reason.
     ``value_hints`` tell what reads invalid values, by column.
 
+    ``texts`` counts those that the model does not know.
+
     ``extra_columns`` the job does not read, ``missing_columns`` the model takes and the input lacks, of
     ``repeated_columns`` the first is read; these have places from 1.
 
@@ -56,6 +61,15 @@ class Sample:
     missing_columns: list[str] = field(default_factory=list)
     repeated_columns: dict[str, list[int]] = field(default_factory=dict)
     value_hints: dict[str, str] = field(default_factory=dict)
+    texts: TextCounts = NO_TEXTS
+
+
+def texts_of(samples: Iterable[Sample]) -> TextCounts:
+    """Count the texts of all samples that the model does not know."""
+    totals = TextTotals()
+    for sample in samples:
+        totals.add(sample.texts)
+    return totals.sum()
 
 
 @dataclass(frozen=True)
@@ -63,7 +77,8 @@ class Review:
     """The plan of a job, what samples show, and what is wrong. Without a plan, planning itself failed.
 
     ``model_facts`` are what the model tells of the values it knows; ``parity`` is None where nothing was compared since
-    something else was at fault before.
+    something else was at fault before. ``unseen_remedies`` say, by column, what makes most of the texts known that it
+    does not know. ``predictions`` are a few, to see sense.
     """
 
     plan: Plan | None
@@ -71,6 +86,8 @@ class Review:
     faults: list[Fault] = field(default_factory=list)
     model_facts: ModelFacts = NO_FACTS
     parity: Parity | None = None
+    unseen_remedies: Mapping[str, str] = field(default_factory=dict)
+    predictions: SamplePredictions = NO_PREDICTIONS
 
     @property
     def exit_code(self) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from batchscore.commands.progress import progress_report
-from batchscore.commands.summary import software_versions, summary, telling_extra_columns
+from batchscore.commands.summary import log_unseen, software_versions, summary, telling_extra_columns
 from batchscore.commit import job_record
 from batchscore.commit.checks import Tallies, check_limits, check_scored, checked_parts
 from batchscore.commit.commit_manifest import commit_manifest
@@ -206,6 +206,7 @@ class _Job:
         counts = count(tallies.adding(telling_extra_columns(plan, checked_parts(plan, parts))))
         if resuming:
             log.info("%d of %d parts were there already", counts.reused_part_count, len(parts))
+        log_unseen(plan.spec, counts.texts)
         check_limits(plan.spec, counts)
         check_scored(plan, parts, counts, tallies)
         return parts, counts

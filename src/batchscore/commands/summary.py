@@ -8,12 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from batchscore.commands.readable import missing_column_lines, repeated_column_lines, unread_columns
+from batchscore.commands.readable import first_names, missing_column_lines, repeated_column_lines, unread_columns
+from batchscore.commit.provenance import unseen_entry
+from batchscore.input.unseen_texts import TextCounts
 from batchscore.model.flavors import flavor_of
 from batchscore.model.flavors.installed import version_warnings
 from batchscore.output.parts import Counts, PartFile
 from batchscore.output.paths import Outputs
-from batchscore.plan import Plan
+from batchscore.plan import JobSpec, Plan
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +33,7 @@ def summary(plan: Plan, counts: Counts, seconds: Mapping[str, float], outputs: O
         "reused_part_count": counts.reused_part_count,
         "invalid_reasons": counts.invalid_reasons,
         "invalid_values": counts.invalid_values,
+        "unseen_values": unseen_entry(plan.spec, counts.texts),
         "warnings": version_warnings(plan.spec.model, plan.spec.config.allow_version_mismatch),
         "seconds": {step: round(value, 3) for step, value in seconds.items()},
         "records_per_second": _rate(scored, seconds.get("score", 0.0)),
@@ -39,6 +42,14 @@ def summary(plan: Plan, counts: Counts, seconds: Mapping[str, float], outputs: O
             for stage, value in counts.seconds.items()
         },
     }
+
+
+def log_unseen(spec: JobSpec, texts: TextCounts) -> None:
+    """Log of which columns records hold texts that the model does not know."""
+    for name, number in texts.unseen.items():
+        log.info("column %s: the model does not know %d of %d values", name, number, texts.value_count(name))
+    if hidden := [name for name, number in unseen_entry(spec, texts).items() if number is None]:
+        log.info("the model does not show which texts it knows in %s", first_names(hidden))
 
 
 def _rate(records: int, seconds: float) -> int:

@@ -6,14 +6,15 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
 from batchscore.commands.readable import missing_column_lines, repeated_column_lines
-from batchscore.commands.review import Fault, Review, Sample
-from batchscore.commit.checks import describe_verdict, limit_of
+from batchscore.commands.review import Fault, Review, Sample, texts_of
+from batchscore.commands.sample_predictions import NO_PREDICTIONS, SamplePredictions, predictions_shown
+from batchscore.commit.checks import check_unseen, describe_verdict, limit_of
 from batchscore.commit.verdicts import Tally, judge
 from batchscore.config.job_config import JobConfig
 from batchscore.config.missing_values import ModelFacts, words_listed_but_known
@@ -32,6 +33,7 @@ from batchscore.input.other_spellings import Beginning
 from batchscore.input.parsed_block import ParsedBlock
 from batchscore.input.sample_warnings import warnings_of
 from batchscore.input.text_format import text_format_of
+from batchscore.input.unseen_texts import TextTotals, count_texts
 from batchscore.model.flavors.installed import version_warnings
 from batchscore.model.frames import ModelRecords
 from batchscore.model.missing_patterns import predict_table
@@ -49,6 +51,7 @@ from batchscore.preflight.parity_report import Parity
 from batchscore.preflight.places import check_places
 from batchscore.preflight.planner import LoadedModel, load_model, make_plan
 from batchscore.preflight.sample import choose_sample
+from batchscore.preflight.unseen import column_warnings, remedies_of, unseen_faults
 from batchscore.spark.settings import check_settings
 from batchscore.storage.base import is_present
 from batchscore.storage.factory import storage_for
@@ -78,8 +81,7 @@ def review_job(config: JobConfig, folder: Path, full: bool = False) -> Review:
         listed = {source.uri for source in sources} | {uri for uri, _ in skipped}
         _attempt(faults, "schema", lambda: find_schema(config, listed))
         return Review(None, faults=faults)
-    mismatches = version_warnings(model.version, config.allow_version_mismatch)
-    faults += [Fault("model", text, fatal=False) for text in mismatches]
+    faults += _version_faults(model, config)
     plan = _attempt(faults, "input", lambda: make_plan(config, model))
     if plan is None:
         return Review(None, faults=faults)
@@ -90,14 +92,24 @@ def review_job(config: JobConfig, folder: Path, full: bool = False) -> Review:
     faults += [_fault("header" if place is not None else "records", error) for place, error in found]
     if looked.faults:
         return Review(plan, faults=faults)
-    parity = None if found else _tried(plan, model, looked, faults)
-    samples: list[Sample] = []
+    parity = None
+    if not found:
+        faults += _column_faults(plan.spec, looked)
+        parity = _tried(plan, model, looked, faults)
+    samples, predictions = list[Sample](), SamplePredictions()
     if not any(fault.where == "model" and fault.fatal for fault in faults):
-        samples, scored = _sample_all(plan.inputs, plan.spec, model.predictor, None if full else FIRST_BYTES)
+        samples, predictions, scored = _sample_all(plan, model.predictor, None if full else FIRST_BYTES)
         faults += scored + _odd_text_faults(plan, looked)
     if not any(fault.fatal for fault in faults):
         faults += _verdict_faults(plan, samples)
-    return Review(plan, samples, faults, model.predictor.facts, parity)
+    remedies = remedies_of(plan.spec, looked.columns)
+    return Review(plan, samples, faults, model.predictor.facts, parity, remedies, predictions)
+
+
+def _column_faults(spec: JobSpec, looked: Looked) -> list[Fault]:
+    """Tell of the columns that do not hold what the model was trained on."""
+    faults = [_fault("records", error) for error in unseen_faults(spec, looked.columns)]
+    return faults + [Fault("records", **asdict(warning)) for warning in column_warnings(spec, looked.columns)]
 
 
 def _tried(plan: Plan, model: LoadedModel, looked: Looked, faults: list[Fault]) -> Parity | None:
@@ -116,6 +128,11 @@ def _tried(plan: Plan, model: LoadedModel, looked: Looked, faults: list[Fault]) 
 def _odd_text_faults(plan: Plan, looked: Looked) -> list[Fault]:
     warnings = odd_text_warnings(looked.findings, plan.spec.columns.inputs)
     return [Fault("records", **asdict(warning)) for warning in warnings]
+
+
+def _version_faults(model: LoadedModel, config: JobConfig) -> list[Fault]:
+    told = version_warnings(model.version, config.allow_version_mismatch)
+    return [Fault("model", text, fatal=False) for text in told]
 
 
 def _missing_faults(plan: Plan, facts: ModelFacts) -> list[Fault]:
@@ -147,26 +164,25 @@ def _fault(where: str, error: BatchScoreError) -> Fault:
 
 
 def _sample_all(
-    inputs: Sequence[InputFile],
-    spec: JobSpec,
-    predictor: Predictor,
-    sample_bytes: int | None,
-) -> tuple[list[Sample], list[Fault]]:
-    def sample(source: InputFile) -> tuple[Sample | None, BatchScoreError | None]:
+    plan: Plan, predictor: Predictor, sample_bytes: int | None
+) -> tuple[list[Sample], SamplePredictions, list[Fault]]:
+    def sample(source: InputFile) -> tuple[Sample, SamplePredictions] | BatchScoreError:
         try:
-            return sample_input(source, spec, predictor, sample_bytes), None
+            return sample_input(source, plan.spec, predictor, sample_bytes)
         except BatchScoreError as error:
-            return None, error
+            return error
 
-    samples, faults = [], []
+    samples, predictions, faults = list[Sample](), SamplePredictions(), list[Fault]()
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="sample") as pool:
-        for found, error in pool.map(sample, inputs):
-            if error:
-                faults.append(_fault("records", error))
-            if found:
-                samples.append(found)
+        for found in pool.map(sample, plan.inputs):
+            if isinstance(found, BatchScoreError):
+                faults.append(_fault("records", found))
+                continue
+            samples.append(found[0])
+            predictions += found[1]
     faults += [Fault("header", text, fatal=False) for text in _header_warnings(samples)]
-    return samples, faults + [Fault("records", **asdict(warning)) for warning in warnings_of(samples, spec.columns)]
+    faults += [Fault("records", **asdict(warning)) for warning in warnings_of(samples, plan.spec.columns)]
+    return samples, predictions, faults
 
 
 def _header_warnings(samples: Sequence[Sample]) -> list[str]:
@@ -186,16 +202,19 @@ def _verdict_faults(plan: Plan, samples: Sequence[Sample]) -> list[Fault]:
     tallies = [Tally(found.uri, found.record_count, sum(found.invalid_reasons.values())) for found in samples]
     verdict = judge(tallies, limit_of(plan.spec.config))
     if verdict is None:
-        return []
+        faults = list[Fault]()
+        _attempt(faults, "records", lambda: check_unseen(plan.spec, texts_of(samples), " in what was read"))
+        return faults
     reasons = {found.uri: found.invalid_reasons for found in samples}
     text = describe_verdict(plan, verdict, reasons, " in what was read", has_record=_has_record(plan))
     return [Fault("records", text, fatal=True, exit_code=code)]
 
 
-def sample_input(source: InputFile, spec: JobSpec, predictor: Predictor, sample_bytes: int | None) -> Sample:
+def sample_input(
+    source: InputFile, spec: JobSpec, predictor: Predictor, sample_bytes: int | None
+) -> tuple[Sample, SamplePredictions]:
     """Parse and score the first ``sample_bytes`` of an input, or all; raises InputError or ModelError."""
-    reasons, values, missing, empty = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
-    mended, records, sampled, header_bytes = Counter[str](), 0, 0, 0
+    found, sampled, header_bytes = _Found(source.source.uri, spec), 0, 0
     extra, lacking, repeated, hints = list[str](), list[str](), dict[str, list[int]](), dict[str, str]()
     reader = job_reader(spec.config, spec.columns)
     for block in reader.read_beginning(source, sample_bytes):
@@ -205,33 +224,58 @@ def sample_input(source: InputFile, spec: JobSpec, predictor: Predictor, sample_
             repeated = repeated_columns(spec.columns, block.names or ())
         sampled += block.size_in_bytes
         for parsed in block.parse():
-            records_read = ModelRecords(
-                parsed.inputs, spec.columns.inputs, spec.model.tensor_dtype, predictor.categorical
-            )
-            _, failures = predict_table(predictor, records_read, records_read.groups(), spec.config.max_invalid_records)
-            records += parsed.record_count
-            reasons.update(record.reason for record in parsed.invalid)
-            reasons.update(failure.reason for failure in failures)
-            mended.update(_mended_by_escape(parsed, block.binding.column_count, text_format_of(spec.config)))
-            values.update(parsed.invalid_values)
+            found.add(parsed, predictor, block.binding.column_count)
             hints = _value_hints(parsed, block.binding, spec) | hints
-            missing.update(item.attribute for item in parsed.invalid if item.attribute and item.reason == _MISSING)
-            empty.update(_empty_cells(parsed, spec.columns.inputs))
-    return Sample(
+    content_bytes = reader.content_bytes(source.source)
+    sample = Sample(
         uri=source.source.uri,
         size_in_bytes=source.source.size_in_bytes,
-        record_count=records,
-        estimated_records=_estimate(reader.content_bytes(source.source), sample_bytes, records, sampled, header_bytes),
-        invalid_reasons=dict(reasons),
-        invalid_values=dict(values),
-        missing_values=dict(missing),
-        empty_values={name: number for name, number in empty.items() if name not in lacking},
+        record_count=found.records,
+        estimated_records=_estimate(content_bytes, sample_bytes, found.records, sampled, header_bytes),
+        invalid_reasons=dict(found.reasons),
+        invalid_values=dict(found.values),
+        missing_values=dict(found.missing),
+        empty_values={name: number for name, number in found.empty.items() if name not in lacking},
         extra_columns=extra,
-        mended_by_escape=dict(mended),
+        mended_by_escape=dict(found.mended),
         missing_columns=lacking,
         repeated_columns=repeated,
         value_hints=hints,
+        texts=found.texts.sum(),
     )
+    return sample, found.predictions
+
+
+@dataclass
+class _Found:
+    """What the records of an input show, added up while they are scored."""
+
+    uri: str
+    spec: JobSpec
+    records: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    values: Counter[str] = field(default_factory=Counter)
+    missing: Counter[str] = field(default_factory=Counter)
+    empty: Counter[str] = field(default_factory=Counter)
+    mended: Counter[str] = field(default_factory=Counter)
+    texts: TextTotals = field(default_factory=TextTotals)
+    predictions: SamplePredictions = NO_PREDICTIONS
+
+    def add(self, parsed: ParsedBlock, predictor: Predictor, column_count: int) -> None:
+        """Score some more records, and count what is wrong with them; raises ModelError."""
+        spec, inputs = self.spec, self.spec.columns.inputs
+        records = ModelRecords(parsed.inputs, inputs, spec.model.tensor_dtype, predictor.categorical)
+        predicted, failures = predict_table(predictor, records, records.groups(), spec.config.max_invalid_records)
+        failed = [failure.row for failure in failures]
+        self.predictions += predictions_shown(self.uri, self.records, parsed, predicted, failed, spec)
+        self.records += parsed.record_count
+        self.reasons.update(record.reason for record in parsed.invalid)
+        self.reasons.update(failure.reason for failure in failures)
+        self.mended.update(_mended_by_escape(parsed, column_count, text_format_of(spec.config)))
+        self.values.update(parsed.invalid_values)
+        self.missing.update(item.attribute for item in parsed.invalid if item.attribute and item.reason == _MISSING)
+        self.empty.update(_empty_cells(parsed, inputs))
+        self.texts.add(count_texts(parsed.inputs, spec.vocabularies))
 
 
 def _value_hints(parsed: ParsedBlock, binding: Binding, spec: JobSpec) -> dict[str, str]:

@@ -9,8 +9,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from batchscore.commit.verdicts import Limit, Tally, Verdict, judge
 from batchscore.config.exclusion import exclude_advice
 from batchscore.config.job_config import JobConfig
-from batchscore.errors import ScoringError, TooManyInvalidRecordsError
+from batchscore.errors import ScoringError, TooManyInvalidRecordsError, TooManyUnseenValuesError
 from batchscore.input.reasons import counted
+from batchscore.input.unseen_texts import TextCounts
 from batchscore.output.parts import Counts, PartFile
 from batchscore.plan import JobSpec, Plan
 
@@ -59,12 +60,27 @@ class Tallies:
 
 
 def check_limits(spec: JobSpec, counts: Counts) -> None:
-    """Hold a job to its number of invalid records; raises TooManyInvalidRecordsError."""
+    """Hold a job to the limits that were set; raises TooManyInvalidRecordsError or TooManyUnseenValuesError."""
     limit = spec.config.max_invalid_records
     if counts.invalid_record_count > limit:
         raise TooManyInvalidRecordsError(
             f"job {spec.id}: expected at most {limit} invalid records, got {counts.invalid_record_count} "
             f"({counted(counts.invalid_reasons)}); see the rejected files, or raise max_invalid_records"
+        )
+    check_unseen(spec, counts.texts)
+
+
+def check_unseen(spec: JobSpec, texts: TextCounts, where: str = "") -> None:
+    """Hold a job to its fraction of values that the model does not know; raises TooManyUnseenValuesError."""
+    limit = spec.config.max_unseen_fraction
+    if limit is None:
+        return
+    over = [name for name, number in texts.unseen.items() if number > limit * texts.value_count(name)]
+    if over:
+        told = ", ".join(f"{name} {texts.unseen[name]} of {texts.value_count(name)}" for name in over)
+        raise TooManyUnseenValuesError(
+            f"job {spec.id}: expected at most a fraction {limit:g} of a column's values that the model does not know, "
+            f"got more{where}: {told}; mend the files and choose a new id, or raise max_unseen_fraction and keep the id"
         )
 
 

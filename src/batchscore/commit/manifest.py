@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass
 from itertools import chain, groupby
 from typing import Any, TypeVar
 
-from batchscore.commit.provenance import input_format_entry, missing_entry, model_entry
+from batchscore.commit.provenance import input_format_entry, missing_entry, model_entry, unseen_entry
 from batchscore.errors import InputError
 from batchscore.input.files import InputFile, Split
 from batchscore.output.parts import Counts, PartFile, WrittenFile, count
-from batchscore.plan import Plan
+from batchscore.plan import JobSpec, Plan
 from batchscore.storage.stored_json import read_json, typed
 
 Kind = TypeVar("Kind")
@@ -83,7 +83,7 @@ def extended_manifest(
         "invalid_records": spec.config.invalid_records_in_force,
         "columns": list(spec.result_format.header),
         "software": dict(software),
-        **{key: getattr(counts, key) for key in _TOLD_COUNTS},
+        **_counts_entry(spec, counts),
         "inputs": [],
         "skipped_count": plan.skipped_count,
         "skipped": [{"uri": uri, "reason": reason} for uri, reason in plan.skipped],
@@ -95,6 +95,11 @@ def extended_manifest(
         yield b",\n  " if index else b"\n  "
         yield from _input_entry(plan, plan.inputs[index], answered, concatenated.get(index))
     yield f"\n ]{tail}".encode()
+
+
+def _counts_entry(spec: JobSpec, counts: Counts) -> dict[str, Any]:
+    told = {key: getattr(counts, key) for key in _TOLD_COUNTS}
+    return told | {"unseen_values": unseen_entry(spec, counts.texts)}
 
 
 def named_files(

@@ -10,6 +10,7 @@ from batchscore.input.csv_lines import PLAIN, TextFormat
 from batchscore.input.echo_columns import echo_columns
 from batchscore.input.roles import Roles
 from batchscore.input.text_format import text_format_of
+from batchscore.input.unseen_texts import TextCounts
 from batchscore.plan import JobSpec
 
 
@@ -78,3 +79,9 @@ def missing_entry(spec: JobSpec) -> dict[str, Any]:
         "invalid_values": config.invalid_values,
         "xgboost_missing": spec.model.xgboost_missing,
     }
+
+
+def unseen_entry(spec: JobSpec, texts: TextCounts) -> dict[str, int | None]:
+    """Return for each text column how many records hold a text that the model does not know; None: it shows none."""
+    names = [column.name for column in spec.columns.inputs if column.type == "string"]
+    return {name: texts.unseen.get(name, 0) if name in spec.vocabularies else None for name in names}

@@ -126,6 +126,7 @@ class JobConfig(_Section):
     escape_formulas: bool = False
     max_invalid_records: Annotated[int, Field(ge=0)] = 10_000
     max_invalid_fraction: Annotated[float, Field(ge=0, le=1)] = 0.5
+    max_unseen_fraction: Annotated[float, Field(ge=0, le=1)] | None = None
     parity: bool = True
     batch_timeout_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     split_bytes: Annotated[ByteSize, Field(ge=1)] = ByteSize(64 * 1024 * 1024)

@@ -86,22 +86,30 @@ class MissingSettings:
 
 
 @dataclass(frozen=True)
+class Vocabulary:
+    """The texts that a model's encoders or booster know of a column; ``holds_missing``: missing values as well."""
+
+    texts: frozenset[str]
+    holds_missing: bool = False
+
+
+@dataclass(frozen=True)
 class ModelFacts:
     """What a model tells of how it was trained.
 
     ``known`` are the values that an encoder or booster which reads the column directly knows, by column; None where the
-    model does not show them. ``none_columns`` are those whose missing values it knows as None.
+    model does not show them. ``vocabularies`` are the same texts for the columns of which any are known, and those that
+    encoders know behind imputers. ``none_columns`` are those whose missing values it knows as None.
     ``integers_refuse_missing`` is for models that MLflow calls: it refuses a missing value in a required column of
     whole numbers. ``numbers`` are the columns that the model makes floats of itself: whether whole numbers come as
-    integers is nothing to it. ``encoded`` are the texts that an encoder knows which gets a column as it is, but for
-    missing values that were filled: any other is unknown to the model.
+    integers is nothing to it.
     """
 
     known: Mapping[str, frozenset[str]] | None = field(default_factory=dict)
     none_columns: frozenset[str] = frozenset()
     integers_refuse_missing: bool = False
     numbers: frozenset[str] = frozenset()
-    encoded: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    vocabularies: Mapping[str, Vocabulary] = field(default_factory=dict)
 
 
 NO_FACTS = ModelFacts()

@@ -8,16 +8,30 @@ their categories.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
 
-from batchscore.config.missing_values import ModelFacts
+import pandas as pd
+
+from batchscore.config.missing_values import ModelFacts, Vocabulary
 from batchscore.input.columns import Column
 from batchscore.input.typed_values import INTEGER_TYPES
 from batchscore.model.categories import TrainedCategories
 from batchscore.model.encoders import chosen_names
 from batchscore.model.readers import inner_estimators
+
+
+class _Step(NamedTuple):
+    """A step that reads columns, with their names; ``imputed`` is what imputers before it take for missing."""
+
+    reads: Any
+    names: Sequence[str]
+    imputed: tuple[Any, ...] = ()
+
+    def categories(self) -> Iterator[tuple[str, Sequence[Any]]]:
+        yield from zip(self.names, _categories(self.reads, len(self.names)), strict=False)
 
 
 def estimator_facts(estimator: Any, input_names: Sequence[str] = ()) -> ModelFacts:
@@ -28,88 +42,93 @@ def estimator_facts(estimator: Any, input_names: Sequence[str] = ()) -> ModelFac
     known: dict[str, set[str]] = defaultdict(set)
     none_columns: set[str] = set()
     floats, others = set[str](), set[str]()
-    for step, names in _first_steps(estimator, _names(estimator) or input_names):
-        for name, categories in zip(names, _categories(step, len(names)), strict=False):
+    steps = list(_first_steps(estimator, _names(estimator) or input_names))
+    for step in (step for step in steps if not step.imputed):
+        for name, categories in step.categories():
             known[name].update(value for value in categories if isinstance(value, str))
             if any(value is None for value in categories):
                 none_columns.add(name)
-        if getattr(step, "missing_values", 0) is None:
-            none_columns.update(names)
-        (floats if _makes_floats(step) else others).update(names)
+        if getattr(step.reads, "missing_values", 0) is None:
+            none_columns.update(step.names)
+        (floats if _makes_floats(step.reads) else others).update(step.names)
     texts = {name: frozenset(values) for name, values in known.items()}
-    encoded = _encoded_texts(estimator, input_names)
-    return ModelFacts(texts, frozenset(none_columns), numbers=frozenset(floats - others), encoded=encoded)
+    return ModelFacts(
+        texts, frozenset(none_columns), numbers=frozenset(floats - others), vocabularies=_vocabularies(steps)
+    )
 
 
-def _encoded_texts(estimator: Any, input_names: Sequence[str]) -> dict[str, frozenset[str]]:
-    """Return the texts of the columns that encoders alone read, if what they read comes as it is or from an imputer."""
-    found: dict[str, list[frozenset[str]]] = defaultdict(list)
-    for step, names in _first_steps(estimator, _names(estimator) or input_names, past_imputers=True):
-        known = _categories(step, len(names)) or [[]] * len(names)
-        for name, categories in zip(names, known, strict=False):
-            found[name].append(frozenset(value for value in categories if isinstance(value, str)))
-    return {name: frozenset().union(*texts) for name, texts in found.items() if all(texts)}
+def _vocabularies(steps: Iterable[_Step]) -> dict[str, Vocabulary]:
+    """Return what encoders know by column, those behind imputers included: what these replace is known too."""
+    known: dict[str, set[Any]] = defaultdict(set)
+    for step in steps:
+        for name, categories in step.categories():
+            known[name].update((*categories, *step.imputed))
+    texts = {name: frozenset(value for value in values if isinstance(value, str)) for name, values in known.items()}
+    missing = {name: any(pd.isna(value) for value in values) for name, values in known.items()}
+    return {name: Vocabulary(values, missing[name]) for name, values in texts.items() if values}
 
 
 def booster_facts(categories: TrainedCategories, inputs: Sequence[Column]) -> ModelFacts:
     """Return the facts of a booster: the texts among its categories, by column, and its columns of whole numbers."""
     if not inputs:
         return ModelFacts(known=None)
-    known = _texts_of(categories, inputs)
+    values = _values_of(categories, inputs)
     numbers = frozenset(column.name for column in inputs if column.type in INTEGER_TYPES)
-    return ModelFacts(known, numbers=numbers - frozenset(known), encoded=_held(known))
+    return ModelFacts(_texts(values), numbers=numbers - frozenset(values), vocabularies=_of_booster(values, inputs))
 
 
 def with_categories(facts: ModelFacts, categories: TrainedCategories, inputs: Sequence[Column]) -> ModelFacts:
     """Return facts with the texts among the categories that boosters within the model were trained on."""
-    known = _texts_of(categories, inputs) if categories.values and inputs else {}
-    encoded = {**facts.encoded, **_held(known)}
-    return replace(facts, known={**(facts.known or {}), **known}, encoded=encoded)
+    values = _values_of(categories, inputs) if categories.values and inputs else {}
+    vocabularies = dict(facts.vocabularies)
+    for name, found in _of_booster(values, inputs).items():
+        texts = vocabularies[name].texts if name in vocabularies else frozenset()
+        vocabularies[name] = replace(found, texts=found.texts | texts)
+    return replace(facts, known={**(facts.known or {}), **_texts(values)}, vocabularies=vocabularies)
 
 
-def _held(known: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
-    return {name: texts for name, texts in known.items() if texts}
-
-
-def _texts_of(categories: TrainedCategories, inputs: Sequence[Column]) -> dict[str, frozenset[str]]:
+def _values_of(categories: TrainedCategories, inputs: Sequence[Column]) -> dict[str, Sequence[Any]]:
     names = [column.name for column in inputs]
-    known = categories.by_name(names, [column.name for column in inputs if column.type == "string"])
-    return {name: frozenset(v for v in values if isinstance(v, str)) for name, values in known.items()}
+    return categories.by_name(names, [column.name for column in inputs if column.type == "string"])
+
+
+def _texts(values: Mapping[str, Sequence[Any]]) -> dict[str, frozenset[str]]:
+    return {name: frozenset(v for v in some if isinstance(v, str)) for name, some in values.items()}
+
+
+def _of_booster(values: Mapping[str, Sequence[Any]], inputs: Sequence[Column]) -> dict[str, Vocabulary]:
+    """Return categories as texts: one stands for the number of which it is the text; any booster knows missing ones."""
+    texts = (column.name for column in inputs if column.type == "string" and len(values.get(column.name, ())))
+    return {name: Vocabulary(frozenset(map(str, values[name])), holds_missing=True) for name in texts}
 
 
 def _names(estimator: Any) -> list[str]:
     return [str(name) for name in getattr(estimator, "feature_names_in_", [])]
 
 
-def _first_steps(
-    estimator: Any, names: Sequence[str], *, past_imputers: bool = False
-) -> Iterator[tuple[Any, Sequence[str]]]:
-    """Yield the steps that read columns as they come, with the names of those columns.
-
-    ``past_imputers`` has the step after an imputer, which changes no value that is there, in its place.
-    """
+def _first_steps(estimator: Any, names: Sequence[str], imputed: tuple[Any, ...] = ()) -> Iterator[_Step]:
+    """Yield the steps that read columns as they come, or as imputers leave them, with the names of those columns."""
     if hasattr(estimator, "steps"):
         steps = [step for _, step in estimator.steps if step is not None and step != "passthrough"]
-        first, *others = steps or [None]
-        passed = past_imputers and _fills_gaps_alone(first) and others
-        yield from _first_steps(others[0] if passed else first, names or _names(first), past_imputers=past_imputers)
+        names = names or _names(steps[0] if steps else None)
+        yield from _first_steps(steps[0] if steps else None, names, imputed)
+        for before, step in pairwise(steps):
+            if type(before).__name__ != "SimpleImputer" or before.add_indicator:
+                break
+            imputed = (*imputed, before.missing_values)
+            yield from _first_steps(step, names, imputed)
     elif hasattr(estimator, "transformers_"):
         held = names or _names(estimator)
         for _, transformer, columns in estimator.transformers_ if held else []:  # places tell nothing without names
             if not (isinstance(transformer, str) and transformer == "drop"):
-                chosen = chosen_names(columns, held)
-                yield from _first_steps(transformer, chosen, past_imputers=past_imputers)
+                yield from _first_steps(transformer, chosen_names(columns, held), imputed)
     elif hasattr(estimator, "transformer_list"):
         for _, transformer in estimator.transformer_list:
-            yield from _first_steps(transformer, names, past_imputers=past_imputers)
+            yield from _first_steps(transformer, names, imputed)
     else:
-        yield estimator, names
+        yield _Step(estimator, names, imputed)
         for inner in inner_estimators(estimator):
-            yield from _first_steps(inner, names or _names(inner), past_imputers=past_imputers)
-
-
-def _fills_gaps_alone(step: Any) -> bool:
-    return type(step).__name__ == "SimpleImputer" and not step.add_indicator
+            yield from _first_steps(inner, names or _names(inner), imputed)
 
 
 def _makes_floats(step: Any) -> bool:

@@ -64,7 +64,7 @@ def with_missing_rules(
         kind = InputKind(column.name, column.type, column.required, has_signature, holds_missing)
         return missing_rule(settings, facts, kind)
 
-    known = {name: known_texts(texts) for name, texts in facts.encoded.items()}
+    known = {name: known_texts(vocabulary.texts) for name, vocabulary in facts.vocabularies.items()}
     inputs = (replace(column, missing=rule(column), known=known.get(column.name)) for column in columns.inputs)
     return replace(columns, inputs=tuple(inputs))
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from batchscore.input.unseen_texts import NO_TEXTS, TextCounts, TextTotals
 from batchscore.storage.stored_json import typed
 
 
@@ -27,7 +28,8 @@ class PartFile:
     The input's first split tells of its columns: ``extra_columns`` the job does not read, ``missing_columns`` the model
     takes and the input lacks, ``repeated_columns`` are read and there more than once, at these places from 1.
 
-    ``seconds`` are wall-clock by stage; ``compute_milliseconds`` is CPU time.
+    ``seconds`` are wall-clock by stage; ``compute_milliseconds`` is CPU time. ``texts`` counts the texts that the model
+    does not know.
     """
 
     split_index: int
@@ -43,6 +45,7 @@ class PartFile:
     reused: bool = False
     missing_columns: tuple[str, ...] = ()
     repeated_columns: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    texts: TextCounts = NO_TEXTS
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record as JSON holds it."""
@@ -70,11 +73,12 @@ class Counts:
     scored_record_count: int = 0
     compute_milliseconds: int = 0
     seconds: Mapping[str, float] = field(default_factory=dict)
+    texts: TextCounts = NO_TEXTS
 
 
 def count(parts: Iterable[PartFile]) -> Counts:
     """Add up the counts of parts, in one walk over them."""
-    reasons, values = Counter[str](), Counter[str]()
+    reasons, values, texts = Counter[str](), Counter[str](), TextTotals()
     seconds: dict[str, float] = {}
     part_count = records = invalid = reused = scored = milliseconds = 0
     for part in parts:
@@ -84,6 +88,7 @@ def count(parts: Iterable[PartFile]) -> Counts:
         milliseconds += part.compute_milliseconds
         reasons.update(part.invalid_reasons)
         values.update(part.invalid_values)
+        texts.add(part.texts)
         if part.reused:
             reused += 1
         else:
@@ -100,4 +105,5 @@ def count(parts: Iterable[PartFile]) -> Counts:
         scored_record_count=scored,
         compute_milliseconds=milliseconds,
         seconds=seconds,
+        texts=texts.sum(),
     )

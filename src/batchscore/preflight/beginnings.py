@@ -24,6 +24,7 @@ from batchscore.input.parsed_block import ParsedBlock
 from batchscore.input.reader import Reader, UnparsedBlock
 from batchscore.model.frames import ModelRecords
 from batchscore.plan import JobSpec
+from batchscore.preflight.column_looks import ColumnLooks, ColumnTotals, look_at_columns
 
 _THREADS = 16
 _INPUTS_TOGETHER = 256
@@ -45,13 +46,14 @@ class Looked:
     """What a look at inputs gives, in their order: a finding for each, None where the input has a fault of its own.
 
     ``headers`` are those that were read, by URI; inputs that share one share the object. ``heads`` is what was kept of
-    the reading, by URI.
+    the reading, by URI. ``columns`` is what the model's columns hold, over all inputs.
     """
 
     findings: list[Finding | None] = field(default_factory=list)
     headers: dict[str, tuple[str, ...]] = field(default_factory=dict)
     faults: dict[int, BatchScoreError] = field(default_factory=dict)
     heads: dict[str, Head] = field(default_factory=dict)
+    columns: ColumnLooks = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -83,10 +85,14 @@ class Head:
         for block in self.blocks:
             yield from block.parse(_RECORDS_TOGETHER)
 
+    def found_columns(self) -> list[bool]:
+        """Return which of the model's columns it has itself."""
+        return [place is not None for place in self.blocks[0].binding.positions]
+
     def complete_rows(self, parsed: ParsedBlock, spec: JobSpec) -> IntArray:
         """Return which of its valid records have a value in every column that it has itself."""
-        found = [place is not None for place in self.blocks[0].binding.positions]
-        return np.flatnonzero(~ModelRecords(parsed.inputs, spec.columns.inputs).absent()[:, found].any(axis=1))
+        absent = ModelRecords(parsed.inputs, spec.columns.inputs).absent()
+        return np.flatnonzero(~absent[:, self.found_columns()].any(axis=1))
 
 
 class _Keeper:
@@ -110,13 +116,13 @@ def look_at(inputs: Sequence[InputFile], scope: Scope, keep_bytes: int) -> Looke
     Small inputs are parsed together, as long as nothing is wrong with them: to begin takes longer than to parse them.
     So many bytes of what was read are kept for the sample.
     """
-    keeper = _Keeper(keep_bytes)
-    looked = Looked(heads=keeper.heads)
+    keeper, columns = _Keeper(keep_bytes), ColumnTotals()
+    looked = Looked(heads=keeper.heads, columns=columns.looks)
     distinct: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def look(source: InputFile) -> tuple[Head | None, Finding | None, BatchScoreError | None]:
         try:
-            return *_look(source, scope, keeper), None
+            return *_look(source, scope, keeper, columns), None
         except BatchScoreError as error:
             return None, None, error
 
@@ -131,12 +137,14 @@ def look_at(inputs: Sequence[InputFile], scope: Scope, keep_bytes: int) -> Looke
                     looked.headers[head.source.source.uri] = distinct.setdefault(head.names, head.names)
                 if head and finding is None and head.record_count:
                     small[start + place] = head
-            for place, found in _find_small(small, scope):
+            for place, found in _find_small(small, scope, columns):
                 looked.findings[place] = found
     return looked
 
 
-def _look(source: InputFile, scope: Scope, keeper: _Keeper) -> tuple[Head | None, Finding | None]:
+def _look(
+    source: InputFile, scope: Scope, keeper: _Keeper, columns: ColumnTotals
+) -> tuple[Head | None, Finding | None]:
     """Return the beginning of an input, and what it shows unless it is small enough to be parsed with others."""
     head = read_head(source, scope)
     if head is None:
@@ -144,7 +152,7 @@ def _look(source: InputFile, scope: Scope, keeper: _Keeper) -> tuple[Head | None
     keeper.keep(head)
     if head.is_small:
         return head, None
-    return replace(head, blocks=[]), _find(head, scope)  # of many, a MiB each would be too much
+    return replace(head, blocks=[]), _find(head, scope, columns)  # of many, a MiB each would be too much
 
 
 def read_head(source: InputFile, scope: Scope) -> Head | None:
@@ -157,13 +165,14 @@ def read_head(source: InputFile, scope: Scope) -> Head | None:
     return Head(source, found[0].names, [block for block in found if block.size_in_bytes], is_whole)
 
 
-def _find(head: Head, scope: Scope) -> Finding:
+def _find(head: Head, scope: Scope, columns: ColumnTotals) -> Finding:
     faults, odd = Counter[FaultKind](), Counter[FaultKind]()
     records = invalid = complete = unread = 0
     for parsed in head.parsed():
         records += parsed.record_count
         invalid += len(parsed.invalid)
         complete += len(head.complete_rows(parsed, scope.spec))
+        columns.add(look_at_columns(parsed.inputs, head.found_columns(), scope.spec))
         faults.update(_faults(parsed, scope.spec.columns.inputs))
         odd.update(odd_texts(parsed, scope.spec.columns.inputs))
         unread += sum(1 for record in parsed.invalid if record.reason == "invalid_value")
@@ -195,21 +204,22 @@ def _has_many(source: InputFile, reader: Reader) -> bool:
     return False
 
 
-def _find_small(heads: Mapping[int, Head], scope: Scope) -> Iterator[tuple[int, Finding]]:
+def _find_small(heads: Mapping[int, Head], scope: Scope, columns: ColumnTotals) -> Iterator[tuple[int, Finding]]:
     """Yield the findings of small inputs, by place; those of the same columns are parsed at once."""
     for binding in {head.blocks[0].binding for head in heads.values()}:
         some = {place: head for place, head in heads.items() if head.blocks[0].binding == binding}
-        together = _clean_findings(list(some.values()), scope.spec) if len(some) > 1 else None
-        yield from zip(some, together or [_find(head, scope) for head in some.values()], strict=True)
+        together = _clean_findings(list(some.values()), scope.spec, columns) if len(some) > 1 else None
+        yield from zip(some, together or [_find(head, scope, columns) for head in some.values()], strict=True)
 
 
-def _clean_findings(heads: Sequence[Head], spec: JobSpec) -> list[Finding] | None:
+def _clean_findings(heads: Sequence[Head], spec: JobSpec, columns: ColumnTotals) -> list[Finding] | None:
     """Return the findings of inputs parsed as one, or None if any of their records has a fault."""
     first, *others = [block for head in heads for block in head.blocks]
     joined = first.joined(others)
     [parsed] = joined.parse(joined.record_count)
     if parsed.invalid or parsed.invalid_values or odd_texts(parsed, spec.columns.inputs):
         return None
+    columns.add(look_at_columns(parsed.inputs, heads[0].found_columns(), spec))
     counts = np.array([head.record_count for head in heads])
     firsts = np.cumsum(counts) - counts
     complete = np.zeros(len(parsed.lines), np.int64)

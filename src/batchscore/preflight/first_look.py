@@ -11,6 +11,7 @@ from batchscore.input.factory import job_reader
 from batchscore.input.files import InputFile
 from batchscore.plan import JobSpec, Plan
 from batchscore.preflight.beginnings import Looked, Scope, look_at
+from batchscore.preflight.column_looks import sum_of
 
 FIRST_BYTES = 1024 * 1024
 """How much of each input is read."""
@@ -54,7 +55,7 @@ def _merged(inputs: Sequence[InputFile], several: Looked, single: Looked) -> Loo
     places: dict[bool, list[int]] = {True: [], False: []}
     for place, item in enumerate(inputs):
         places[item.split_count > 1].append(place)
-    merged = Looked([None] * len(inputs), several.headers)
+    merged = Looked([None] * len(inputs), several.headers, columns=sum_of([several.columns, single.columns]))
     for looked, where in ((several, places[True]), (single, places[False])):
         for place, finding in zip(where, looked.findings, strict=True):
             merged.findings[place] = finding

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from batchscore.config.job_config import JobConfig
+from batchscore.config.missing_values import ModelFacts, Vocabulary
 from batchscore.environment import forget_code_at_end
 from batchscore.errors import ConfigError, ModelError
 from batchscore.input.columns import Columns, resolve_columns
@@ -31,6 +32,7 @@ from batchscore.preflight.model_trial import try_model
 from batchscore.preflight.new_inputs import choose_inputs
 from batchscore.preflight.parity import check_parity, compare
 from batchscore.preflight.sample import choose_sample
+from batchscore.preflight.unseen import column_warnings, unseen_faults
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +89,7 @@ def make_plan(config: JobConfig, model: LoadedModel) -> Plan:
         parameters=parameters_of(config, version, model.threshold, choice.sources, schema_digest),
         value_names=model.predictor.value_names,
         meaning=model.predictor.meaning,
+        vocabularies=_vocabularies(columns, model.predictor.facts),
     )
     root, reader = naming_root(config.input, choice.listed), job_reader(config, columns)
     inputs = make_inputs(choice.sources, root, config.split_bytes, reader)
@@ -98,6 +101,12 @@ def make_plan(config: JobConfig, model: LoadedModel) -> Plan:
         not_new=choice.not_new,
         manifests_read=choice.manifests_read,
     )
+
+
+def _vocabularies(columns: Columns, facts: ModelFacts) -> dict[str, Vocabulary]:
+    """Return what the model shows that it knows, for the columns that it takes as text."""
+    texts = [column.name for column in columns.inputs if column.type == "string"]
+    return {name: facts.vocabularies[name] for name in texts if name in facts.vocabularies}
 
 
 def _check_order(columns: Columns, version: ModelVersion) -> None:
@@ -124,12 +133,16 @@ def _check_class_names(model: LoadedModel) -> None:
 def preflight(plan: Plan, model: LoadedModel, look_by_tasks: LookByTasks | None, is_known: Callable[[], bool]) -> Plan:
     """Return the plan with the headers that tasks need and the job's sample; raises InputError or ModelError.
 
-    A fault of a file goes before one of the model: what the model would be given is not what the file means. So the
-    model's own example comes last.
+    A fault of a file goes before one of the model: what the model would be given is not what the file means. So do
+    texts that the model does not know: where it refuses them it would say no more than that it raises. The model's own
+    example comes last.
     ``is_known`` tells whether the id has a record; it is asked only where an input is at fault.
     """
     looked = first_look(plan, look_by_tasks)
     raise_together([fault for _, fault in input_faults(plan, looked, is_known)])
+    raise_together(unseen_faults(plan.spec, looked.columns))
+    for warning in column_warnings(plan.spec, looked.columns):
+        log.warning("%s", warning.what)
     for warning in odd_text_warnings(looked.findings, plan.spec.columns.inputs):
         log.warning("column %s", warning.what)
     sample = choose_sample(plan.inputs, looked.findings)

@@ -16,6 +16,7 @@ from batchscore.input.column_notes import missing_columns, repeated_columns
 from batchscore.input.files import InputFile, Split
 from batchscore.input.parsed_block import RECORDS_TOGETHER, InvalidRecord, ParsedBlock
 from batchscore.input.reader import UnparsedBlock
+from batchscore.input.unseen_texts import TextTotals, count_texts
 from batchscore.model.frames import ModelRecords
 from batchscore.model.missing_patterns import predict_table
 from batchscore.model.predictor import Predictor
@@ -47,6 +48,7 @@ class ScoredSplit:
     extra_columns: list[str] = field(default_factory=list)
     missing_columns: list[str] = field(default_factory=list)
     repeated_columns: dict[str, list[int]] = field(default_factory=dict)
+    texts: TextTotals = field(default_factory=TextTotals)
     compute_seconds: float = 0.0
     clock: StageClock = field(default_factory=StageClock)
 
@@ -73,6 +75,7 @@ class ScoredSplit:
             extra_columns=self.extra_columns,
             missing_columns=tuple(self.missing_columns),
             repeated_columns=self.repeated_columns,
+            texts=self.texts.sum(),
             compute_milliseconds=round(self.compute_seconds * 1000),
             seconds={stage: round(seconds, 6) for stage, seconds in self.clock.seconds.items()},
         )
@@ -120,6 +123,7 @@ def _add_block(scored: ScoredSplit, block: ParsedBlock, predictor: Predictor) ->
     scored.invalid_record_count += len(bad)
     scored.reasons.update(record.reason for record in bad)
     scored.invalid_values.update(block.invalid_values)
+    scored.texts.add(count_texts(block.inputs, scored.spec.vocabularies))
     _check_limit(scored.invalid_record_count, scored.source, scored.spec)
 
 

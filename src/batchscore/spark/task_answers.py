@@ -8,6 +8,7 @@ from dataclasses import astuple, replace
 from typing import overload
 
 from batchscore.errors import ERRORS_BY_NAME, BatchScoreError, ScoringError
+from batchscore.input.unseen_texts import TextCounts
 from batchscore.output.parts import PartFile, WrittenFile
 
 
@@ -40,9 +41,11 @@ def read_file(line: str) -> WrittenFile:
 
 def read_part(line: str) -> PartFile:
     """Return the part that a line holds."""
-    index, file, records, invalid, values, reasons, rejected, *rest, missing, repeated = json.loads(line)
+    index, file, records, invalid, values, reasons, rejected, *rest, missing, repeated, texts = json.loads(line)
     refused = WrittenFile(*rejected) if rejected else None
     part = PartFile(index, WrittenFile(*file), records, invalid, values, reasons, refused, *rest)
+    if any(texts):
+        part = replace(part, texts=TextCounts(*texts))
     return replace(part, missing_columns=tuple(missing), repeated_columns=repeated) if missing or repeated else part
 
 

@@ -32,6 +32,7 @@ from batchscore.model.predictor import Predictor
 from batchscore.output.parts import PartFile, WrittenFile
 from batchscore.plan import JobSpec, Plan, SampledInput, pack_tasks
 from batchscore.preflight.beginnings import Looked
+from batchscore.preflight.column_looks import ColumnTotals, looks_as_json, looks_from_json
 from batchscore.preflight.first_look import INPUTS_A_TASK, look_in_task
 from batchscore.preflight.model_trial import check_model
 from batchscore.scoring.score_split import score_split
@@ -123,14 +124,16 @@ def look_at_inputs(spark: SparkSession, spec: JobSpec, inputs: Sequence[InputFil
         spec, shared = broadcast.value
         looked = look_in_task([source for _, source in shared.task(number)], spec)
         faults = {place: _error_answer(fault) for place, fault in looked.faults.items()}
-        return "\n".join([json.dumps(faults), *map(finding_as_json, looked.findings)])
+        return "\n".join([json.dumps(faults), looks_as_json(looked.columns), *map(finding_as_json, looked.findings)])
 
     description = f"batchscore {spec.id}: look at {len(inputs)} inputs"
     answers = run_tasks(spark, len(workload), work, f"batchscore-look-{spec.id}", description, lambda: None)
     broadcast.unpersist()
-    looked = Looked()
+    columns = ColumnTotals()
+    looked = Looked(columns=columns.looks)
     for answer in answers:
-        faults, *findings = answer.split("\n")
+        faults, looks, *findings = answer.split("\n")
+        columns.add(looks_from_json(looks))
         first = len(looked.findings)
         looked.faults.update({first + int(place): answered_error(text) for place, text in json.loads(faults).items()})
         looked.findings.extend(map(finding_from_json, findings))
