@@ -79,9 +79,17 @@ def test_imputers_leave_texts_as_they_are_and_know_what_they_replace(imputer: An
 
 def test_texts_that_are_changed_or_hashed_first_are_not_shown() -> None:
     lower = make_pipeline(FunctionTransformer(lambda frame: frame.map(str.lower)), OneHotEncoder())
-    indicated = make_pipeline(SimpleImputer(strategy="most_frequent", add_indicator=True), OneHotEncoder())
-    assert vocabularies((lower, ["city"]), (indicated, ["job"])) == {}
+    assert vocabularies((lower, ["city"])) == {}
     assert vocabularies((HashingVectorizer(), "city")) == {}
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_imputer_that_moves_columns_hides_what_is_behind_it() -> None:
+    """It drops the empty column and adds one that tells where that was missing: two, as before."""
+    imputer = SimpleImputer(strategy="most_frequent", add_indicator=True)
+    steps = make_column_transformer((make_pipeline(imputer, OneHotEncoder()), ["empty", "city"]))
+    steps.fit(PEOPLE.assign(empty=np.nan))
+    assert estimator_facts(make_pipeline(steps, LogisticRegression())).vocabularies == {}
 
 
 @pytest.mark.filterwarnings("ignore")

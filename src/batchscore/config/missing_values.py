@@ -87,10 +87,14 @@ class MissingSettings:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The texts that a model's encoders or booster know of a column; ``holds_missing``: missing values as well."""
+    """The texts that a model's encoders or booster know of a column; ``holds_missing``: missing values as well.
+
+    ``words`` are those that mean missing in a job's files: no record holds them as a value.
+    """
 
     texts: frozenset[str]
     holds_missing: bool = False
+    words: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,6 +11,8 @@ import pyarrow as pa
 
 from batchscore.config.missing_values import Vocabulary
 from batchscore.input.numeric_lines import FloatArray
+
+_FEW = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,26 +62,38 @@ def count_texts(inputs: pa.Table | FloatArray, vocabularies: Mapping[str, Vocabu
         column = inputs.column(name)
         if column.null_count:
             missing[name] = column.null_count
-        if number := unseen_texts(column, vocabulary.texts).total():
+        if number := unseen_texts(column, vocabulary).total():
             unseen[name] = number
     return TextCounts(len(inputs), missing, unseen)
 
 
-def unseen_texts(column: pa.ChunkedArray, known: frozenset[str]) -> Counter[str]:
+def unseen_texts(column: pa.ChunkedArray, vocabulary: Vocabulary) -> Counter[str]:
     """Count the records by those of their texts that are not known.
 
     A block holds each distinct text once, in its column's dictionary; where all of these are known no record is looked
-    at. One that no record holds any more, as it means missing or its records are invalid, is counted 0 times.
+    at. One that no record holds any more, since its records are invalid, is left out.
     """
     found = Counter[str]()
     for chunk in column.chunks:
         texts = chunk.dictionary.to_pylist()
-        if not known.issuperset(texts):
-            numbers = text_numbers(chunk).tolist()
-            found.update({text: number for text, number in zip(texts, numbers, strict=True) if text not in known})
+        if vocabulary.texts.issuperset(texts):
+            continue
+        unknown = {
+            place: text
+            for place, text in enumerate(texts)
+            if text not in vocabulary.texts and text not in vocabulary.words
+        }
+        for text, number in zip(unknown.values(), text_numbers(chunk, list(unknown)), strict=True):
+            found[text] += number
     return +found
 
 
-def text_numbers(chunk: pa.DictionaryArray) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
-    """Return how many records hold each text of a dictionary."""
-    return np.bincount(chunk.indices.drop_null().to_numpy(), minlength=len(chunk.dictionary))
+def text_numbers(chunk: pa.DictionaryArray, places: Sequence[int]) -> list[int]:
+    """Return how many records hold the texts at some places of a dictionary."""
+    if not places:
+        return []
+    codes = (chunk.indices.fill_null(-1) if chunk.null_count else chunk.indices).to_numpy()
+    if len(places) <= _FEW:  # to compare 60,000 codes takes 10 microseconds, to count all of them 70
+        return [int(np.count_nonzero(codes == place)) for place in places]
+    numbers: list[int] = np.bincount(codes + 1, minlength=len(chunk.dictionary) + 1)[1:][places].tolist()
+    return numbers

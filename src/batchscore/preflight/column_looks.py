@@ -103,7 +103,7 @@ def _look_at(column: pa.ChunkedArray, vocabulary: Vocabulary | None, encoding: s
     values, missing = len(column) - column.null_count, column.null_count
     if vocabulary is None:
         return ColumnLook(values, missing, sole=_SEVERAL if values else None)
-    unseen = unseen_texts(column, vocabulary.texts)
+    unseen = unseen_texts(column, vocabulary)
     remedies = Counter[str]()
     for text, number in islice(unseen.items(), _TEXTS_TRIED):
         remedies[joined(helping_remedies(text, vocabulary, encoding))] += number
@@ -112,12 +112,10 @@ def _look_at(column: pa.ChunkedArray, vocabulary: Vocabulary | None, encoding: s
 
 def _sole(column: pa.ChunkedArray) -> str | None:
     """Return what stands for the one text that records hold: a digest, since an answer of a task holds no value."""
-    held = {
-        text
-        for chunk in column.chunks
-        for text, number in zip(chunk.dictionary.to_pylist(), text_numbers(chunk).tolist(), strict=True)
-        if number
-    }
+    held = set[str]()
+    for chunk in column.chunks:
+        texts = chunk.dictionary.to_pylist()
+        held.update(compress(texts, text_numbers(chunk, range(len(texts)))))
     if len(held) != 1:
         return _SEVERAL if held else None
     return hashlib.sha256(held.pop().encode("utf-8", "surrogatepass")).hexdigest()[:16]

@@ -105,8 +105,9 @@ def make_plan(config: JobConfig, model: LoadedModel) -> Plan:
 
 def _vocabularies(columns: Columns, facts: ModelFacts) -> dict[str, Vocabulary]:
     """Return what the model shows that it knows, for the columns that it takes as text."""
-    texts = [column.name for column in columns.inputs if column.type == "string"]
-    return {name: facts.vocabularies[name] for name in texts if name in facts.vocabularies}
+    known = facts.vocabularies
+    texts = (column for column in columns.inputs if column.type == "string" and column.name in known)
+    return {column.name: replace(known[column.name], words=column.missing.words) for column in texts}
 
 
 def _check_order(columns: Columns, version: ModelVersion) -> None:

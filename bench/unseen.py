@@ -1,0 +1,114 @@
+"""`python -m bench.unseen`: what it costs to count unknown texts beside reading and predicting the bank set."""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv
+from sklearn.compose import make_column_transformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from batchscore.config.job_config import make_config
+from batchscore.config.missing_values import PANDAS_WORDS, Vocabulary
+from batchscore.input.columns import Column, Columns
+from batchscore.input.factory import job_reader
+from batchscore.input.files import InputFile
+from batchscore.input.unseen_texts import count_texts
+from batchscore.model.encoders import encode_distinct_values
+from batchscore.model.facts import estimator_facts
+from batchscore.model.frames import ModelRecords
+from batchscore.storage.local import LocalStorage
+from bench.data import DATA_SETS, ID, make_piece
+
+TURNS = 9
+BANK = DATA_SETS["bank"]
+
+
+def _table(kind: str) -> pa.Table:
+    """Return records of the bank set, of whose texts some are new to the model, or missing."""
+    table = make_piece(BANK, 1, BANK.records_per_piece)
+    if kind == "clean":
+        return table
+    word, every = {"new": ("brand-new", 100), "missing": ("", 20)}[kind]
+    for place, (name, values) in enumerate(zip(table.column_names, table.columns, strict=True)):
+        if pa.types.is_string(values.type) and name != ID:
+            chosen = pa.array([(row + place) % every == 0 for row in range(len(table))])
+            table = table.set_column(place, name, pc.if_else(chosen, word, values.combine_chunks()))
+    return table
+
+
+@dataclass(frozen=True)
+class _Scoring:
+    """A model, and what a job would know of it."""
+
+    model: Any
+    columns: Columns
+    vocabularies: Mapping[str, Vocabulary]
+    categorical: frozenset[str]
+
+
+def _scoring() -> _Scoring:
+    frame: pd.DataFrame = make_piece(BANK, 0, BANK.records_per_piece // 5).to_pandas().drop(columns=ID)
+    texts = [str(name) for name in frame if frame[name].dtype == object]
+    numbers = [str(name) for name in frame if name not in texts]
+    steps = make_column_transformer((StandardScaler(), numbers), (OneHotEncoder(handle_unknown="ignore"), texts))
+    model = make_pipeline(steps, LogisticRegression(max_iter=1000)).fit(frame, frame["duration"] > 2000)
+    inputs = tuple(Column(str(name), "string" if name in texts else "double") for name in frame)
+    columns = Columns(inputs, (), None, has_header=True)
+    known = estimator_facts(model).vocabularies
+    known = {name: replace(vocabulary, words=PANDAS_WORDS) for name, vocabulary in known.items()}
+    return _Scoring(model, columns, known, encode_distinct_values(model))
+
+
+def _seconds(path: Path, scoring: _Scoring) -> list[float]:
+    """Return the CPU seconds of a million records: of reading and parsing, of predicting, and of counting."""
+    given = {"id": "bench", "model": "models:/m/1", "input": str(path), "output": "out"}
+    reader = job_reader(make_config(given), scoring.columns)
+    source = InputFile(LocalStorage().stat(path.as_uri()), path.name, 1)
+    spent, records = [0.0, 0.0, 0.0], 0
+    started = time.process_time()
+    parsed = [part for block in reader.read(source, 0, source.source.size_in_bytes) for part in block.parse()]
+    spent[0] = time.process_time() - started
+    for part in parsed:
+        records += part.record_count
+        started = time.process_time()
+        for _, group in ModelRecords(part.inputs, scoring.columns.inputs, None, scoring.categorical).groups():
+            scoring.model.predict_proba(group)
+        spent[1] += time.process_time() - started
+        started = time.process_time()
+        count_texts(part.inputs, scoring.vocabularies)
+        spent[2] += time.process_time() - started
+    return [seconds / records * 1e6 for seconds in spent]
+
+
+def main() -> int:
+    """Print a row for each kind of records: medians of turns, and the share of counting."""
+    parser = argparse.ArgumentParser(prog="bench.unseen", description=__doc__)
+    parser.add_argument("--work", type=Path, default=Path(".bench"))
+    folder = parser.parse_args().work.resolve() / "data" / "unseen"
+    folder.mkdir(parents=True, exist_ok=True)
+    scoring = _scoring()
+    print("| texts | reading | predicting | counting | share |\n|---|---:|---:|---:|---:|")
+    for kind in ("clean", "new", "missing"):
+        csv.write_csv(_table(kind), folder / f"{kind}.csv", csv.WriteOptions(quoting_style="none"))
+        turns = [_seconds(folder / f"{kind}.csv", scoring) for _ in range(TURNS)]
+        reading, predicting, counting = (statistics.median(turn) for turn in zip(*turns, strict=True))
+        share = counting / (reading + predicting)
+        print(f"| {kind} | {reading:.2f} | {predicting:.2f} | {counting:.4f} | {share:.2%} |", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
