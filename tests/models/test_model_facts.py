@@ -133,7 +133,7 @@ def test_whole_numbers_may_come_as_floats_where_only_steps_that_compute_with_flo
     assert estimator_facts(counted).numbers == frozenset()
 
 
-def test_texts_that_encoders_know_are_told_also_behind_an_imputer_but_not_of_columns_that_others_read() -> None:
+def test_texts_that_encoders_know_are_told_also_behind_an_imputer_and_of_columns_that_others_read_too() -> None:
     people = PEOPLE.fillna("?").assign(note=PEOPLE["plan"])
     encode = OneHotEncoder(handle_unknown="ignore")
     steps = make_column_transformer(
@@ -144,4 +144,8 @@ def test_texts_that_encoders_know_are_told_also_behind_an_imputer_but_not_of_col
         (SimpleImputer(), ["age"]),
     )
     facts = estimator_facts(make_pipeline(steps, LogisticRegression(max_iter=500)).fit(people, LABELS))
-    assert facts.encoded == {"plan": KNOWN, "city": frozenset(["?", "Bern", "Basel"])}
+    assert {name: vocabulary.texts for name, vocabulary in facts.vocabularies.items()} == {
+        "plan": KNOWN,
+        "city": frozenset(["?", "Bern", "Basel"]),
+        "note": KNOWN,
+    }

@@ -109,6 +109,23 @@ def test_boosters_tell_the_texts_of_their_text_columns_numbers_as_texts(registry
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_boosters_within_estimators_tell_theirs_beside_those_of_encoders(registry: Registry, load: Load) -> None:
+    from lightgbm import LGBMClassifier
+    from sklearn.ensemble import VotingClassifier
+
+    frame = pd.DataFrame({"plan": ["gold", "tin"] * 30, "zone": ["a", "b", "c"] * 20}).astype("category")
+    light = LGBMClassifier(n_estimators=2, min_child_samples=1, min_data_per_group=1, verbose=-1)
+    encoder = OneHotEncoder(categories=[["gold", "lead"]], handle_unknown="ignore")
+    encoded = make_pipeline(make_column_transformer((encoder, ["plan"])), LogisticRegression())
+    model = VotingClassifier([("light", light), ("encoded", encoded)], voting="soft").fit(frame, [0, 1] * 30)
+    uri = registry.register(model, signature=columns("plan:string", "zone:string"))
+    assert load(uri).predictor.facts.vocabularies == {
+        "plan": Vocabulary(frozenset(["gold", "tin", "lead"]), holds_missing=True),
+        "zone": Vocabulary(frozenset("abc"), holds_missing=True),
+    }
+
+
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", MODELS)
 def test_a_clean_file_stops_no_model_of_any_kind(name: str, tmp_path: Path) -> None:
     model = trained(name)
@@ -117,7 +134,7 @@ def test_a_clean_file_stops_no_model_of_any_kind(name: str, tmp_path: Path) -> N
         (tmp_path / "a.csv").write_text(spell(table(200, 7 + number)[list(model.columns)], 3, faulty=0).text)
         keys = {"model": "models:/m/1", "input": str(tmp_path / "a.csv"), "output": str(tmp_path / "out")}
         plan = make_plan(JobConfig.model_validate(keys | dict(model.keys)), loaded)
-        preflight(plan, loaded.predictor, None, lambda: False)
+        preflight(plan, loaded, None, lambda: False)
         looked = looked_at(plan.inputs, plan.spec)
         assert [warning.what for warning in column_warnings(plan.spec, looked.columns)] == []
 

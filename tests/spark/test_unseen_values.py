@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow.models import infer_signature
 from sklearn.compose import make_column_transformer
 from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -246,3 +247,23 @@ def test_verify_shows_the_first_three_predictions_and_the_three_highest_with_the
         assert [item["record"] for item in shown] == [row + 1 if row < 30 else row - 29 for row in rows]
     lines = [line for line in render_review(review).splitlines() if line.startswith(("first ", "highest "))]
     assert [line.split()[1] for line in lines] == ["n0", f"n{order[0]}"]
+
+
+def test_of_several_values_the_first_is_shown_under_its_name(registry: Registry, run: Runner, tmp_path: Path) -> None:
+    from sklearn.linear_model import LinearRegression
+
+    data = pd.DataFrame({"name": [f"n{number}" for number in range(9)], "x": np.sin(np.arange(9)) * 9})
+    values = pd.DataFrame({"heat": data["x"] * 2, "cold": data["x"] * -100})
+    fitted = LinearRegression().fit(data[["x"]], values)
+    uri = registry.register(fitted, signature=infer_signature(data[["x"]], values))
+    data.to_csv(tmp_path / "a.csv", index=False)
+
+    review = _verified(run, uri, input=str(tmp_path / "a.csv"), row_id="name")
+
+    order = np.argsort(-values["heat"].to_numpy(), kind="stable")[:3].tolist()
+    told = describe_plan(review)["predictions"]
+    for rows, shown in (([0, 1, 2], told["first"]), (order, told["highest"])):
+        assert [(item["tag"], item["label"]) for item in shown] == [(f"n{row}", None) for row in rows]
+        np.testing.assert_allclose([item["score"] for item in shown], values["heat"][rows], atol=1e-9)
+    [title] = [line for line in render_review(review).splitlines() if line.startswith("predictions ")]
+    assert title.split() == ["predictions", "tag", "score_heat", "record", "input"]

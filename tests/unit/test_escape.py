@@ -14,7 +14,7 @@ from tests.unit.test_open_quotes import source_of
 from tests.unit.test_reader import COLUMNS as COLUMNS_OF_READER
 from tests.unit.test_reader import spec_of
 
-from batchscore.commands.verify import sample_input
+from batchscore.commands.sampling import sample_input
 from batchscore.config.job_config import S3Settings, load_config
 from batchscore.errors import ConfigError
 from batchscore.input import blocks

@@ -12,17 +12,17 @@ import pytest
 from tests.scored import csv_inputs, looked_at
 from tests.unit.test_plan import make_plan
 
-from batchscore.config.missing_values import NO_FACTS, MissingSettings
-from batchscore.input.columns import Column, Columns, KnownTexts
+from batchscore.config.missing_values import NO_FACTS, MissingSettings, Vocabulary
+from batchscore.input.columns import Column, Columns
 from batchscore.input.files import InputFile, make_splits
 from batchscore.input.findings import Finding, find_misfits, finding_as_json, finding_from_json
-from batchscore.input.odd_texts import odd_text_warnings
 from batchscore.model.frames import with_missing_rules
 from batchscore.model.predictor import Predictor
 from batchscore.plan import JobSpec, Plan
 from batchscore.preflight.beginnings import Looked
 from batchscore.preflight.first_look import FIRST_BYTES, first_look, look_in_task, scope_of
 from batchscore.preflight.sample import choose_sample, complete_records, evenly, read_sample
+from batchscore.preflight.unseen import column_warnings
 from batchscore.storage.local import LocalStorage
 
 COLUMNS = Columns((Column("x", "double", required=True), Column("t", "string")), (), None, has_header=True)
@@ -181,52 +181,37 @@ def test_values_that_cannot_be_read_in_one_column_or_another_are_one_fault_of_th
     )
 
 
-# --- texts that the model does not know
+# --- texts that look misread, where the model does not show what it knows
 
-SHOWN = Column("t", "string", known=KnownTexts(markers=frozenset(["-"])))
-SPACED = Column("t", "string", known=KnownTexts(have_spaces=True))
-HIDDEN = Column("t", "string")
 ODD = b"x,t\n1, a\n2,b \n3,?\n4,-\n5,\n6,c d\n"
 
 
-@pytest.mark.parametrize(
-    ("column", "odd"),
-    [
-        (SHOWN, {("spaces", "t"): 2, ("?", "t"): 1}),
-        (SPACED, {("?", "t"): 1, ("-", "t"): 1}),
-        (HIDDEN, {("spaces", "t"): 2, ("?", "t"): 1}),
-    ],
-)
-def test_texts_with_spaces_and_markers_that_the_model_does_not_know_are_counted(
-    column: Column, odd: dict[tuple[str, str], int], tmp_path: Path
-) -> None:
-    spec = replace(SPEC, columns=replace(COLUMNS, inputs=(COLUMNS.inputs[0], column)))
-    together = look(tmp_path, {"a.csv": ODD, "b.csv": b"x,t\n1,b\n"}, spec).findings
-    assert [found and found.odd_texts for found in together] == [odd, {}]
-    assert finding_from_json(finding_as_json(together[0])) == together[0]
+def told_of(folder: Path, files: dict[str, bytes], spec: JobSpec = SPEC) -> list[str]:
+    return [warning.what for warning in column_warnings(spec, look(folder, files, spec).columns)]
 
 
-def test_a_column_of_texts_with_spaces_is_a_fault_where_the_model_shows_that_it_knows_none(tmp_path: Path) -> None:
-    content = b"x,t\n" + b"1, a\n" * 120
-    for column, places in ((SHOWN, (0,)), (SPACED, ()), (HIDDEN, ())):
-        spec = replace(SPEC, columns=replace(COLUMNS, inputs=(COLUMNS.inputs[0], column)))
-        [found] = look(tmp_path, {"a.csv": content}, spec).findings
-        assert found
-        assert find_misfits([found]).places == places
-        if places:
-            assert found.explanation == (
-                "expected texts that the model knows in t, got others, with spaces around them, in 120 of 120 records "
-                "read; `trim: true` drops them where they are not within quotes"
-            )
+def test_texts_with_spaces_and_sure_markers_are_counted_where_the_model_shows_nothing(tmp_path: Path) -> None:
+    files = {"a.csv": ODD, "b.csv": b"x,t\n1,b\n"}
+    assert look(tmp_path, files).columns["t"].odd == {"spaces": 2, "?": 1}
+    shown = replace(SPEC, vocabularies={"t": Vocabulary(frozenset("abc"))})
+    assert look(tmp_path, files, shown).columns["t"].odd == {}
 
 
-@pytest.mark.parametrize(("column", "number", "told"), [(SHOWN, 1, True), (HIDDEN, 94, False), (HIDDEN, 95, True)])
-def test_a_few_texts_with_spaces_are_told_where_the_model_shows_what_it_knows_else_nearly_all(
-    column: Column, number: int, told: bool
-) -> None:
-    found = Finding(100, 0, 100, True, odd_texts={("spaces", "t"): number})
-    warnings = [warning.what for warning in odd_text_warnings([found, None], [column])]
-    assert [f"t: {number} of 100 have spaces around them" in what for what in warnings] == [True] * told
+def test_of_odd_texts_it_is_told_how_many_of_all_inputs_have_them_and_what_helps(tmp_path: Path) -> None:
+    files = {"a.csv": b"x,t\n" + b"1, a\n" * 120, "b.csv": b"x,t\n" + b"1,?\n" * 3 + b"1,\n" * 50}
+    assert told_of(tmp_path, files) == [
+        "column t: 3 of 123 values read are ?; name it in `null_values` where it stands for a missing value",
+        "column t: 120 of 123 values read have spaces around them; `trim: true` drops them where they are not within "
+        "quotes",
+    ]
+    assert not find_misfits(look(tmp_path, files).findings).places
+
+
+@pytest.mark.parametrize(("number", "told"), [(94, False), (95, True)])
+def test_of_spaces_it_is_told_where_nearly_all_values_have_them(number: int, told: bool, tmp_path: Path) -> None:
+    content = b"x,t\n" + b"1, a\n" * number + b"1,a\n" * (100 - number) + b"1,\n" * 100
+    warned = told_of(tmp_path, {"a.csv": content})
+    assert [f"column t: {number} of 100 values read have spaces" in what for what in warned] == [True] * told
 
 
 # --- who looks

@@ -17,7 +17,7 @@ from batchscore.commit.checks import check_limits
 from batchscore.config.missing_values import NO_FACTS, MissingSettings, Vocabulary
 from batchscore.errors import TooManyUnseenValuesError
 from batchscore.input.columns import Column, Columns
-from batchscore.input.text_remedies import Reading, best_remedy, helping_remedies, joined
+from batchscore.input.text_remedies import Reading, Remedy, best_remedy, helping_remedies, joined
 from batchscore.input.unseen_texts import TextCounts, TextTotals, count_texts
 from batchscore.model.frames import with_missing_rules
 from batchscore.output.parts import Counts
@@ -70,6 +70,16 @@ def test_a_marker_of_missing_values_helps_only_where_the_model_knows_them() -> N
     assert helps(["?"] * 9, JOBS, holds_missing=False) is None
     assert helps(["NULL", "?"], JOBS, null_values=()) == '`null_values: [pandas, "?"]`'
     assert helps(["?"], JOBS, null_values=("-999",)) == '`null_values: ["-999", "?"]`'
+
+
+def test_what_means_missing_already_is_known_without_the_spaces_around_it() -> None:
+    """And its key is not told again."""
+    texts = [" Private", " ?", " gone"]
+    reading = {"null_values": ("pandas", "?", "gone")}
+    known = Vocabulary(frozenset(JOBS), holds_missing=True, words=frozenset(["", "?", "gone"]))
+    counts = Counter(joined(helping_remedies(text, known, "utf-8")) for text in texts)
+    found = best_remedy(counts, known, Reading(null_values=reading["null_values"]))
+    assert found == Remedy("`trim: true`", 3, is_of_reading=True)
 
 
 @pytest.mark.parametrize(
@@ -179,6 +189,24 @@ def test_nearly_all_values_must_be_unknown_and_more_where_nothing_helps(
     stopped, warned = faults_of(tmp_path, {"a.csv": texts}, spec_of())
     assert (bool(stopped), bool(warned)) == (stops, warns), stopped + warned
     assert not any(text in line for line in stopped + warned for text in texts if text)  # no contents
+
+
+@pytest.mark.parametrize(
+    ("texts", "warned"),
+    [
+        ([" red"] + ["red"] * 99, "1 of 100 values read; what helps: `trim: true`"),
+        ([" red"] + ["red"] * 100, ""),
+        (["?"] * 5 + ["red"] * 15, '5 of 20 values read; what helps: `null_values: [pandas, "?"]`'),
+        (["?", "-"] * 3 + ["red"] * 34, '6 of 40 values read; what helps: `null_values: [pandas, "-", "?"]`'),
+        ([" red", "newer"] + ["blue"] * 18, ""),
+        (["RED"] * 18 + ["blue"] * 2, ""),
+    ],
+)
+def test_a_few_texts_that_keys_make_known_are_warned_of_but_none_that_training_spelt_otherwise(
+    texts: list[str], warned: str, tmp_path: Path
+) -> None:
+    lines = [f"column t: the model does not know {warned}"] if warned else []
+    assert faults_of(tmp_path, {"a.csv": texts}, spec_of()) == ([], lines)
 
 
 def test_all_inputs_are_judged_together(tmp_path: Path) -> None:

@@ -31,11 +31,7 @@ def describe_plan(review: Review) -> dict[str, Any]:
     spec = plan.spec
     return answer | {
         "id": spec.id,
-        "model": {
-            "asked": spec.model.asked_uri,
-            "pinned": spec.model.pinned_uri,
-            "sha256": spec.model.digest,
-        },
+        "model": {"asked": spec.model.asked_uri, "pinned": spec.model.pinned_uri, "sha256": spec.model.digest},
         "model_type": spec.model_type,
         "classes": list(spec.classes),
         "positive_label": spec.positive_label,
@@ -176,7 +172,8 @@ def _plan_lines(review: Review, facts: dict[str, Any]) -> list[str]:
     ]
     columns = table(["column", "type", "required", "type from", "found by"], rows)
     inputs = _input_lines(review, facts["results"])
-    return [*fields(shown), "", *columns, *inputs, *prediction_lines(review.predictions)]
+    predictions = prediction_lines(review.predictions, review.plan.spec) if review.plan else []
+    return [*fields(shown), "", *columns, *inputs, *predictions]
 
 
 def _input_lines(review: Review, results: Mapping[str, str]) -> list[str]:

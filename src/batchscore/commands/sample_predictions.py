@@ -21,7 +21,7 @@ class SamplePrediction:
     """What the model predicts for a record of an input, the ``record`` counted from 1.
 
     ``tag`` is None where the job echoes none. ``label`` is the class of the score, of a multiclass model the best one;
-    None for a regression.
+    None for a regression, whose ``score`` is the first where it has several values.
     """
 
     uri: str
@@ -51,15 +51,16 @@ def predictions_shown(
     uri: str, records_before: int, block: ParsedBlock, predictions: FloatArray, failed: Sequence[int], spec: JobSpec
 ) -> SamplePredictions:
     """Return the predictions of a block to be shown; ``predictions`` are those of its valid records."""
-    several = predictions.ndim == 2
-    scores = predictions.max(axis=1, initial=-np.inf) if several else predictions
+    is_multiclass = spec.model_type == "multiclass"
+    numbers = predictions if predictions.ndim == 2 else predictions[:, np.newaxis]
+    scores = numbers.max(axis=1, initial=-np.inf) if is_multiclass else numbers[:, 0]
     rows = np.delete(np.arange(len(scores)), failed)
     highest = rows[np.argsort(-scores[rows], kind="stable")[:SHOWN_OF_EACH]]
 
     def shown(some: Sequence[int]) -> Iterator[SamplePrediction]:
         for row in some:
             line = int(block.lines[row])
-            label = spec.classes[int(predictions[row].argmax())] if several else spec.positive_label
+            label = spec.classes[int(predictions[row].argmax())] if is_multiclass else spec.positive_label
             yield SamplePrediction(uri, records_before + line + 1, _tag(block, line, spec), label, float(scores[row]))
 
     return SamplePredictions(tuple(shown(rows[:SHOWN_OF_EACH].tolist())), tuple(shown(highest.tolist())))
@@ -70,7 +71,7 @@ def _tag(block: ParsedBlock, line: int, spec: JobSpec) -> str | None:
     return str(tags[0][line].as_py()) if tags else None
 
 
-def prediction_lines(found: SamplePredictions) -> list[str]:
+def prediction_lines(found: SamplePredictions, spec: JobSpec) -> list[str]:
     """Return a table of the predictions shown; none where nothing could be predicted."""
     if not found.first:
         return []
@@ -78,11 +79,12 @@ def prediction_lines(found: SamplePredictions) -> list[str]:
     items = [(name if place == 0 else "", item) for name, some in groups for place, item in enumerate(some)]
     named = [("tag", [item.tag for _, item in items])] if found.first[0].tag is not None else []
     named += [("class", [item.label for _, item in items])] if found.first[0].label is not None else []
+    score = f"score_{spec.value_names[0]}" if spec.value_names else "score"
     rows = [
         [name, *(_printable(str(values[place])) for _, values in named), f"{item.score:.6g}", item.record, item.uri]
         for place, (name, item) in enumerate(items)
     ]
-    return ["", *table(["predictions", *(title for title, _ in named), "score", "record", "input"], rows)]
+    return ["", *table(["predictions", *(title for title, _ in named), score, "record", "input"], rows)]
 
 
 def _printable(text: str) -> str:

@@ -33,21 +33,12 @@ _TYPE_OF_ATTRIBUTE: dict[AttributeType, ColumnType] = {
 
 
 @dataclass(frozen=True)
-class KnownTexts:
-    """Whether some of the texts that a model knows in a column have spaces around them, and its null markers."""
-
-    have_spaces: bool = False
-    markers: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True)
 class Column:
     """One input of the model.
 
     ``required`` is the signature's word. ``binary_words`` reads ``yes``/``no`` and their kin as 1 and 0, and nothing
     else unless ``numbers_too``. ``missing`` says what of a file is missing, and what becomes of it. ``may_be_absent``:
-    a file may lack the column, since the signature calls it optional. ``known`` tells of the texts that the model
-    knows, None where it does not show them.
+    a file may lack the column, since the signature calls it optional.
     """
 
     name: str
@@ -57,7 +48,6 @@ class Column:
     missing: MissingRule = AS_PANDAS
     numbers_too: bool = False
     may_be_absent: bool = False
-    known: KnownTexts | None = None
 
     @property
     def reads_words_alone(self) -> bool:

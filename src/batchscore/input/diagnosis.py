@@ -77,8 +77,6 @@ def _expected_and_got(start: Beginning, reason: str, column: str | None) -> tupl
         return "values of the types of their columns", "others"
     if reason == "too_long":
         return f"records of at most {start.text.max_record_bytes} bytes", "longer ones"
-    if reason == "spaces":
-        return f"texts that the model knows in {column}", "others, with spaces around them,"
     kinds = {item.name: item.type for item in start.columns.inputs}
     return f"a {kinds.get(column or '', 'value')} in {column}", "something else"
 

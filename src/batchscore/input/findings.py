@@ -31,7 +31,6 @@ class Finding:
     for columns where they reach the model as missing. ``complete_count`` are the records without a fault and without a
     missing value. ``is_large`` tells of the whole input whether it has JUDGED_ALONE records.
     ``explanation`` says what was expected and what was seen, where nearly all records have the same fault.
-    ``odd_texts`` counts texts that the model does not know for the spaces around them, or as null markers, by column.
     """
 
     record_count: int = 0
@@ -40,7 +39,6 @@ class Finding:
     is_large: bool = False
     faults: Mapping[FaultKind, int] = field(default_factory=dict)
     explanation: str = ""
-    odd_texts: Mapping[FaultKind, int] = field(default_factory=dict)
 
 
 def same_fault(faults: Mapping[FaultKind, int], record_count: int) -> FaultKind | None:
@@ -102,8 +100,7 @@ def finding_as_json(item: Finding | None) -> str:
         return "null"
     faults = [[*kind, number] for kind, number in item.faults.items()]
     counts = [item.record_count, item.invalid_count, item.complete_count, item.is_large]
-    odd = [[*kind, number] for kind, number in item.odd_texts.items()]
-    return json.dumps([*counts, faults, item.explanation, odd], separators=(",", ":"))
+    return json.dumps([*counts, faults, item.explanation], separators=(",", ":"))
 
 
 def finding_from_json(text: str) -> Finding | None:
@@ -111,9 +108,6 @@ def finding_from_json(text: str) -> Finding | None:
     raw = json.loads(text)
     if raw is None:
         return None
-    records, invalid, complete, is_large, faults, explanation, odd = raw
-    return Finding(records, invalid, complete, is_large, _by_kind(faults), explanation, _by_kind(odd))
-
-
-def _by_kind(counts: Sequence[tuple[str, str | None, int]]) -> dict[FaultKind, int]:
-    return {(reason, column): number for reason, column, number in counts}
+    records, invalid, complete, is_large, faults, explanation = raw
+    by_kind = {(reason, column): number for reason, column, number in faults}
+    return Finding(records, invalid, complete, is_large, by_kind, explanation)

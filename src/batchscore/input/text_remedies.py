@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import product
 
 from batchscore.config.missing_values import PANDAS, PANDAS_WORDS, Vocabulary
-from batchscore.input.diagnosis import NULL_MARKERS
+from batchscore.input.cell_diagnosis import NULL_MARKERS
 from batchscore.input.typed_values import BINARY_WORDS
 
 _SPACES = " \t"
@@ -69,7 +69,7 @@ def helping_remedies(text: str, vocabulary: Vocabulary, encoding: str) -> Iterat
     """Yield the names of the remedies that help a text which is not known: of each alone, and after spaces are gone."""
     forms = _forms(vocabulary.texts)
     bare = text.strip(_SPACES)
-    if bare in forms.texts:
+    if bare in forms.texts or (bare != text and bare in vocabulary.words and vocabulary.holds_missing):
         yield _TRIM
     elif bare in forms.stripped:
         yield _SPACED
@@ -110,10 +110,14 @@ def _in_encoding(text: str, remedy: str, encoding: str) -> str | None:
 
 @dataclass(frozen=True)
 class Remedy:
-    """What helps, in words, and how many of the texts it was tried on would be known."""
+    """What helps, in words, and how many of the texts it was tried on would be known.
+
+    ``is_of_reading``: the job reads the texts otherwise than training did; the other remedies change the texts.
+    """
 
     words: str
     helped: int
+    is_of_reading: bool = False
 
 
 def best_remedy(counts: Mapping[str, int], vocabulary: Vocabulary, reading: Reading) -> Remedy | None:
@@ -136,7 +140,8 @@ def best_remedy(counts: Mapping[str, int], vocabulary: Vocabulary, reading: Read
     used = {name for some in helps for name in some if _applies(name, best | markers)}
     words = [_words(name, vocabulary, reading) for name in sorted(best, key=_order)]
     words += _null_values({name.removeprefix(_THEN) for name in used} & markers, reading)
-    return Remedy(" and ".join(words), helped) if words else None
+    is_of_reading = all(name == _TRIM or name.startswith(_ENCODING) for name in best)
+    return Remedy(" and ".join(words), helped, is_of_reading) if words else None
 
 
 def _combinations(names: set[str]) -> list[frozenset[str]]:
@@ -199,7 +204,8 @@ def _spelling(known: frozenset[str]) -> str:
 def _null_values(markers: set[str], reading: Reading) -> list[str]:
     """Return the key that makes markers missing, if one is needed: the empty text is missing without it."""
     words = sorted(name.removeprefix(_NULL) for name in markers)
-    listed = [*reading.null_values, *(word for word in words if word not in PANDAS_WORDS)]
+    held = PANDAS_WORDS.union(reading.null_values)
+    listed = [*reading.null_values, *(word for word in words if word not in held)]
     if PANDAS not in listed and any(word in PANDAS_WORDS for word in words if word):
         listed.insert(0, PANDAS)
     if len(listed) == len(reading.null_values):

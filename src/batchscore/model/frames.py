@@ -22,7 +22,6 @@ from batchscore.config.missing_values import (
 from batchscore.input.columns import Column, Columns, ColumnType
 from batchscore.input.csv_columns import shared_float_type
 from batchscore.input.csv_lines import BoolArray, IntArray
-from batchscore.input.odd_texts import known_texts
 from batchscore.model.categories import ModelInput
 
 _ARRAY_TYPES: dict[str, ColumnType] = {
@@ -64,9 +63,7 @@ def with_missing_rules(
         kind = InputKind(column.name, column.type, column.required, has_signature, holds_missing)
         return missing_rule(settings, facts, kind)
 
-    known = {name: known_texts(vocabulary.texts) for name, vocabulary in facts.vocabularies.items()}
-    inputs = (replace(column, missing=rule(column), known=known.get(column.name)) for column in columns.inputs)
-    return replace(columns, inputs=tuple(inputs))
+    return replace(columns, inputs=tuple(replace(column, missing=rule(column)) for column in columns.inputs))
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,6 @@ from batchscore.input.columns import Column
 from batchscore.input.csv_lines import IntArray
 from batchscore.input.files import InputFile
 from batchscore.input.findings import JUDGED_ALONE, FaultKind, Finding, same_fault
-from batchscore.input.odd_texts import faults_of, odd_texts
 from batchscore.input.parsed_block import ParsedBlock
 from batchscore.input.reader import Reader, UnparsedBlock
 from batchscore.model.frames import ModelRecords
@@ -166,7 +165,7 @@ def read_head(source: InputFile, scope: Scope) -> Head | None:
 
 
 def _find(head: Head, scope: Scope, columns: ColumnTotals) -> Finding:
-    faults, odd = Counter[FaultKind](), Counter[FaultKind]()
+    faults = Counter[FaultKind]()
     records = invalid = complete = unread = 0
     for parsed in head.parsed():
         records += parsed.record_count
@@ -174,15 +173,13 @@ def _find(head: Head, scope: Scope, columns: ColumnTotals) -> Finding:
         complete += len(head.complete_rows(parsed, scope.spec))
         columns.add(look_at_columns(parsed.inputs, head.found_columns(), scope.spec))
         faults.update(_faults(parsed, scope.spec.columns.inputs))
-        odd.update(odd_texts(parsed, scope.spec.columns.inputs))
         unread += sum(1 for record in parsed.invalid if record.reason == "invalid_value")
     if unread > max((number for (reason, _), number in faults.items() if reason == "invalid_value"), default=unread):
         faults[("invalid_value", None)] = unread  # in one column or another
-    faults.update(faults_of(odd, scope.spec.columns.inputs))
     kind = same_fault(faults, records)
     explanation = head.blocks[0].explain(kind, faults[kind], records) if kind else ""
     is_large = records >= JUDGED_ALONE or (not head.is_whole and _has_many(head.source, scope.reader))
-    return Finding(records, invalid, complete, is_large, dict(faults), explanation, dict(odd))
+    return Finding(records, invalid, complete, is_large, dict(faults), explanation)
 
 
 def _faults(parsed: ParsedBlock, columns: Sequence[Column]) -> Counter[FaultKind]:
@@ -217,7 +214,7 @@ def _clean_findings(heads: Sequence[Head], spec: JobSpec, columns: ColumnTotals)
     first, *others = [block for head in heads for block in head.blocks]
     joined = first.joined(others)
     [parsed] = joined.parse(joined.record_count)
-    if parsed.invalid or parsed.invalid_values or odd_texts(parsed, spec.columns.inputs):
+    if parsed.invalid or parsed.invalid_values:
         return None
     columns.add(look_at_columns(parsed.inputs, heads[0].found_columns(), spec))
     counts = np.array([head.record_count for head in heads])

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from batchscore.config.missing_values import Vocabulary
 from batchscore.input.numeric_lines import FloatArray
+from batchscore.input.odd_texts import odd_texts
 from batchscore.input.text_remedies import helping_remedies, joined
 from batchscore.input.unseen_texts import text_numbers, unseen_texts
 from batchscore.plan import JobSpec
@@ -31,7 +32,8 @@ class ColumnLook:
 
     ``unseen`` of the ``value_count`` values are not known to the model, which shows what it knows; ``remedies`` counts
     those of them that were tried by what helps them, see text_remedies. ``sole`` stands for the one text of the column,
-    None where it has none, and "" where it has several, or is no text.
+    None where it has none, and "" where it has several, or is no text. ``odd`` are texts that look misread, where the
+    model shows nothing.
     """
 
     value_count: int = 0
@@ -39,6 +41,7 @@ class ColumnLook:
     unseen: int = 0
     remedies: Mapping[str, int] = field(default_factory=dict)
     sole: str | None = None
+    odd: Mapping[str, int] = field(default_factory=dict)
 
     def __add__(self, other: ColumnLook) -> ColumnLook:
         """Add what other records show."""
@@ -49,6 +52,7 @@ class ColumnLook:
             self.unseen + other.unseen,
             dict(Counter(self.remedies) + Counter(other.remedies)),
             next(iter(soles), None) if len(soles) < 2 else _SEVERAL,
+            dict(Counter(self.odd) + Counter(other.odd)),
         )
 
 
@@ -102,7 +106,8 @@ def look_at_columns(inputs: pa.Table | FloatArray, found: Sequence[bool], spec: 
 def _look_at(column: pa.ChunkedArray, vocabulary: Vocabulary | None, encoding: str) -> ColumnLook:
     values, missing = len(column) - column.null_count, column.null_count
     if vocabulary is None:
-        return ColumnLook(values, missing, sole=_SEVERAL if values else None)
+        odd = odd_texts(column) if pa.types.is_dictionary(column.type) else {}
+        return ColumnLook(values, missing, sole=_SEVERAL if values else None, odd=odd)
     unseen = unseen_texts(column, vocabulary)
     remedies = Counter[str]()
     for text, number in islice(unseen.items(), _TEXTS_TRIED):

@@ -14,7 +14,6 @@ from batchscore.errors import ConfigError, ModelError
 from batchscore.input.columns import Columns, resolve_columns
 from batchscore.input.factory import job_reader
 from batchscore.input.files import make_splits, with_headers
-from batchscore.input.odd_texts import odd_text_warnings
 from batchscore.input.roles import Roles
 from batchscore.model.flavors import predictor_settings
 from batchscore.model.flavors.installed import version_warnings
@@ -73,10 +72,8 @@ def make_plan(config: JobConfig, model: LoadedModel) -> Plan:
     keys = Roles(config.row_id, config.target)
     columns = resolve_columns(version.pinned_uri, version.signature, schema, config.has_header, keys, config.names)
     _check_order(columns, version)
-    columns = fitting_array(columns, version.tensor_dtype)
-    columns = with_missing_rules(
-        columns, config.missing, model.predictor.facts, version.signature is not None, version.tensor_dtype
-    )
+    columns, facts = fitting_array(columns, version.tensor_dtype), model.predictor.facts
+    columns = with_missing_rules(columns, config.missing, facts, version.signature is not None, version.tensor_dtype)
     spec = JobSpec(
         id=config.id or new_id(),
         config=config,
@@ -89,7 +86,7 @@ def make_plan(config: JobConfig, model: LoadedModel) -> Plan:
         parameters=parameters_of(config, version, model.threshold, choice.sources, schema_digest),
         value_names=model.predictor.value_names,
         meaning=model.predictor.meaning,
-        vocabularies=_vocabularies(columns, model.predictor.facts),
+        vocabularies=_vocabularies(columns, facts),
     )
     root, reader = naming_root(config.input, choice.listed), job_reader(config, columns)
     inputs = make_inputs(choice.sources, root, config.split_bytes, reader)
@@ -144,8 +141,6 @@ def preflight(plan: Plan, model: LoadedModel, look_by_tasks: LookByTasks | None,
     raise_together(unseen_faults(plan.spec, looked.columns))
     for warning in column_warnings(plan.spec, looked.columns):
         log.warning("%s", warning.what)
-    for warning in odd_text_warnings(looked.findings, plan.spec.columns.inputs):
-        log.warning("column %s", warning.what)
     sample = choose_sample(plan.inputs, looked.findings)
     try_model(model.predictor, plan.spec, sample, looked.heads)
     parity = compare(model.predictor, plan.spec, model.folder, with_example=False)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from batchscore.errors import InputError
+from batchscore.input.odd_texts import odd_text_warnings
 from batchscore.input.sample_warnings import SampleWarning
 from batchscore.input.text_remedies import Reading, Remedy, best_remedy
 from batchscore.plan import JobSpec
@@ -18,6 +19,8 @@ JUDGED_WITH_REMEDY = 20
 PERCENT_WITH_REMEDY = 95
 JUDGED_WITHOUT_REMEDY = 100
 PERCENT_WITHOUT_REMEDY = 99
+PERCENT_MISREAD = 1
+"""From so few on a warning tells of unknown texts of which a key of the configuration makes most known."""
 _JUDGED_CONSTANT = 20
 
 
@@ -36,7 +39,7 @@ def unseen_faults(spec: JobSpec, looks: ColumnLooks) -> list[InputError]:
             f"{_advice(_remedy(spec, name, look))}`max_unseen_fraction: 1` scores them as they are"
         )
         for name, look in _in_order(spec, looks)
-        if _is_judged(spec, name, look) and _is_nearly_all(spec, name, look)
+        if _is_fault(spec, name, look)
     ]
 
 
@@ -68,6 +71,16 @@ def _remedy(spec: JobSpec, name: str, look: ColumnLook) -> Remedy | None:
     return remedy if remedy and 2 * remedy.helped > sum(look.remedies.values()) else None
 
 
+def _is_fault(spec: JobSpec, name: str, look: ColumnLook) -> bool:
+    return _is_judged(spec, name, look) and _is_nearly_all(spec, name, look)
+
+
+def _is_misread(spec: JobSpec, name: str, look: ColumnLook) -> bool:
+    """Tell of spaces, null markers and the bytes of another encoding, of which training had none."""
+    remedy = _remedy(spec, name, look)
+    return remedy is not None and remedy.is_of_reading and 100 * look.unseen >= PERCENT_MISREAD * look.value_count
+
+
 def _is_nearly_all(spec: JobSpec, name: str, look: ColumnLook) -> bool:
     percent = PERCENT_WITH_REMEDY if _remedy(spec, name, look) else PERCENT_WITHOUT_REMEDY
     return look.unseen > 0 and 100 * look.unseen >= percent * look.value_count
@@ -85,14 +98,18 @@ def remedies_of(spec: JobSpec, looks: ColumnLooks) -> dict[str, str]:
 
 def column_warnings(spec: JobSpec, looks: ColumnLooks) -> list[SampleWarning]:
     """Return what is odd with columns and keeps no job from starting."""
-    return [*_unseen_warnings(spec, looks), *_constant_warnings(spec, looks)]
+    odd = ((name, look) for name, look in _in_order(spec, looks) if look.odd)
+    misread = [found for name, look in odd for found in odd_text_warnings(name, look.odd, look.value_count)]
+    return [*_unseen_warnings(spec, looks), *misread, *_constant_warnings(spec, looks)]
 
 
 def _unseen_warnings(spec: JobSpec, looks: ColumnLooks) -> Iterator[SampleWarning]:
     if spec.config.max_unseen_fraction is not None:
         return
     for name, look in _in_order(spec, looks):
-        if _is_nearly_all(spec, name, look) and not _is_judged(spec, name, look):
+        if _is_fault(spec, name, look):
+            continue
+        if _is_nearly_all(spec, name, look) or _is_misread(spec, name, look):
             remedy = _remedy(spec, name, look)
             words = (
                 f"what helps: {remedy.words}"
