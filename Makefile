@@ -39,8 +39,8 @@ identity = $(shell "$(1)" -c 'import os, sys; print("%d.%d" % sys.version_info[:
 version = $(firstword $(call identity,$(1)))
 
 .DEFAULT_GOAL := help
-.PHONY: help install constraints demo test test-spark35 test-pythons test-lowest test-on-the-lowest check fmt unit soak soak-fuzz bench dist clean \
-	need-python need-dist-python need-java FORCE
+.PHONY: help install constraints demo test test-spark35 test-pythons test-lowest test-on-the-lowest check fmt unit \
+	soak soak-fuzz bench dist clean need-python need-dist-python need-java FORCE
 # One target after the other: environments write the same src/batchscore.egg-info, and tests have the cores to themselves.
 .NOTPARALLEL:
 
