@@ -1,5 +1,6 @@
 """The model's own example: no alarm about models as people log them, in any dialect; what differs is told."""
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 from mlflow.models import ModelSignature, infer_signature
 from sklearn.compose import make_column_transformer
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
@@ -84,6 +86,94 @@ def test_an_example_is_written_in_the_dialect_of_the_job(dialect: str, tmp_path:
 
     assert (parity.job_differs, parity.not_compared, parity.left_out) == (None, None, {})
     assert parity.row_count == 60
+
+
+def linear(frame: pd.DataFrame, weights: list[float]) -> Trained:
+    return Trained(LinearRegression().fit(frame, frame @ np.array(weights)), list(frame.columns))
+
+
+def test_answers_that_are_nearly_0_are_the_same_within_the_noise_of_what_they_are_made_of(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).normal(0, 100, 60)
+    frame = pd.DataFrame({"a": values, "b": values, "c": np.where(values > 50, np.nan, values)})
+    steps = make_pipeline(SimpleImputer(), LinearRegression())
+    other = frame.fillna(0.0).assign(b=frame["b"][::-1].to_numpy())
+    model = Trained(steps.fit(other, other["a"] - other["b"]), list("abc"))
+    parity = compared(load(model, infer_signature(frame), tmp_path / "model", frame), tmp_path)
+    assert (parity.not_compared, parity.job_differs, parity.csv_differs) == (None, None, None)
+
+
+class Exponent(mlflow.pyfunc.PythonModel):  # type: ignore[misc,name-defined] # mlflow has no types
+    """Answers float64 that was float32 within."""
+
+    def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> Any:  # noqa: ARG002
+        within = model_input.to_numpy(np.float32) @ np.ones(2, np.float32)
+        return np.expm1(np.nan_to_num(within * np.float32(1 + 1e-7 * len(within))).astype(float))
+
+
+def test_noise_of_float32_within_a_model_is_no_difference(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"x": [1.0, 2.0, 4.0], "y": [1.0, np.nan, 2.0]})
+    assert compared(pyfunc(Exponent(), frame, tmp_path / "model"), tmp_path).job_differs is None
+
+
+@pytest.mark.parametrize("keys", [{"names": ["id", "p", "q"]}, {"names": ["p", "id", "q"], "has_header": True}, {}])
+def test_inputs_without_names_are_compared_wherever_they_stand(keys: dict[str, Any], tmp_path: Path) -> None:
+    frame = pd.DataFrame({"x": [1.5, 2.5, 4.5], "y": [3.0, -1.0, 2.0]})
+    signature = infer_signature(frame.to_numpy(), np.array([1.0]))
+    keys = keys | ({"row_id": "id"} if keys else {})
+    parity = compared(load(linear(frame, [1.0, 2.0]), signature, tmp_path / "model", frame), tmp_path, **keys)
+    assert (parity.not_compared, parity.job_differs, parity.csv_differs) == (None, None, None)
+
+
+def test_a_text_that_the_encoding_lacks_is_a_difference_of_csv(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"city": ["Bonn", "Ulm", "Łódź"], "x": [1.5, 1.5, 1.5]})
+    loaded = load(texts_model(frame), infer_signature(frame), tmp_path / "model", frame)
+    parity = compared(loaded, tmp_path, encoding="cp1252")
+    assert parity.job_differs is None
+    assert "column city: CSV in this dialect and encoding has another value" in str(parity.csv_differs)
+
+
+def test_an_optional_input_that_the_example_lacks_is_missing(tmp_path: Path) -> None:
+    signature = columns("x:double", "y:double?")
+    frame = pd.DataFrame({"x": [1.0, 2.0, 3.0], "y": [np.nan, 5.0, 6.0]})
+    model = Trained(make_pipeline(SimpleImputer(), LinearRegression()).fit(frame, [1.0, 2.0, 3.0]), list("xy"))
+    parity = compared(load(model, signature, tmp_path / "model", frame[["x"]]), tmp_path, names=["x", "y"])
+    assert (parity.not_compared, parity.job_differs, parity.csv_differs) == (None, None, None)
+
+
+def test_a_missing_boolean_of_the_rules_of_01_is_no_difference(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"x": [1.0, 2.0, 3.0], "b": [True, None, False]})
+    model = Trained(make_pipeline(SimpleImputer(), LinearRegression()).fit(frame.astype(float), [1, 2, 3]), list("xb"))
+    loaded = load(model, columns("x:double", "b:boolean?"), tmp_path / "model", frame)
+    assert compared(loaded, tmp_path, missing_values="reject").job_differs is None
+
+
+class Writer(mlflow.pyfunc.PythonModel):  # type: ignore[misc,name-defined] # mlflow has no types
+    """Changes what it gets."""
+
+    def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> Any:  # noqa: ARG002
+        model_input["x"] *= 2.0
+        return model_input.pop("y") + model_input["x"]
+
+
+def test_a_model_may_write_into_the_example(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"x": [1.0, 2.0, 3.0], "y": [1.0, 5.0, 2.0]})
+    parity = compared(pyfunc(Writer(), frame, tmp_path / "model"), tmp_path)
+    assert (parity.not_compared, parity.job_differs, parity.csv_differs) == (None, None, None)
+
+
+def test_a_temporary_folder_of_any_name_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "a b%20ü#"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    frame = pd.DataFrame({"x": [1.5, 2.5, 4.5], "y": [3.0, -1.0, 2.0]})
+    loaded = load(linear(frame, [1.0, 2.0]), infer_signature(frame), tmp_path / "model", frame)
+    assert compared(loaded, tmp_path).compared_count == 3
+
+
+def test_texts_that_pandas_cannot_read_as_they_are_are_not_compared(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"city": ["Bonn", "a\0b", "Ulm"], "x": [1.5, 2.5, 3.5]})
+    loaded = load(texts_model(frame), infer_signature(frame), tmp_path / "model", frame)
+    assert "NUL" in str(compared(loaded, tmp_path).not_compared)
 
 
 def test_no_more_than_a_hundred_rows_are_compared(tmp_path: Path) -> None:

@@ -226,3 +226,9 @@ def test_rows_alike_are_all_rows_once_and_alike(table: list[list[bool]]) -> None
     assert len({tuple(table[group[0]]) for group in groups}) == len(groups)
     for group in groups:
         assert len({tuple(table[place]) for place in group.tolist()}) == 1
+
+
+def test_a_number_that_means_missing_may_be_written_as_the_files_write_it() -> None:
+    settings = MissingSettings(null_values=("-999,9", "-1.5"), decimal=",")
+    assert settings.numbers == {-999.9, -1.5}
+    assert {"-999,9", "-1.5"} <= settings.words

@@ -75,7 +75,7 @@ def check_unseen(spec: JobSpec, texts: TextCounts, where: str = "") -> None:
     limit = spec.config.max_unseen_fraction
     if limit is None:
         return
-    over = [name for name, number in texts.unseen.items() if number > limit * texts.value_count(name)]
+    over = [name for name, number in texts.unseen.items() if number and number / texts.value_count(name) > limit]
     if over:
         told = ", ".join(f"{name} {texts.unseen[name]} of {texts.value_count(name)}" for name in over)
         raise TooManyUnseenValuesError(

@@ -27,7 +27,7 @@ class Tally:
 
     def exceeds(self, fraction: float) -> bool:
         """Tell whether a larger fraction of the records is invalid."""
-        return self.invalid_record_count > fraction * self.record_count
+        return self.record_count > 0 and self.invalid_record_count / self.record_count > fraction
 
 
 @dataclass(frozen=True)

@@ -143,7 +143,8 @@ class JobConfig(_Section):
     @property
     def missing(self) -> MissingSettings:
         """What is missing in the inputs."""
-        return MissingSettings(self.missing_values, self.null_values, self.missing_text, self.invalid_values)
+        settings = (self.missing_values, self.null_values, self.missing_text, self.invalid_values)
+        return MissingSettings(*settings, decimal=self.decimal)
 
     @property
     def invalid_records_in_force(self) -> InvalidRecords:

@@ -58,6 +58,7 @@ class MissingSettings:
     missing_text: Literal["auto", "nan", "none", "empty"] = "auto"
     invalid_values: InvalidValues = "reject"
     of_file: bool = True
+    decimal: str = "."
 
     @property
     def words(self) -> frozenset[str]:
@@ -71,7 +72,8 @@ class MissingSettings:
         """The numbers that mean missing."""
         if not self.of_file:
             return frozenset()
-        return frozenset(float(word) for word in self.null_values if _NUMBER.fullmatch(word.strip(" \t")))
+        plain = (word.strip(" \t").replace(self.decimal, ".") for word in self.null_values)
+        return frozenset(float(word) for word in plain if _NUMBER.fullmatch(word))
 
     @property
     def own_words(self) -> frozenset[str]:

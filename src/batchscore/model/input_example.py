@@ -46,7 +46,9 @@ def _as_kept(model: Model, folder: Path) -> Any:
     try:
         example: Any = model.load_input_example(str(folder))
         dates = [item.name for item in schema.inputs if str(item.type) == "DataType.datetime"] if schema else []
-        return example.assign(**{name: pd.to_datetime(example[name]) for name in dates if name in example})
+        return example.assign(
+            **{name: pd.to_datetime(example[name], format="ISO8601") for name in dates if name in example}
+        )
     except Exception as error:
         raise NoExampleError(f"MLflow cannot read its example: {describe_without_content(error)}") from error
 

@@ -29,6 +29,9 @@ _TYPES: dict[str, Any] = {
 _TYPES_OF_MISSING: dict[str, Any] = {"boolean": object, "float": "float32", "datetime": "datetime64[ns]"}
 _MISSING_TEXTS: dict[str, Any] = {"nan": np.nan, "none": None, "empty": ""}
 
+_NUMBERS = range(1, 1_000_000)
+"""What stands in columns that the example has not and the model does not take: the number of the row."""
+
 Rows = npt.NDArray[np.int64]
 
 
@@ -66,10 +69,13 @@ def write_example(example: pd.DataFrame, columns: Columns, config: JobConfig) ->
     if lacking:
         raise UnfitExampleError(f"its example lacks {', '.join(lacking)}")
     names = _names_of_file(example, columns)
+    absent = {column.name for column in columns.inputs}.difference(example)  # optional, and empty where named
     rows = [
-        [_spelt(example[name][row], config) if name in example else str(row + 1) for name in names]
+        [_spelt(None if name in absent else example.get(name, _NUMBERS)[row], config) for name in names]
         for row in range(len(example))
     ]
+    if any(mark in cell for row in rows for cell in row for mark in "\0\ufeff"):
+        raise UnfitExampleError("its example holds NUL or a byte-order mark, which pandas does not read as they are")
     lines = [_line(row, config) for row in rows]
     return ExampleFile(names, _line(names, config) if columns.has_header else "", tuple(lines))
 
@@ -85,6 +91,9 @@ def _named_as_inputs(example: pd.DataFrame, columns: Columns) -> pd.DataFrame:
 
 def _names_of_file(example: pd.DataFrame, columns: Columns) -> tuple[str, ...]:
     inputs = [column.name for column in columns.inputs]
+    if columns.names is not None and columns.by_position:
+        left = iter(inputs)
+        return tuple(name if name in {columns.row_id, columns.target} else next(left, name) for name in columns.names)
     if columns.names is not None:
         return columns.names
     if not columns.has_header:
@@ -101,7 +110,7 @@ def _spelt(value: Any, config: JobConfig) -> str:
         return text.replace(".", config.decimal)
     if isinstance(value, pd.Timestamp):
         return value.isoformat() if config.datetime_format == "ISO8601" else value.strftime(config.datetime_format)
-    return str(value)
+    return str(value).encode(config.encoding, "replace").decode(config.encoding)
 
 
 def _line(cells: Sequence[str], config: JobConfig) -> str:
@@ -156,10 +165,10 @@ def typed(frame: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
 def _typed(values: pd.Series[Any], column: Column) -> pd.Series[Any]:
     if column.type == "string":
         return values.astype(object).where(values.notna(), _MISSING_TEXTS[column.missing.text])
-    if values.isna().any():
-        return values.astype(_TYPES_OF_MISSING.get(column.type, "float64"))
     if column.type in {"long", "integer", "boolean"} and not column.missing.changes_type:
         return values.astype("float64")
+    if values.isna().any():
+        return values.astype(_TYPES_OF_MISSING.get(column.type, "float64"))
     return values.astype(_TYPES[column.type])
 
 

@@ -31,7 +31,7 @@ def unseen_faults(spec: JobSpec, looks: ColumnLooks) -> list[InputError]:
         return [
             _over(spec, name, look, limit)
             for name, look in _in_order(spec, looks)
-            if look.unseen > limit * look.value_count
+            if look.unseen and look.unseen / look.value_count > limit
         ]
     return [
         InputError(
