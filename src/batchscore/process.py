@@ -73,8 +73,18 @@ class StopRequested(BaseException):
     """SIGTERM, YARN's and EMR's cancel. No handler of errors on the way up takes it for one."""
 
 
+def _stop_behind(error: BaseException | None) -> BaseException | None:
+    """Return the signal that a foreign error was raised over: py4j, cut short in a call, fails to give it up."""
+    if isinstance(error, BatchScoreError):
+        return None
+    while error is not None and not isinstance(error, KeyboardInterrupt | StopRequested):
+        error = error.__cause__ or error.__context__
+    return error
+
+
 def message_of_end(error: BaseException) -> str:
     """Return what is told of whatever ended a job: our own words, and of a foreign error no content."""
+    error = _stop_behind(error) or error
     if isinstance(error, KeyboardInterrupt):
         return str(error) or "stopped by Ctrl-C"
     return str(error) if isinstance(error, BatchScoreError | StopRequested) else describe_without_content(error)
@@ -116,3 +126,8 @@ def signals_as_errors(remedy: str = "run it again") -> Iterator[None]:
             yield
         except StopRequested as request:
             raise ScoringError(str(request)) from None
+        except Exception as error:
+            stopped = _stop_behind(error)
+            if stopped is None:
+                raise
+            raise (ScoringError(str(stopped)) if isinstance(stopped, StopRequested) else stopped) from None

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from batchscore.errors import ScoringError
-from batchscore.process import log_file, signals_as_errors, temporary_folder
+from batchscore.errors import AlreadyCommittedError, ScoringError
+from batchscore.process import log_file, message_of_end, signals_as_errors, temporary_folder
 
 
 def test_the_folder_and_the_log_of_a_job_are_private_and_removed_after_an_error() -> None:
@@ -73,6 +73,49 @@ def test_ctrl_c_is_a_keyboard_interrupt_in_words_and_a_second_one_is_not_kept_wa
     assert caplog.records == []
     logging.warning("as before")
     assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "words"),
+    [(signal.SIGINT, KeyboardInterrupt, "Ctrl-C"), (signal.SIGTERM, ScoringError, "SIGTERM")],
+)
+def test_an_error_of_a_library_that_was_cut_short_is_the_signal(
+    number: signal.Signals, kind: type[BaseException], words: str
+) -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    told = []
+
+    def stopped() -> None:
+        with signals_as_errors():
+            try:
+                try:
+                    os.kill(os.getpid(), number)
+                    time.sleep(10)
+                finally:
+                    raise RuntimeError("as py4j, which cannot close its socket")
+            except RuntimeError as error:
+                told.append(message_of_end(error))
+                raise
+
+    try:
+        with pytest.raises(kind, match=rf"^stopped by {words}; run it again$"):
+            stopped()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert told == [f"stopped by {words}; run it again"]
+
+
+def test_a_job_that_was_overtaken_says_so_though_it_was_stopped_too() -> None:
+    def overtaken() -> None:
+        with signals_as_errors():
+            try:
+                os.kill(os.getpid(), signal.SIGTERM)
+                time.sleep(10)
+            except BaseException as error:
+                raise AlreadyCommittedError("job x: got overtaken") from error
+
+    with pytest.raises(AlreadyCommittedError):
+        overtaken()
 
 
 def test_a_host_s_own_way_with_ctrl_c_stays() -> None:
