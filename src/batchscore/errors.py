@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,16 @@ def _memory_hint(error: BaseException) -> str:
     if not limit or not (isinstance(error, MemoryError) or tells_of_memory(str(error))):
         return ""
     return f"; {WORKER_MEMORY} gives a worker {limit} MiB: raise it or leave it out"
+
+
+def raised_from(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and those that it was raised from or over, each once."""
+    link: BaseException | None = error
+    seen = set[int]()
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        yield link
+        link = link.__cause__ or link.__context__
 
 
 def describe_without_content(error: BaseException) -> str:

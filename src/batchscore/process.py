@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Any
 
-from batchscore.errors import BatchScoreError, ScoringError, describe_without_content, no_room
+from batchscore.errors import BatchScoreError, ScoringError, describe_without_content, no_room, raised_from
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
 
@@ -73,13 +73,11 @@ class StopRequested(BaseException):
     """SIGTERM, YARN's and EMR's cancel. No handler of errors on the way up takes it for one."""
 
 
-def _stop_behind(error: BaseException | None) -> BaseException | None:
+def _stop_behind(error: BaseException) -> BaseException | None:
     """Return the signal that a foreign error was raised over: py4j, cut short in a call, fails to give it up."""
     if isinstance(error, BatchScoreError):
         return None
-    while error is not None and not isinstance(error, KeyboardInterrupt | StopRequested):
-        error = error.__cause__ or error.__context__
-    return error
+    return next((link for link in raised_from(error) if isinstance(link, KeyboardInterrupt | StopRequested)), None)
 
 
 def message_of_end(error: BaseException) -> str:

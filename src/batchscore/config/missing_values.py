@@ -22,7 +22,7 @@ PANDAS_WORDS = frozenset(
     ]
 )
 _EMPTY = frozenset([""])
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+PLAIN_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class MissingSettings:
         if not self.of_file:
             return frozenset()
         plain = (word.strip(" \t").replace(self.decimal, ".") for word in self.null_values)
-        return frozenset(float(word) for word in plain if _NUMBER.fullmatch(word))
+        return frozenset(float(word) for word in plain if PLAIN_NUMBER.fullmatch(word))
 
     @property
     def own_words(self) -> frozenset[str]:

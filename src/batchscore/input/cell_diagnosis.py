@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from batchscore.input.csv_lines import MalformedRecordError, TextFormat, split_text
+from batchscore.input.findings import are_nearly_all
 from batchscore.input.other_spellings import Beginning, other_spelling, read_again
 
 NULL_MARKERS = frozenset(
@@ -21,7 +22,7 @@ SPACES_SEEN = "there are spaces beside quotes: remove them, since a quote counts
 
 def invalid_cells(start: Beginning, column: str) -> list[str]:
     """Return the cells of a model's column that are no numbers, nor empty."""
-    place = start.binding.positions[[item.name for item in start.columns.inputs].index(column)]
+    place = start.place_of(column)
     if place is None:
         return []
     rows = rows_of(start, start.text.delimiter)
@@ -44,7 +45,7 @@ def value_hints(start: Beginning) -> dict[str, str]:
 
 def _marker_hint(start: Beginning, column: str, count: int) -> str:
     markers = [cell.strip() for cell in invalid_cells(start, column) if cell.strip() in NULL_MARKERS]
-    return explain_cells(markers) if 100 * len(markers) >= 95 * count else ""
+    return explain_cells(markers) if are_nearly_all(len(markers), count) else ""
 
 
 def explain_cells(cells: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ from itertools import pairwise
 from batchscore.input.cell_diagnosis import NUMBER, SPACES_SEEN, cells_of, explain_cells, invalid_cells, rows_of
 from batchscore.input.columns import Columns
 from batchscore.input.csv_lines import IntArray, MalformedRecordError, TextFormat, split_text
-from batchscore.input.findings import FaultKind
+from batchscore.input.findings import FaultKind, are_few, are_nearly_all
 from batchscore.input.other_dialects import DELIMITER_KEYS, DELIMITERS, ESCAPE, ESCAPE_KEY, keys_that_read, lines_of
 from batchscore.input.other_spellings import Beginning, further_keys, other_spelling, read_again, worst_column
 from batchscore.input.reasons import remedy_of
@@ -122,7 +122,7 @@ def _other_delimiter(start: Beginning) -> str:
         if mark == start.text.delimiter or start.binding.column_count < 2:
             continue
         fitting = sum(1 for cells in rows_of(start, mark) if len(cells) == start.binding.column_count)
-        if fitting and 100 * fitting >= 95 * len(start.lines):
+        if are_nearly_all(fitting, len(start.lines)):
             others, text = further_keys(replace(start, text=replace(start.text, delimiter=mark)))
             found.append((len(read_again(start, text).invalid), mark, others))
     if not found:
@@ -138,7 +138,7 @@ def _trimmed(start: Beginning, reason: str) -> str:
         return ""
     parsed = read_again(start, replace(start.text, trim=True))
     broken = sum(1 for record in parsed.invalid if record.reason == reason)
-    return _TRIM if 20 * broken <= parsed.record_count else ""
+    return _TRIM if are_few(broken, parsed.record_count) else ""
 
 
 def _escaped_quotes(start: Beginning) -> str:
@@ -147,7 +147,7 @@ def _escaped_quotes(start: Beginning) -> str:
     if not any(_ESCAPED_QUOTE in line for line in lines):
         return ""
     fitting = sum(1 for line in lines if _is_mended(line, start.binding.column_count, start.text))
-    return ESCAPE_READS_THEM if 100 * fitting >= 95 * len(lines) else ""
+    return ESCAPE_READS_THEM if are_nearly_all(fitting, len(lines)) else ""
 
 
 def escape_mends(record: bytes, column_count: int, text: TextFormat) -> bool:
@@ -228,7 +228,7 @@ def _title_line(cells: set[str], wanted: set[str], text: TextFormat, records: by
             return f"the names are in line {number}: remove the lines before it"
     counts = Counter(len(cells_of(line, text.delimiter, text)) for line in lines if line)
     [(usual, number)] = counts.most_common(1) or [(1, 0)]
-    if len(cells) == 1 and 1 < len(wanted) <= usual and 100 * number >= 95 * sum(counts.values()):
+    if len(cells) == 1 and 1 < len(wanted) <= usual and are_nearly_all(number, counts.total()):
         return f"the first line is no header of the {usual} values after it: `has_header: true` with `names` drops it"
     return ""
 

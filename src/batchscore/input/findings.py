@@ -53,6 +53,11 @@ def are_nearly_all(number: int, record_count: int) -> bool:
     return number > 0 and 100 * number >= SAME_FAULT_PERCENT * record_count
 
 
+def are_few(number: int, record_count: int) -> bool:
+    """Tell whether so many of the records are what nearly all of them leave."""
+    return 100 * number <= (100 - SAME_FAULT_PERCENT) * record_count
+
+
 @dataclass(frozen=True)
 class Misfits:
     """Inputs that are not what the job expects, the worst first; ``together`` says what small ones have in common."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+from batchscore.config.missing_values import PLAIN_NUMBER
+
 _NEAR = 0.8  # of 1: below it a name of the header is another one, or a value of a file without a header
 
 
@@ -40,7 +40,7 @@ def are_numbers(header: Sequence[str], *, may_have_gaps: bool) -> bool:
 
     A name may also be empty since pandas writes an index so, which a job reads by the name that it gets.
     """
-    numbers = [name for name in header if _NUMBER.fullmatch(name.strip())]
+    numbers = [name for name in header if PLAIN_NUMBER.fullmatch(name.strip())]
     gaps = [name for name in header if not name.strip()] if may_have_gaps else []
     return bool(numbers) and len(numbers) + len(gaps) == len(header)
 

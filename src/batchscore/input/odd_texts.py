@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from batchscore.input.findings import are_nearly_all
 from batchscore.input.reasons import remedy_of
 from batchscore.input.sample_warnings import SampleWarning
+from batchscore.input.unseen_texts import text_numbers
 
 SPACES = "spaces"
 _SURE_MARKERS = pa.array(["(null)", "?", "\\N"], pa.string())
@@ -34,7 +35,7 @@ def odd_texts(column: pa.ChunkedArray) -> Counter[str]:
 
 def _count(texts: pa.DictionaryArray, chosen: pa.Array) -> int:
     """Return how many of the texts are among those chosen of their dictionary."""
-    return int(np.asarray(chosen)[texts.indices.drop_null().to_numpy()].sum())
+    return sum(text_numbers(texts, np.flatnonzero(chosen).tolist()))
 
 
 def odd_text_warnings(column: str, odd: Mapping[str, int], value_count: int) -> Iterator[SampleWarning]:

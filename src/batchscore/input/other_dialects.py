@@ -13,7 +13,9 @@ from batchscore.errors import InputError
 from batchscore.input.binding import bind
 from batchscore.input.columns import Columns
 from batchscore.input.csv_lines import MalformedRecordError, TextFormat, decode_header
+from batchscore.input.findings import are_few
 from batchscore.input.other_spellings import Beginning, further_keys, read_again
+from batchscore.input.suspicious_lines import decodes
 
 DELIMITERS = {",": '","', ";": '";"', "\t": "a tab", "|": '"|"'}
 DELIMITER_KEYS = {",": '`delimiter: ","`', ";": '`delimiter: ";"`', "\t": "`delimiter: \\t`", "|": '`delimiter: "|"`'}
@@ -35,7 +37,7 @@ def keys_that_read(header: bytes, records: bytes, columns: Columns, text: TextFo
 
 def _others(header: bytes, text: TextFormat) -> Iterator[TextFormat]:
     """Yield the formats to try, those that differ least first."""
-    encoding = text.encoding if _decodes(header, text.encoding) else _OTHER_ENCODING
+    encoding = text.encoding if decodes(header, text.encoding) else _OTHER_ENCODING
     escapes = [text.escape] if text.escape or b'\\"' not in header else [None, ESCAPE]
     trims = [text.trim] if text.trim or b' "' not in header else [False, True]
     marks = [text.delimiter, *(mark for mark in (*DELIMITERS, *_RARE) if mark != text.delimiter)]
@@ -43,14 +45,6 @@ def _others(header: bytes, text: TextFormat) -> Iterator[TextFormat]:
         other = replace(text, delimiter=mark, encoding=encoding, escape=escape, trim=trim)
         if other != text:
             yield other
-
-
-def _decodes(data: bytes, encoding: str) -> bool:
-    try:
-        data.decode(encoding)
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _beginning(header: bytes, records: bytes, columns: Columns, text: TextFormat) -> Beginning | None:
@@ -80,7 +74,7 @@ def _told(start: Beginning, text: TextFormat) -> str:
     parsed = read_again(start, final)
     wrong = len(parsed.invalid)
     reads = "reads" if len(keys + others) == 1 else "read"
-    share = "all" if not wrong else "nearly all" if 20 * wrong <= parsed.record_count else ""
+    share = "all" if not wrong else "nearly all" if are_few(wrong, parsed.record_count) else ""
     covered = f" {reads} {share} of the first {parsed.record_count} records" if share else ""
     return _with_names(start.text, text, " and ".join([*keys, *others]) + covered)
 

@@ -10,6 +10,7 @@ from batchscore.input.binding import Binding
 from batchscore.input.blocks import Block
 from batchscore.input.columns import Columns
 from batchscore.input.csv_lines import TextFormat
+from batchscore.input.findings import are_few
 from batchscore.input.parsed_block import ParsedBlock, parse_blocks
 
 _MARKS: list[tuple[str, str | None]] = [(".", None)]  # where a key was given that the files do not need
@@ -31,6 +32,10 @@ class Beginning:
     binding: Binding
     columns: Columns
     text: TextFormat
+
+    def place_of(self, column: str) -> int | None:
+        """Return where one of the model's columns stands among the values of a line, None where it is not there."""
+        return self.binding.positions[[item.name for item in self.columns.inputs].index(column)]
 
 
 def read_again(start: Beginning, text: TextFormat) -> ParsedBlock:
@@ -81,7 +86,7 @@ def worst_column(start: Beginning) -> str | None:
 def _unread(start: Beginning) -> list[str]:
     """Return the columns of which more than one value in twenty cannot be read, the worst first."""
     parsed = read_again(start, start.text)
-    return [name for name, count in parsed.invalid_values.most_common() if 20 * count > parsed.record_count]
+    return [name for name, count in parsed.invalid_values.most_common() if not are_few(count, parsed.record_count)]
 
 
 def _keys_told(now: Beginning, fitting: Sequence[TextFormat]) -> str:
@@ -99,7 +104,7 @@ def _fitting(start: Beginning, column: str) -> list[TextFormat]:
         then = read_again(start, text).invalid_values
         if text.thousands not in (None, start.text.thousands) and not _are_thousands(start, text):
             continue
-        if 20 * then[column] <= now[column] and all(count <= now[name] for name, count in then.items()):
+        if are_few(then[column], now[column]) and all(count <= now[name] for name, count in then.items()):
             found.append((then.total(), text))
     return [text for _, text in sorted(found, key=lambda pair: pair[0])]
 
@@ -152,12 +157,12 @@ def _are_thousands(start: Beginning, text: TextFormat) -> bool:
     groups = re.compile(f"[+-]?[0-9]{{1,3}}({re.escape(mark)}[0-9]{{3}})+({decimal}[0-9]*)?")
     numeric = [item.name for item in start.columns.inputs if item.type not in ("string", "datetime", "boolean")]
     marked = [value for name in numeric for value in _texts(start, name) if mark in value]
-    return 20 * sum(1 for value in marked if not groups.fullmatch(value)) <= len(marked)
+    return are_few(sum(1 for value in marked if not groups.fullmatch(value)), len(marked))
 
 
 def _texts(start: Beginning, column: str) -> list[str]:
     """Return the values of a column as they are written, without spaces around them."""
-    place = start.binding.positions[[item.name for item in start.columns.inputs].index(column)]
+    place = start.place_of(column)
     if place is None:
         return []
     texts = replace(start.columns, inputs=(replace(start.columns.inputs[0], name=column, type="string"),))

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from batchscore.input.columns import Columns
 from batchscore.input.diagnosis import ESCAPE_READS_THEM
+from batchscore.input.findings import are_nearly_all
 from batchscore.input.reasons import remedy_of, what_empty_cells_become, words_of
 
 _OF_COLUMNS = {"invalid_value", "missing_value"}
@@ -101,7 +102,7 @@ def _of_records(samples: Sequence[SampleCounts]) -> Iterator[SampleWarning]:
     for reason in sorted(reasons):
         found = Counter({item.uri: item.invalid_reasons.get(reason, 0) for item in samples})
         mended = sum(item.mended_by_escape.get(reason, 0) for item in samples)
-        remedy = ESCAPE_READS_THEM if 100 * mended >= 95 * found.total() else remedy_of(reason)
+        remedy = ESCAPE_READS_THEM if are_nearly_all(mended, found.total()) else remedy_of(reason)
         what = f"{found.total()} of {of} are {words_of(reason)} ({reason}); {remedy} ({_where(found)})"
         yield SampleWarning(what, None, found.total(), of, reason, remedy)
 

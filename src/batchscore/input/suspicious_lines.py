@@ -19,18 +19,19 @@ _LINES_TOGETHER = 64
 
 def undecodable_lines(data: bytes, starts: IntArray, encoding: str) -> list[int]:
     """Find the lines that are not of the encoding: by stretches of lines, since most hold none."""
-    if _decodes(data, encoding):
+    if decodes(data, encoding):
         return []
     found: list[int] = []
     for first in range(0, len(starts) - 1, _LINES_TOGETHER):
         last = min(first + _LINES_TOGETHER, len(starts) - 1)
-        if not _decodes(data[starts[first] : starts[last]], encoding):
+        if not decodes(data[starts[first] : starts[last]], encoding):
             lines = range(first, last)
-            found += [line for line in lines if not _decodes(data[starts[line] : starts[line + 1]], encoding)]
+            found += [line for line in lines if not decodes(data[starts[line] : starts[line + 1]], encoding)]
     return found
 
 
-def _decodes(data: bytes, encoding: str) -> bool:
+def decodes(data: bytes, encoding: str) -> bool:
+    """Tell whether bytes are of an encoding."""
     try:
         data.decode(encoding)
     except UnicodeDecodeError:

@@ -16,6 +16,9 @@ import pandas as pd
 
 FloatArray = npt.NDArray[np.float64]
 
+SUM_TOLERANCE = 1e-3
+"""So far from 1 the probabilities of a record may add up."""
+
 _ACCEPTED = (
     "accepted are numbers, one or more for each record in the records' order, as an array of (n,) or (n, k), a Series, "
     "a list, a list of records, a dict of arrays or a DataFrame"

@@ -6,10 +6,9 @@ Names of modules, classes and types are no record's content: no record has been 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from types import ModuleType
 
-from batchscore.errors import describe_without_content
+from batchscore.errors import describe_without_content, raised_from
 from batchscore.model.pickles import NOT_ALLOWED, VARIABLE
 
 _HOW_TO_HAVE_IT = "install what has it in the version of training, or register the model with code_paths that bring it"
@@ -19,7 +18,7 @@ _NO_CLASS = re.compile(r"(?:Can't get attribute|cannot import name) '([\w.<>]+)'
 
 def describe_load_error(error: BaseException, flavor: str) -> str:
     """Return what was expected of a model's files and what came, without foreign messages."""
-    chain = list(_chain(error))
+    chain = list(raised_from(error))  # MLflow wraps what a model's own code raises
     if any(VARIABLE in str(link) for link in chain):
         return NOT_ALLOWED
     expected = f"expected to load it as {flavor}, got "
@@ -33,16 +32,6 @@ def describe_load_error(error: BaseException, flavor: str) -> str:
         if missing:
             return f"{expected}{missing}; {_HOW_TO_HAVE_IT}"
     return f"{expected}{describe_without_content(error)}"
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an exception and those that it was raised from: MLflow wraps what a model's own code raises."""
-    link: BaseException | None = error
-    seen = set[int]()
-    while link is not None and id(link) not in seen:
-        seen.add(id(link))
-        yield link
-        link = link.__cause__ or link.__context__
 
 
 def _missing_code(error: BaseException) -> str | None:

@@ -18,7 +18,7 @@ import pandas as pd
 from batchscore.config.job_config import ModelType
 from batchscore.config.missing_values import NO_FACTS, ModelFacts
 from batchscore.errors import BatchScoreError, ModelError, TooManyInvalidRecordsError, describe_without_content
-from batchscore.model.answers import FloatArray, WrongOutputError
+from batchscore.model.answers import SUM_TOLERANCE, FloatArray, WrongOutputError
 from batchscore.model.categories import ModelInput
 from batchscore.model.flavors import Flavor, PredictorSettings, RawModel, flavor_of
 from batchscore.model.flavors.installed import check_version
@@ -29,7 +29,6 @@ from batchscore.model.version import ModelVersion
 
 __all__ = ["FloatArray", "Predictor", "WrongOutputError", "load_predictor", "predict_records"]
 
-_SUM_TOLERANCE = 1e-3
 _RANGE_TOLERANCE = 1e-9
 _DOUBTFUL = 3  # records on which a model raises, each alone, before it is in doubt whether it works at all
 
@@ -252,5 +251,5 @@ def bad_predictions(model_type: ModelType, predictions: FloatArray) -> list[tupl
     with np.errstate(invalid="ignore"):
         proper = ((table >= -_RANGE_TOLERANCE) & (table <= 1 + _RANGE_TOLERANCE)).all(axis=1)
         if model_type == "multiclass":
-            proper &= np.abs(table.sum(axis=1) - 1) <= _SUM_TOLERANCE
+            proper &= np.abs(table.sum(axis=1) - 1) <= SUM_TOLERANCE
     return bad + [(int(row), "not_a_probability") for row in np.flatnonzero(finite & ~proper)]

@@ -9,11 +9,9 @@ import numpy as np
 
 from batchscore.config.job_config import ModelType
 from batchscore.errors import ModelError
-from batchscore.model.answers import Expected, FloatArray, WrongOutputError
+from batchscore.model.answers import SUM_TOLERANCE, Expected, FloatArray, WrongOutputError
 from batchscore.model.flavors.estimator import class_names
 from batchscore.model.version import Output
-
-_SUM_TOLERANCE = 1e-3
 
 
 class Meaning(NamedTuple):
@@ -98,8 +96,8 @@ def check_two(values: FloatArray) -> None:
 def check_probabilities(values: FloatArray) -> None:
     """Refuse numbers that are no probabilities of classes, where nobody said that they are; raises WrongOutputError."""
     finite = values[np.isfinite(values).all(axis=1)]
-    outside = ((finite < -_SUM_TOLERANCE) | (finite > 1 + _SUM_TOLERANCE)).any(axis=1)
-    if (outside | (np.abs(finite.sum(axis=1) - 1) > _SUM_TOLERANCE)).any():
+    outside = ((finite < -SUM_TOLERANCE) | (finite > 1 + SUM_TOLERANCE)).any(axis=1)
+    if (outside | (np.abs(finite.sum(axis=1) - 1) > SUM_TOLERANCE)).any():
         raise WrongOutputError(
             f"expected the probabilities of {values.shape[1]} classes, got other numbers in the first batch; "
             "model_type: regression takes each output as a value, prediction_column takes one of them, and model_type: "
