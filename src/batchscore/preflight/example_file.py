@@ -59,19 +59,21 @@ class ExampleFile:
 
 
 def write_example(example: pd.DataFrame, columns: Columns, config: JobConfig) -> ExampleFile:
-    """Write an example as the inputs of a job are written; raises UnfitExampleError where it lacks a column.
+    """Write an example, as named_as_inputs gives it, as the inputs of a job are written.
+
+    Raises UnfitExampleError where it lacks a column.
 
     What the job reads beside the model's inputs, such as row_id, is the number of the row.
     """
-    example = _named_as_inputs(example, columns)
     needed = [column.name for column in columns.inputs if not column.may_be_absent]
     lacking = [name for name in needed if name not in example]
     if lacking:
         raise UnfitExampleError(f"its example lacks {', '.join(lacking)}")
     names = _names_of_file(example, columns)
     absent = {column.name for column in columns.inputs}.difference(example)  # optional, and empty where named
+    word = next(iter(sorted(config.missing.own_words)), "")
     rows = [
-        [_spelt(None if name in absent else example.get(name, _NUMBERS)[row], config) for name in names]
+        [_spelt(None if name in absent else example.get(name, _NUMBERS)[row], word, config) for name in names]
         for row in range(len(example))
     ]
     if any(mark in cell for row in rows for cell in row for mark in "\0\ufeff"):
@@ -80,8 +82,8 @@ def write_example(example: pd.DataFrame, columns: Columns, config: JobConfig) ->
     return ExampleFile(names, _line(names, config) if columns.has_header else "", tuple(lines))
 
 
-def _named_as_inputs(example: pd.DataFrame, columns: Columns) -> pd.DataFrame:
-    """Return the example with the job's names where the model's inputs have none."""
+def named_as_inputs(example: pd.DataFrame, columns: Columns) -> pd.DataFrame:
+    """Return an example with the job's names where the model's inputs have none; raises UnfitExampleError."""
     if not columns.by_position:
         return example
     if len(example.columns) != len(columns.inputs):
@@ -101,10 +103,10 @@ def _names_of_file(example: pd.DataFrame, columns: Columns) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*example.columns, *columns.required_sources]))
 
 
-def _spelt(value: Any, config: JobConfig) -> str:
+def _spelt(value: Any, missing_word: str, config: JobConfig) -> str:
     """Return a value's text: numbers to the last digit, what is missing as the job's own word for it."""
     if pd.isna(value):
-        return next(iter(sorted(config.missing.own_words)), "")
+        return missing_word
     if isinstance(value, (float, np.floating)):
         text = str(value) if isinstance(value, np.float32) else repr(float(value))
         return text.replace(".", config.decimal)
@@ -170,9 +172,3 @@ def _typed(values: pd.Series[Any], column: Column) -> pd.Series[Any]:
     if values.isna().any():
         return values.astype(_TYPES_OF_MISSING.get(column.type, "float64"))
     return values.astype(_TYPES[column.type])
-
-
-def patterns(frame: pd.DataFrame) -> list[Rows]:
-    """Return the rows, counted from 0, of the records that lack the same columns."""
-    places = pd.Series(range(len(frame))).groupby(frame.isna().apply(tuple, axis=1).to_numpy()).indices
-    return [np.asarray(rows, np.int64) for rows in places.values()]
