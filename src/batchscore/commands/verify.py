@@ -25,7 +25,7 @@ from batchscore.model.flavors.installed import version_warnings
 from batchscore.model.predictor import Predictor
 from batchscore.plan import JobSpec, Plan
 from batchscore.preflight.beginnings import Looked
-from batchscore.preflight.discovery import find_schema, list_inputs
+from batchscore.preflight.discovery import find_schema, list_inputs, uris_listed
 from batchscore.preflight.first_look import FIRST_BYTES, first_look
 from batchscore.preflight.lengths import check_lengths
 from batchscore.preflight.misfits import input_faults
@@ -58,8 +58,7 @@ def review_job(config: JobConfig, folder: Path, full: bool = False) -> Review:
     model = _attempt(faults, "model", lambda: load_model(config, folder / "model"))
     if model is None:
         sources, skipped = _attempt(faults, "input", lambda: list_inputs(config)) or ((), ())
-        listed = {source.uri for source in sources} | {uri for uri, _ in skipped}
-        _attempt(faults, "schema", lambda: find_schema(config, listed))
+        _attempt(faults, "schema", lambda: find_schema(config, uris_listed(sources, skipped)))
         return Review(None, faults=faults)
     faults += _version_faults(model, config)
     plan = _attempt(faults, "input", lambda: make_plan(config, model))

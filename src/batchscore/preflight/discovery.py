@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from glob import escape
 
 from batchscore.config import uris
@@ -50,6 +50,11 @@ def list_inputs(config: JobConfig) -> tuple[list[StoredObject], list[tuple[str, 
             f"input {', '.join(config.input)}: expected files to score, got {len(skipped)} skipped ones: {told}"
         )
     return sources, skipped
+
+
+def uris_listed(sources: Iterable[StoredObject], skipped: Iterable[tuple[str, str]]) -> set[str]:
+    """Return the URIs of all that lies at the inputs, as list_inputs gives it: they tell what each entry is."""
+    return {source.uri for source in sources} | {uri for uri, _ in skipped}
 
 
 def named_objects(config: JobConfig) -> set[str]:

@@ -15,7 +15,7 @@ from batchscore.config.job_config import JobConfig
 from batchscore.config.uris import base_name
 from batchscore.errors import IdempotentParameterMismatchError, InputError, InputsScoredError, ObjectExistsError
 from batchscore.output.paths import EXTENDED_MANIFEST_END, Outputs
-from batchscore.preflight.discovery import list_inputs, named_objects
+from batchscore.preflight.discovery import list_inputs, named_objects, uris_listed
 from batchscore.storage.base import Storage, StoredObject, read_if_present
 from batchscore.storage.factory import storage_for
 from batchscore.storage.stored_json import read_json, typed
@@ -71,7 +71,7 @@ def choose_inputs(config: JobConfig) -> Choice:
 
 
 def _all_of(sources: Sequence[StoredObject], skipped: Sequence[tuple[str, str]]) -> Choice:
-    return Choice(sources, skipped, {source.uri for source in sources} | {uri for uri, _ in skipped})
+    return Choice(sources, skipped, uris_listed(sources, skipped))
 
 
 def bind_inputs(config: JobConfig, sources: Sequence[StoredObject]) -> None:

@@ -7,6 +7,7 @@ ones that is less than nearly all gives none, since new categories come up.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from batchscore.errors import InputError
 from batchscore.input.odd_texts import odd_text_warnings
@@ -24,22 +25,56 @@ PERCENT_MISREAD = 1
 _JUDGED_CONSTANT = 20
 
 
+class _Judged(NamedTuple):
+    """A column of the job, what was seen of it, and what makes most of its unknown texts known, if anything does."""
+
+    name: str
+    look: ColumnLook
+    remedy: Remedy | None
+
+    @property
+    def counted(self) -> str:
+        return f"{self.look.unseen} of {self.look.value_count} values read"
+
+    @property
+    def advice(self) -> str:
+        helps = self.remedy
+        return f"what helps: {helps.words} ({helps.helped} of them are known then); " if helps else ""
+
+    @property
+    def is_nearly_all(self) -> bool:
+        """Whether nearly all values are unknown, by the limit that goes with a remedy or without."""
+        return self._is_from(PERCENT_WITH_REMEDY if self.remedy else PERCENT_WITHOUT_REMEDY)
+
+    @property
+    def is_fault(self) -> bool:
+        """Whether there are enough values besides to refuse the job."""
+        enough = JUDGED_WITH_REMEDY if self.remedy else JUDGED_WITHOUT_REMEDY
+        return self.look.value_count >= enough and self.is_nearly_all
+
+    @property
+    def is_misread(self) -> bool:
+        """Whether there are spaces, null markers or the bytes of another encoding, of which training had none."""
+        return self.remedy is not None and self.remedy.is_of_reading and self._is_from(PERCENT_MISREAD)
+
+    def _is_from(self, percent: int) -> bool:
+        return self.look.unseen > 0 and 100 * self.look.unseen >= percent * self.look.value_count
+
+
 def unseen_faults(spec: JobSpec, looks: ColumnLooks) -> list[InputError]:
     """Return the columns for whose texts the job must not start, each with what helps."""
     limit = spec.config.max_unseen_fraction
     if limit is not None:
         return [
-            _over(spec, name, look, limit)
-            for name, look in _in_order(spec, looks)
-            if look.unseen and look.unseen / look.value_count > limit
+            _over(item, limit) for item in _unknown(spec, looks) if item.look.unseen / item.look.value_count > limit
         ]
     return [
         InputError(
-            f"column {name}: expected values that the model knows, got others in {_counted(look)}; "
-            f"{_advice(_remedy(spec, name, look))}`max_unseen_fraction: 1` scores them as they are"
+            f"column {item.name}: expected values that the model knows, got others in {item.counted}; {item.advice}"
+            "`max_unseen_fraction: 1` scores them as they are"
         )
-        for name, look in _in_order(spec, looks)
-        if _is_fault(spec, name, look)
+        for item in _unknown(spec, looks)
+        if item.is_fault
     ]
 
 
@@ -47,53 +82,28 @@ def _in_order(spec: JobSpec, looks: ColumnLooks) -> list[tuple[str, ColumnLook]]
     return [(column.name, looks[column.name]) for column in spec.columns.inputs if column.name in looks]
 
 
-def _over(spec: JobSpec, name: str, look: ColumnLook, limit: float) -> InputError:
+def _unknown(spec: JobSpec, looks: ColumnLooks) -> list[_Judged]:
+    """Return the columns that hold texts which the model does not know."""
+    return [_Judged(name, look, _remedy(spec, name, look)) for name, look in _in_order(spec, looks) if look.unseen]
+
+
+def _over(item: _Judged, limit: float) -> InputError:
     return InputError(
-        f"column {name}: expected at most a fraction {limit:g} of values that the model does not know, got "
-        f"{_counted(look)}; {_advice(_remedy(spec, name, look))}raise `max_unseen_fraction` to score them as they are"
+        f"column {item.name}: expected at most a fraction {limit:g} of values that the model does not know, got "
+        f"{item.counted}; {item.advice}raise `max_unseen_fraction` to score them as they are"
     )
-
-
-def _advice(remedy: Remedy | None) -> str:
-    return f"what helps: {remedy.words} ({remedy.helped} of them are known then); " if remedy else ""
-
-
-def _counted(look: ColumnLook) -> str:
-    return f"{look.unseen} of {look.value_count} values read"
 
 
 def _remedy(spec: JobSpec, name: str, look: ColumnLook) -> Remedy | None:
     """Return what makes most of the unknown texts known."""
-    if name not in spec.vocabularies:
-        return None
     reading = Reading(spec.config.encoding, spec.config.trim, spec.config.null_values)
     remedy = best_remedy(look.remedies, spec.vocabularies[name], reading)
     return remedy if remedy and 2 * remedy.helped > sum(look.remedies.values()) else None
 
 
-def _is_fault(spec: JobSpec, name: str, look: ColumnLook) -> bool:
-    return _is_judged(spec, name, look) and _is_nearly_all(spec, name, look)
-
-
-def _is_misread(spec: JobSpec, name: str, look: ColumnLook) -> bool:
-    """Tell of spaces, null markers and the bytes of another encoding, of which training had none."""
-    remedy = _remedy(spec, name, look)
-    return remedy is not None and remedy.is_of_reading and 100 * look.unseen >= PERCENT_MISREAD * look.value_count
-
-
-def _is_nearly_all(spec: JobSpec, name: str, look: ColumnLook) -> bool:
-    percent = PERCENT_WITH_REMEDY if _remedy(spec, name, look) else PERCENT_WITHOUT_REMEDY
-    return look.unseen > 0 and 100 * look.unseen >= percent * look.value_count
-
-
-def _is_judged(spec: JobSpec, name: str, look: ColumnLook) -> bool:
-    return look.value_count >= (JUDGED_WITH_REMEDY if _remedy(spec, name, look) else JUDGED_WITHOUT_REMEDY)
-
-
 def remedies_of(spec: JobSpec, looks: ColumnLooks) -> dict[str, str]:
     """Return what makes most of the unknown texts known, by column, however few they are."""
-    found = {name: _remedy(spec, name, look) for name, look in _in_order(spec, looks) if look.unseen}
-    return {name: remedy.words for name, remedy in found.items() if remedy}
+    return {item.name: item.remedy.words for item in _unknown(spec, looks) if item.remedy}
 
 
 def column_warnings(spec: JobSpec, looks: ColumnLooks) -> list[SampleWarning]:
@@ -106,18 +116,14 @@ def column_warnings(spec: JobSpec, looks: ColumnLooks) -> list[SampleWarning]:
 def _unseen_warnings(spec: JobSpec, looks: ColumnLooks) -> Iterator[SampleWarning]:
     if spec.config.max_unseen_fraction is not None:
         return
-    for name, look in _in_order(spec, looks):
-        if _is_fault(spec, name, look):
+    for item in _unknown(spec, looks):
+        if item.is_fault or not (item.is_nearly_all or item.is_misread):
             continue
-        if _is_nearly_all(spec, name, look) or _is_misread(spec, name, look):
-            remedy = _remedy(spec, name, look)
-            words = (
-                f"what helps: {remedy.words}"
-                if remedy
-                else "see whether the column holds what the model was trained on"
-            )
-            what = f"column {name}: the model does not know {_counted(look)}; {words}"
-            yield SampleWarning(what, name, look.unseen, look.value_count, "unseen_value", words)
+        words = "see whether the column holds what the model was trained on"
+        if item.remedy:
+            words = f"what helps: {item.remedy.words}"
+        what = f"column {item.name}: the model does not know {item.counted}; {words}"
+        yield SampleWarning(what, item.name, item.look.unseen, item.look.value_count, "unseen_value", words)
 
 
 def _constant_warnings(spec: JobSpec, looks: ColumnLooks) -> Iterator[SampleWarning]:
