@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import statistics
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +11,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from batchscore.config.job_config import make_config
 from batchscore.input.columns import Column, Columns, ColumnType
-from batchscore.input.factory import job_reader
-from batchscore.input.files import InputFile
-from batchscore.storage.local import LocalStorage
 from bench.data import DATA_SETS, ID, make_piece
+from bench.reading import read_file
 
 RECORDS = 200_000
 TURNS = 9
@@ -117,12 +113,7 @@ def _inputs(table: pa.Table, dialect: Dialect) -> Iterator[Column]:
 
 def _read_seconds(path: Path, columns: Columns, keys: dict[str, object]) -> float:
     """Return the CPU seconds of reading a file."""
-    given = {"id": "bench", "model": "models:/m/1", "input": str(path), "output": "out"} | keys
-    reader = job_reader(make_config(given), columns)
-    source = InputFile(LocalStorage().stat(path.as_uri()), path.name, 1)
-    started = time.process_time()
-    parsed = [part for block in reader.read(source, 0, source.source.size_in_bytes) for part in block.parse()]
-    seconds = time.process_time() - started
+    parsed, seconds = read_file(path, columns, keys)
     valid = sum(len(part.lines) for part in parsed)
     if valid != RECORDS:
         raise ValueError(f"{path.name}: expected {RECORDS} valid records, got {valid}")

@@ -42,6 +42,7 @@ from bench.cases import MODELS
 from bench.data import DATA_SETS, make_data
 from bench.dialects import dialect_rows
 from bench.object_server import running_object_server
+from bench.unseen import unseen_rows
 from bench.ways.job import way_environment
 
 CORES = 2
@@ -275,12 +276,21 @@ def dialects(work: Path) -> None:
         _row(written, keys, f"{seconds:.2f}", f"{ratio:.2f}")
 
 
+def unseen(work: Path) -> None:
+    """Count the texts of the bank set that a model does not know, beside reading and predicting it."""
+    _titles("texts", "reading", "predicting", "counting", "share")
+    for kind, reading, predicting, counting in unseen_rows(work):
+        share = counting / (reading + predicting)
+        _row(kind, f"{reading:.2f}", f"{predicting:.2f}", f"{counting:.4f}", f"{share:.2%}")
+
+
 EXPERIMENTS: dict[str, Callable[[Path], None]] = {
     "delay": delay,
     "dialects": dialects,
     "invalid": invalid,
     "memory": memory,
     "planning": planning,
+    "unseen": unseen,
 }
 
 

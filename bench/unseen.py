@@ -1,12 +1,10 @@
-"""`python -m bench.unseen`: what it costs to count unknown texts beside reading and predicting the bank set."""
+"""What it costs to count unknown texts beside reading and predicting the bank set."""
 
 from __future__ import annotations
 
-import argparse
 import statistics
-import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,17 +18,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from batchscore.config.job_config import make_config
 from batchscore.config.missing_values import PANDAS_WORDS, Vocabulary
 from batchscore.input.columns import Column, Columns
-from batchscore.input.factory import job_reader
-from batchscore.input.files import InputFile
 from batchscore.input.unseen_texts import count_texts
 from batchscore.model.encoders import encode_distinct_values
 from batchscore.model.facts import estimator_facts
 from batchscore.model.frames import ModelRecords
-from batchscore.storage.local import LocalStorage
 from bench.data import DATA_SETS, ID, make_piece
+from bench.reading import read_file
 
 TURNS = 9
 BANK = DATA_SETS["bank"]
@@ -74,13 +69,8 @@ def _scoring() -> _Scoring:
 
 def _seconds(path: Path, scoring: _Scoring) -> list[float]:
     """Return the CPU seconds of a million records: of reading and parsing, of predicting, and of counting."""
-    given = {"id": "bench", "model": "models:/m/1", "input": str(path), "output": "out"}
-    reader = job_reader(make_config(given), scoring.columns)
-    source = InputFile(LocalStorage().stat(path.as_uri()), path.name, 1)
-    spent, records = [0.0, 0.0, 0.0], 0
-    started = time.process_time()
-    parsed = [part for block in reader.read(source, 0, source.source.size_in_bytes) for part in block.parse()]
-    spent[0] = time.process_time() - started
+    parsed, reading = read_file(path, scoring.columns)
+    spent, records = [reading, 0.0, 0.0], 0
     for part in parsed:
         records += part.record_count
         started = time.process_time()
@@ -93,22 +83,13 @@ def _seconds(path: Path, scoring: _Scoring) -> list[float]:
     return [seconds / records * 1e6 for seconds in spent]
 
 
-def main() -> int:
-    """Print a row for each kind of records: medians of turns, and the share of counting."""
-    parser = argparse.ArgumentParser(prog="bench.unseen", description=__doc__)
-    parser.add_argument("--work", type=Path, default=Path(".bench"))
-    folder = parser.parse_args().work.resolve() / "data" / "unseen"
+def unseen_rows(work: Path) -> Iterator[tuple[str, float, float, float]]:
+    """Yield for each kind of records the core-seconds per million of reading, predicting and counting."""
+    folder = work / "data" / "unseen"
     folder.mkdir(parents=True, exist_ok=True)
     scoring = _scoring()
-    print("| texts | reading | predicting | counting | share |\n|---|---:|---:|---:|---:|")
     for kind in ("clean", "new", "missing"):
         csv.write_csv(_table(kind), folder / f"{kind}.csv", csv.WriteOptions(quoting_style="none"))
         turns = [_seconds(folder / f"{kind}.csv", scoring) for _ in range(TURNS)]
         reading, predicting, counting = (statistics.median(turn) for turn in zip(*turns, strict=True))
-        share = counting / (reading + predicting)
-        print(f"| {kind} | {reading:.2f} | {predicting:.2f} | {counting:.4f} | {share:.2%} |", flush=True)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        yield kind, reading, predicting, counting

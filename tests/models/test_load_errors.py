@@ -89,6 +89,20 @@ def _trained(module: Any, flavor: str) -> Any:
     return make_pipeline(module.Same(), LinearRegression()).fit(FRAME, [0, 1, 2, 4])
 
 
+def halves_from_code(registry: Registry, folder: Path) -> str:
+    """Register a model that is code."""
+    code = folder / "model.py"
+    code.write_text(
+        "import mlflow\n"
+        "from mlflow.pyfunc import PythonModel\n"
+        "class Halves(PythonModel):\n"
+        "    def predict(self, context, model_input, params=None):\n"
+        "        return model_input['a'] / 2\n"
+        "mlflow.models.set_model(Halves())\n"
+    )
+    return registry.register(str(code), "pyfunc", TAKES)
+
+
 @pytest.mark.parametrize(
     ("line", "missing"),
     [
@@ -100,16 +114,7 @@ def _trained(module: Any, flavor: str) -> Any:
 def test_code_that_is_a_model_names_what_it_lacks(
     line: str, missing: str, tmp_path: Path, registry: Registry, load: Load
 ) -> None:
-    code = tmp_path / "model.py"
-    code.write_text(
-        "import mlflow\n"
-        "from mlflow.pyfunc import PythonModel\n"
-        "class Halves(PythonModel):\n"
-        "    def predict(self, context, model_input, params=None):\n"
-        "        return model_input['a'] / 2\n"
-        "mlflow.models.set_model(Halves())\n"
-    )
-    uri = registry.register(str(code), "pyfunc", TAKES)
+    uri = halves_from_code(registry, tmp_path)
     kept = registry.files(uri) / "model.py"
     kept.write_text(f"{line}\n{kept.read_text()}")
 
@@ -200,16 +205,7 @@ def test_where_mlflow_may_read_no_pickles_no_job_reads_one(
 def test_code_that_is_a_model_is_no_pickle(
     tmp_path: Path, registry: Registry, load: Load, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    code = tmp_path / "model.py"
-    code.write_text(
-        "import mlflow\n"
-        "from mlflow.pyfunc import PythonModel\n"
-        "class Halves(PythonModel):\n"
-        "    def predict(self, context, model_input, params=None):\n"
-        "        return model_input['a'] / 2\n"
-        "mlflow.models.set_model(Halves())\n"
-    )
-    uri = registry.register(str(code), "pyfunc", TAKES)
+    uri = halves_from_code(registry, tmp_path)
     monkeypatch.setenv(PICKLES, "false")
 
     assert load(uri).predictor.predict(FRAME).tolist() == [0.0, 0.5, 1.0, 1.5]

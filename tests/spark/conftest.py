@@ -26,6 +26,16 @@ def spark() -> Iterator["SparkSession"]:
     session.stop()
 
 
+@pytest.fixture(scope="module")
+def batches_of_spark_s_own_size(spark: "SparkSession") -> Iterator[None]:
+    """Let a pandas UDF get as many records at a time as it does elsewhere."""
+    key = "spark.sql.execution.arrow.maxRecordsPerBatch"
+    before = str(spark.conf.get(key))
+    spark.conf.set(key, "10000")
+    yield
+    spark.conf.set(key, before)
+
+
 @dataclass(frozen=True)
 class Runner:
     """Runs jobs of the id ``job`` on the shared session, by default into one folder of the test's own."""

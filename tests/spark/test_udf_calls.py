@@ -1,7 +1,6 @@
 """The function of a model, called in all the ways in which MLflow's is; the model called directly is the oracle."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -22,20 +21,13 @@ from batchscore.errors import ConfigError, ModelError
 from batchscore.udf import predict_udf
 from tests.registry import Registry, columns
 
+pytestmark = pytest.mark.usefixtures("batches_of_spark_s_own_size")
+
 PEOPLE = pd.DataFrame({"age": [21.0, 35.5, 62.0], "job": ["admin", "student", "retired"], "visits": [1.0, 4.0, 2.0]})
 MODEL = make_pipeline(
     make_column_transformer((SimpleImputer(), ["age", "visits"]), (OneHotEncoder(handle_unknown="ignore"), ["job"])),
     LogisticRegression(),
 ).fit(PEOPLE, [0, 1, 0])
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _batches_of_spark_s_own_size(spark: SparkSession) -> Iterator[None]:
-    key = "spark.sql.execution.arrow.maxRecordsPerBatch"
-    before = str(spark.conf.get(key))
-    spark.conf.set(key, "10000")
-    yield
-    spark.conf.set(key, before)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ Where MLflow answers otherwise, a comment says what: docs/models.md has them all
 """
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +25,9 @@ from batchscore.errors import ConfigError, ModelError
 from batchscore.udf import predict_udf
 from tests.registry import Registry, columns
 
+pytestmark = pytest.mark.usefixtures("batches_of_spark_s_own_size")
+
 ONE_OUTPUT = Schema([ColSpec("double")])
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _batches_of_spark_s_own_size(spark: SparkSession) -> Iterator[None]:
-    key = "spark.sql.execution.arrow.maxRecordsPerBatch"
-    before = str(spark.conf.get(key))
-    spark.conf.set(key, "10000")
-    yield
-    spark.conf.set(key, before)
 
 
 @pytest.fixture
