@@ -18,12 +18,12 @@ from tests.parsed import parse_block, rows
 from batchscore.config.missing_values import MissingRule
 from batchscore.input.binding import bind
 from batchscore.input.blocks import Block
-from batchscore.input.cell_diagnosis import value_hints
 from batchscore.input.columns import Column, Columns, ColumnType
 from batchscore.input.csv_lines import MalformedRecordError, TextFormat, decode_header, split_record
-from batchscore.input.diagnosis import explain
+from batchscore.input.diagnosis.cell_diagnosis import value_hints
+from batchscore.input.diagnosis.explanation import explain
+from batchscore.input.diagnosis.other_spellings import Beginning, other_spelling
 from batchscore.input.echo_columns import echo_columns
-from batchscore.input.other_spellings import Beginning, other_spelling
 from batchscore.input.roles import Roles
 from batchscore.model.frames import ModelRecords
 

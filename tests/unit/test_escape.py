@@ -21,8 +21,8 @@ from batchscore.input import blocks
 from batchscore.input.columns import Columns
 from batchscore.input.csv_lines import MalformedRecordError, TextFormat, split_record
 from batchscore.input.csv_reader import CsvReader
+from batchscore.input.diagnosis.sample_warnings import warnings_of
 from batchscore.input.echo_columns import EchoColumn
-from batchscore.input.sample_warnings import warnings_of
 from batchscore.model.predictor import Predictor
 
 COLUMNS = Columns((), (EchoColumn("a", "a"), EchoColumn("b", "b")), ("a", "b"), has_header=False)

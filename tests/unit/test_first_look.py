@@ -14,8 +14,8 @@ from tests.unit.test_plan import make_plan
 
 from batchscore.config.missing_values import NO_FACTS, MissingSettings, Vocabulary
 from batchscore.input.columns import Column, Columns
+from batchscore.input.diagnosis.findings import Finding, find_misfits, finding_as_json, finding_from_json
 from batchscore.input.files import InputFile, make_splits
-from batchscore.input.findings import Finding, find_misfits, finding_as_json, finding_from_json
 from batchscore.model.frames import with_missing_rules
 from batchscore.model.predictor import Predictor
 from batchscore.plan import JobSpec, Plan

@@ -15,7 +15,7 @@ from batchscore.input.binding import Binding, bind, extra_columns
 from batchscore.input.column_notes import missing_columns, repeated_columns
 from batchscore.input.columns import Column, Columns, resolve_columns
 from batchscore.input.csv_lines import TextFormat
-from batchscore.input.diagnosis import explain_header
+from batchscore.input.diagnosis.explanation import explain_header
 from batchscore.input.header_names import near_name, near_names, pandas_names
 from batchscore.input.roles import Roles
 from batchscore.input.schema_file import Schema, parse_schema

@@ -20,9 +20,9 @@ from batchscore.input.binding import Binding, bind
 from batchscore.input.blocks import Block
 from batchscore.input.columns import Column, Columns
 from batchscore.input.csv_lines import TextFormat
+from batchscore.input.diagnosis.findings import FaultKind, Finding
 from batchscore.input.factory import job_reader
 from batchscore.input.files import InputFile, make_splits, with_headers
-from batchscore.input.findings import FaultKind, Finding
 from batchscore.input.parsed_block import InvalidRecord, ParsedBlock
 from batchscore.input.reader import Reader
 from batchscore.model.predictor import Predictor

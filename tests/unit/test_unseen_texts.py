@@ -17,7 +17,7 @@ from batchscore.commit.checks import check_limits
 from batchscore.config.missing_values import NO_FACTS, MissingSettings, Vocabulary
 from batchscore.errors import TooManyUnseenValuesError
 from batchscore.input.columns import Column, Columns
-from batchscore.input.text_remedies import Reading, Remedy, best_remedy, helping_remedies, joined
+from batchscore.input.diagnosis.text_remedies import Reading, Remedy, best_remedy, helping_remedies, joined
 from batchscore.input.unseen_texts import TextCounts, TextTotals, count_texts
 from batchscore.model.frames import with_missing_rules
 from batchscore.output.parts import Counts

@@ -10,14 +10,14 @@ from itertools import islice
 from batchscore.commands.review import Sample
 from batchscore.commands.sample_predictions import NO_PREDICTIONS, SamplePredictions, predictions_shown
 from batchscore.input.binding import Binding, extra_columns
-from batchscore.input.cell_diagnosis import value_hints
 from batchscore.input.column_notes import missing_columns, repeated_columns
 from batchscore.input.columns import Column
 from batchscore.input.csv_lines import TextFormat
-from batchscore.input.diagnosis import LINES_LOOKED_AT, escape_mends
+from batchscore.input.diagnosis.cell_diagnosis import value_hints
+from batchscore.input.diagnosis.explanation import LINES_LOOKED_AT, escape_mends
+from batchscore.input.diagnosis.other_spellings import Beginning
 from batchscore.input.factory import job_reader
 from batchscore.input.files import InputFile
-from batchscore.input.other_spellings import Beginning
 from batchscore.input.parsed_block import ParsedBlock
 from batchscore.input.text_format import text_format_of
 from batchscore.input.unseen_texts import TextTotals, count_texts

@@ -19,8 +19,8 @@ from batchscore.config.job_config import JobConfig
 from batchscore.config.missing_values import ModelFacts, words_listed_but_known
 from batchscore.environment import process_kept
 from batchscore.errors import BatchScoreError, TooManyInvalidRecordsError
+from batchscore.input.diagnosis.sample_warnings import warnings_of
 from batchscore.input.files import InputFile
-from batchscore.input.sample_warnings import warnings_of
 from batchscore.model.flavors.installed import version_warnings
 from batchscore.model.predictor import Predictor
 from batchscore.plan import JobSpec, Plan

@@ -10,7 +10,7 @@ from batchscore.commit.verdicts import Limit, Tally, Verdict, judge
 from batchscore.config.exclusion import exclude_advice
 from batchscore.config.job_config import JobConfig
 from batchscore.errors import ScoringError, TooManyInvalidRecordsError, TooManyUnseenValuesError
-from batchscore.input.reasons import counted
+from batchscore.input.diagnosis.reasons import counted
 from batchscore.input.unseen_texts import TextCounts
 from batchscore.output.parts import Counts, PartFile
 from batchscore.plan import JobSpec, Plan

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from batchscore.input.findings import JUDGED_ALONE
+from batchscore.input.diagnosis.findings import JUDGED_ALONE
 
 FRACTION_JUDGED_IN_JOB = 100
 FRACTION_JUDGED_IN_INPUT = 1000

@@ -15,12 +15,12 @@ from batchscore.input.blocks import Block, compression_of
 from batchscore.input.columns import Columns
 from batchscore.input.csv_head import DELIMITER_LINE_BYTES, FileStart, file_start, header_names
 from batchscore.input.csv_lines import IntArray, TextFormat
-from batchscore.input.diagnosis import explain, explain_header, first_lines, first_records
+from batchscore.input.diagnosis.explanation import explain, explain_header, first_lines, first_records
+from batchscore.input.diagnosis.findings import FaultKind
+from batchscore.input.diagnosis.other_dialects import keys_that_read
+from batchscore.input.diagnosis.other_spellings import Beginning
 from batchscore.input.files import InputFile
-from batchscore.input.findings import FaultKind
 from batchscore.input.open_quotes import surrounded
-from batchscore.input.other_dialects import keys_that_read
-from batchscore.input.other_spellings import Beginning
 from batchscore.input.parsed_block import RECORDS_TOGETHER, ParsedBlock, parse_blocks
 from batchscore.input.quoted_records import read_records
 from batchscore.input.suspicious_lines import UTF8_MARK

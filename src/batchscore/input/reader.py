@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol, Self
 
 from batchscore.input.binding import Binding
+from batchscore.input.diagnosis.findings import FaultKind
 from batchscore.input.files import InputFile
-from batchscore.input.findings import FaultKind
 from batchscore.input.parsed_block import RECORDS_TOGETHER, ParsedBlock
 from batchscore.storage.base import StoredObject
 

@@ -17,8 +17,8 @@ import numpy as np
 from batchscore.errors import BatchScoreError
 from batchscore.input.columns import Column
 from batchscore.input.csv_lines import IntArray
+from batchscore.input.diagnosis.findings import JUDGED_ALONE, FaultKind, Finding, same_fault
 from batchscore.input.files import InputFile
-from batchscore.input.findings import JUDGED_ALONE, FaultKind, Finding, same_fault
 from batchscore.input.parsed_block import ParsedBlock
 from batchscore.input.reader import Reader, UnparsedBlock
 from batchscore.model.frames import ModelRecords

@@ -15,9 +15,9 @@ import numpy as np
 import pyarrow as pa
 
 from batchscore.config.missing_values import Vocabulary
+from batchscore.input.diagnosis.odd_texts import odd_texts
+from batchscore.input.diagnosis.text_remedies import helping_remedies, joined
 from batchscore.input.numeric_lines import FloatArray
-from batchscore.input.odd_texts import odd_texts
-from batchscore.input.text_remedies import helping_remedies, joined
 from batchscore.input.unseen_texts import text_numbers, unseen_texts
 from batchscore.plan import JobSpec
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from batchscore.commit.checks import INPUTS_TOLD
 from batchscore.config.exclusion import exclude_advice
 from batchscore.errors import BatchScoreError, InputError, TransientReadError
-from batchscore.input.findings import Finding, find_misfits
+from batchscore.input.diagnosis.findings import Finding, find_misfits
 from batchscore.plan import Plan
 from batchscore.preflight.beginnings import Looked
 

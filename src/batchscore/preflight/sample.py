@@ -9,8 +9,8 @@ from typing import TypeAlias
 import numpy as np
 import pyarrow as pa
 
+from batchscore.input.diagnosis.findings import Finding
 from batchscore.input.files import InputFile
-from batchscore.input.findings import Finding
 from batchscore.input.numeric_lines import FloatArray
 from batchscore.model.categories import ModelInput
 from batchscore.model.frames import ModelRecords, to_model_input

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from batchscore.errors import InputError
-from batchscore.input.odd_texts import odd_text_warnings
-from batchscore.input.sample_warnings import SampleWarning
-from batchscore.input.text_remedies import Reading, Remedy, best_remedy
+from batchscore.input.diagnosis.odd_texts import odd_text_warnings
+from batchscore.input.diagnosis.sample_warnings import SampleWarning
+from batchscore.input.diagnosis.text_remedies import Reading, Remedy, best_remedy
 from batchscore.plan import JobSpec
 from batchscore.preflight.column_looks import ColumnLook, ColumnLooks
 

@@ -23,9 +23,9 @@ from batchscore.errors import (
     TransientReadError,
 )
 from batchscore.input.blocks import read_first
+from batchscore.input.diagnosis.findings import finding_as_json, finding_from_json
 from batchscore.input.factory import job_reader
 from batchscore.input.files import InputFile, Split, make_splits
-from batchscore.input.findings import finding_as_json, finding_from_json
 from batchscore.input.reader import Reader, UnparsedBlock
 from batchscore.model.flavors import PredictorSettings, predictor_settings
 from batchscore.model.predictor import Predictor

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from batchscore.input.columns import Columns
-from batchscore.input.diagnosis import ESCAPE_READS_THEM
-from batchscore.input.findings import are_nearly_all
-from batchscore.input.reasons import remedy_of, what_empty_cells_become, words_of
+from batchscore.input.diagnosis.explanation import ESCAPE_READS_THEM
+from batchscore.input.diagnosis.findings import are_nearly_all
+from batchscore.input.diagnosis.reasons import remedy_of, what_empty_cells_become, words_of
 
 _OF_COLUMNS = {"invalid_value", "missing_value"}
 

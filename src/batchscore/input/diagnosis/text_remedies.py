@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import product
 
 from batchscore.config.missing_values import PANDAS, PANDAS_WORDS, Vocabulary
-from batchscore.input.cell_diagnosis import NULL_MARKERS
+from batchscore.input.diagnosis.cell_diagnosis import NULL_MARKERS
 from batchscore.input.typed_values import BINARY_WORDS
 
 _SPACES = " \t"

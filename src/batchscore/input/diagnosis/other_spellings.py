@@ -10,7 +10,7 @@ from batchscore.input.binding import Binding
 from batchscore.input.blocks import Block
 from batchscore.input.columns import Columns
 from batchscore.input.csv_lines import TextFormat
-from batchscore.input.findings import are_few
+from batchscore.input.diagnosis.findings import are_few
 from batchscore.input.parsed_block import ParsedBlock, parse_blocks
 
 _MARKS: list[tuple[str, str | None]] = [(".", None)]  # where a key was given that the files do not need

@@ -13,9 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from batchscore.input.findings import are_nearly_all
-from batchscore.input.reasons import remedy_of
-from batchscore.input.sample_warnings import SampleWarning
+from batchscore.input.diagnosis.findings import are_nearly_all
+from batchscore.input.diagnosis.reasons import remedy_of
+from batchscore.input.diagnosis.sample_warnings import SampleWarning
 from batchscore.input.unseen_texts import text_numbers
 
 SPACES = "spaces"

@@ -13,8 +13,8 @@ from batchscore.errors import InputError
 from batchscore.input.binding import bind
 from batchscore.input.columns import Columns
 from batchscore.input.csv_lines import MalformedRecordError, TextFormat, decode_header
-from batchscore.input.findings import are_few
-from batchscore.input.other_spellings import Beginning, further_keys, read_again
+from batchscore.input.diagnosis.findings import are_few
+from batchscore.input.diagnosis.other_spellings import Beginning, further_keys, read_again
 from batchscore.input.suspicious_lines import decodes
 
 DELIMITERS = {",": '","', ";": '";"', "\t": "a tab", "|": '"|"'}

@@ -12,13 +12,27 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 
-from batchscore.input.cell_diagnosis import NUMBER, SPACES_SEEN, cells_of, explain_cells, invalid_cells, rows_of
 from batchscore.input.columns import Columns
 from batchscore.input.csv_lines import IntArray, MalformedRecordError, TextFormat, split_text
-from batchscore.input.findings import FaultKind, are_few, are_nearly_all
-from batchscore.input.other_dialects import DELIMITER_KEYS, DELIMITERS, ESCAPE, ESCAPE_KEY, keys_that_read, lines_of
-from batchscore.input.other_spellings import Beginning, further_keys, other_spelling, read_again, worst_column
-from batchscore.input.reasons import remedy_of
+from batchscore.input.diagnosis.cell_diagnosis import (
+    NUMBER,
+    SPACES_SEEN,
+    cells_of,
+    explain_cells,
+    invalid_cells,
+    rows_of,
+)
+from batchscore.input.diagnosis.findings import FaultKind, are_few, are_nearly_all
+from batchscore.input.diagnosis.other_dialects import (
+    DELIMITER_KEYS,
+    DELIMITERS,
+    ESCAPE,
+    ESCAPE_KEY,
+    keys_that_read,
+    lines_of,
+)
+from batchscore.input.diagnosis.other_spellings import Beginning, further_keys, other_spelling, read_again, worst_column
+from batchscore.input.diagnosis.reasons import remedy_of
 from batchscore.input.suspicious_lines import UTF8_MARK
 
 LINES_LOOKED_AT = 100

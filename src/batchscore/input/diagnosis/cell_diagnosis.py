@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from batchscore.input.csv_lines import MalformedRecordError, TextFormat, split_text
-from batchscore.input.findings import are_nearly_all
-from batchscore.input.other_spellings import Beginning, other_spelling, read_again
+from batchscore.input.diagnosis.findings import are_nearly_all
+from batchscore.input.diagnosis.other_spellings import Beginning, other_spelling, read_again
 
 NULL_MARKERS = frozenset(
     ("?", "-", "--", ".", "*", "\\N", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NaT", "NULL", "Null", "null")
