@@ -24,6 +24,7 @@ from batchscore.model.predictor import FloatArray, Predictor
 from batchscore.model.version import ModelVersion
 from batchscore.output.parts import PartFile, count
 from batchscore.plan import JobSpec, Plan, make_inputs, naming_root, parameters_of
+from batchscore.preflight.passthrough import with_passed_columns
 from batchscore.storage.base import StoredObject
 from batchscore.storage.factory import storage_for
 from tests.scored import score_split
@@ -46,7 +47,7 @@ PREDICTOR = Predictor("regression", (), None, predict)
 class FinishedJob:
     """A regression over CSV files of a folder ``in``, with columns ``id``, ``a``, ``b`` and ``y``.
 
-    Local, unless the settings name an input and an output on S3.
+    Local, unless the settings name an input and an output on S3. ``predictor`` is another model of the same inputs.
     """
 
     def __init__(self, folder: Path, files: dict[str, bytes], batch_id: str = "bp-1", **settings: Any) -> None:
@@ -56,6 +57,7 @@ class FinishedJob:
         self.numeric: frozenset[str] = settings.pop("numeric", frozenset())
         told = echo_columns(Roles("id", "y") if self.tagged else NO_ROLES, self.numeric)
         self.echoed: tuple[EchoColumn, ...] = settings.pop("echoed", told)
+        self.predictor: Predictor = settings.pop("predictor", PREDICTOR)
         self.config = JobConfig.model_validate(settings)
         [prefix] = self.config.input
         storage = storage_for(prefix, self.config.s3)
@@ -67,20 +69,24 @@ class FinishedJob:
 
     def _plan(self, batch_id: str, sources: Sequence[StoredObject]) -> Plan:
         config, version = self.config, ModelVersion("models:/m/1", "m", "1", None, "0", {}, {}, INPUTS)
+        kind, classes = self.predictor.model_type, self.predictor.classes
         names = ("id", "a", "b", "y")
         has_header = config.has_header is not False
         columns = Columns(INPUTS, self.echoed, None if has_header else names, has_header)
         parameters = parameters_of(config, version, 0.5, sources, "")
-        spec = JobSpec(batch_id, config, version, "regression", (), None, 0.5, columns, parameters)
-        inputs = make_inputs(sources, naming_root(config.input), config.split_bytes, job_reader(config, columns))
-        if has_header:
-            inputs = with_headers(inputs, {item.source.uri: names for item in inputs if item.split_count > 1})
-        return Plan(spec, inputs, make_splits(inputs, config.split_bytes), ())
+        spec = JobSpec(batch_id, config, version, kind, classes, None, 0.5, columns, parameters)
+        reader = job_reader(config, columns)
+        inputs = make_inputs(sources, naming_root(config.input), config.split_bytes, reader)
+        headers = {item.source.uri: reader.columns(item) for item in inputs if item.split_count > 1}
+        inputs = with_headers(inputs, {uri: header for uri, header in headers.items() if header is not None})
+        return with_passed_columns(Plan(spec, inputs, make_splits(inputs, config.split_bytes), ()))
 
     def score(self) -> None:
         """Write the parts, and join those of an input where the layout asks for it."""
         plan = self.plan
-        self.parts = [score_split(split, plan.inputs[split.input_index], plan.spec, PREDICTOR) for split in plan.splits]
+        self.parts = [
+            score_split(split, plan.inputs[split.input_index], plan.spec, self.predictor) for split in plan.splits
+        ]
 
     def commit(self) -> Self:
         """Score and commit; the record is COMPLETED."""

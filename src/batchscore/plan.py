@@ -18,6 +18,7 @@ from batchscore.errors import ConfigError
 from batchscore.input.columns import Columns
 from batchscore.input.files import InputFile, Split, Splits
 from batchscore.input.reader import Reader
+from batchscore.input.text_format import text_format_of
 from batchscore.model.version import ModelVersion
 from batchscore.output.paths import Outputs, encode_name
 from batchscore.output.result_text import ResultFormat
@@ -76,7 +77,10 @@ class JobSpec:
             echoed=self.columns.echoed,
             keep_tag=self.config.invalid_records_in_force == "keep_tag",
             escape_formulas=self.config.escape_formulas,
+            spelling=text_format_of(self.config),
             value_names=self.value_names,
+            names_label=self.model_type == "multiclass" and self.config.multiclass_output == "label",
+            tells_status=self.config.status_column,
         )
 
 

@@ -65,6 +65,23 @@ def test_a_class_of_the_name_of_another_column_is_refused_before_anything_is_sco
     )
 
 
+def test_a_class_named_status_is_one_of_them_where_results_have_a_status_and_none_is_where_labels_are_named(
+    registry: Registry, tmp_path: Path
+) -> None:
+    uri = registry.register(_trained("status", "y", "z"), signature=columns("a:double"))
+    with pytest.raises(ModelError, match="score, status, which are columns of results, got status;"):
+        _plan(registry, uri, tmp_path, status_column=True)
+    uri = registry.register(_trained("tag", "status", "predictedLabel"), signature=columns("a:double"))
+    plan = _plan(registry, uri, tmp_path, status_column=True, multiclass_output="label")
+    assert plan.spec.result_format.header == ("predictedLabel", "score", "status")
+
+
+def test_the_label_of_another_model_than_a_multiclass_one_is_refused(registry: Registry, tmp_path: Path) -> None:
+    uri = registry.register(_trained("a", "b"), signature=columns("a:double"))
+    with pytest.raises(ModelError, match="expected a multiclass model for multiclass_output: label, got binary"):
+        _plan(registry, uri, tmp_path, multiclass_output="label")
+
+
 def test_an_output_of_the_name_of_another_column_is_refused_too(registry: Registry, tmp_path: Path) -> None:
     uri = registry.register(Outputs(), "pyfunc", columns("a:double", outputs=["low", "tag", "score"]))
 

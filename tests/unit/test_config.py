@@ -49,6 +49,47 @@ def test_row_id_and_target_are_texts() -> None:
         load_config(f"{MINIMAL[:-1]}, row_id: ''}}")
 
 
+@pytest.mark.parametrize(
+    ("told", "passed"),
+    [
+        *(("all", "all"), ("[all]", ("all",)), ("plan", ("plan",)), ("[a, no, 1.50]", ("a", "no", "1.50"))),
+        *(('"a, b"', ("a, b",)), ("[]", ()), ("", ())),
+    ],
+)
+def test_columns_are_passed_by_their_names_as_written_or_by_the_word_all(told: str, passed: object) -> None:
+    assert load_config(f"{MINIMAL[:-1]}, passthrough: {told}}}").passthrough == passed
+    assert config_of("passthrough=all").passthrough == "all"
+    assert config_of("passthrough=[a b,c]").passthrough == ("a b", "c")
+
+
+@pytest.mark.parametrize("told", ["['']", "[a, [b]]", "{a: b}", "[a, null]", "''"])
+def test_what_is_no_list_of_columns_is_refused(told: str) -> None:
+    with pytest.raises(ConfigError, match=r"^key passthrough: expected all, or a list of the names of columns"):
+        load_config(f"{MINIMAL[:-1]}, passthrough: {told}}}")
+
+
+def test_a_column_is_passed_once_and_renamed_to_a_name_on_one_line() -> None:
+    assert faults_of("passthrough=[a,b,a]") == "key passthrough: expected each name once, got twice: a"
+    assert load_config(f"{MINIMAL[:-1]}, rename: {{1: x, a.b: no}}}}").rename == {"1": "x", "a.b": "no"}
+    assert config_of("rename.a.b=x", "rename.c=2").rename == {"a.b": "x", "c": "2"}
+    for wrong in ('""', r'"x\ny"', r'"\r"'):
+        with pytest.raises(ConfigError, match="key rename: expected a name without line ends for each column, got "):
+            load_config(f"{MINIMAL[:-1]}, rename: {{a: {wrong}}}}}")
+
+
+@pytest.mark.parametrize(
+    ("layout", "asked", "in_force"),
+    [("amazon", "auto", "keep_tag"), ("parts", "auto", "keep_tag"), ("amazon", "keep_tag", "keep_tag")],
+)
+def test_with_a_status_column_the_lines_of_invalid_records_are_kept(layout: str, asked: str, in_force: str) -> None:
+    config = config_of("status_column=true", f"layout={layout}", f"invalid_records={asked}")
+    assert config.invalid_records_in_force == in_force
+    told = faults_of("status_column=true", f"layout={layout}", "invalid_records=blank")
+    assert told.startswith(
+        "key status_column: expected false where invalid_records is blank, since a blank line has no"
+    )
+
+
 def test_every_fault_is_told_at_once_with_the_nearest_known_key() -> None:
     with pytest.raises(ConfigError) as caught:
         load_config("{modle: x, output: s3://b, thresold: 1, s3: {regoin: x}, layout: rows, threshold: 2}")
@@ -69,6 +110,7 @@ def test_every_fault_is_told_at_once_with_the_nearest_known_key() -> None:
     ("key", "meant"),
     [
         *(("na_values", "null_values"), ("nullValue", "null_values"), ("sep", "delimiter"), ("header", "has_header")),
+        *(("passthroughColumns", "passthrough"), ("keep_original_columns", "passthrough"), ("aliases", "rename")),
         *(("col_names", "names"), ("colNames", "names"), ("column_names", "names"), ("includeHeader", "has_header")),
         *(("index_col", "row_id"), ("id_column", "row_id"), ("idColumn", "row_id"), ("rowId", "row_id")),
         *(("label", "target"), ("target_column", "target"), ("targetAttributeName", "target"), ("model_uri", "model")),

@@ -14,7 +14,8 @@ from tests.committed import FinishedJob
 from tests.parsed import parse_block
 
 from batchscore.commands.check import check_job
-from batchscore.commands.pairing import PairFormat, pair
+from batchscore.commands.pairing import pair
+from batchscore.commands.result_lines import PairFormat
 from batchscore.errors import InputError
 from batchscore.input.binding import Binding, bind
 from batchscore.input.blocks import Block
@@ -61,7 +62,8 @@ def test_a_third_column_goes_through_parse_result_and_pairing(kind: str) -> None
 
     assert result.decode() == "tag,trueLabel,area,score\nA,0,north,5E-1\nB,1,Süd,5E-1\nC,,,5E-1\n"
     assert failed_proofs(block, columns, result) == {}
-    assert failed_proofs(block, columns, result.replace(b"north", b"south")) == {"tags": 1}
+    assert failed_proofs(block, columns, result.replace(b"north", b"south")) == {"passed columns": 1}
+    assert failed_proofs(block, columns, result.replace(b"A,0,north", b"B,0,south")) == {"tags": 1}
 
 
 def test_columns_are_echoed_in_the_order_of_their_list() -> None:
@@ -158,7 +160,7 @@ def test_a_manifest_that_names_another_third_column_is_found_out(tmp_path: Path)
     entry = json.loads(job.path("bp-1.manifest.json").read_bytes())["input_format"]
     entry["echoed"][2]["source"] = "a"
     job.edit_manifest(input_format=entry)
-    assert {finding.proof for finding in check_job("bp-1", job.output).findings} == {"tags"}
+    assert {finding.proof for finding in check_job("bp-1", job.output).findings} == {"passed columns"}
 
 
 def test_a_manifest_tells_the_echoed_columns_only_where_row_id_and_target_do_not(tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 import pytest
 
 from batchscore.commands.comparison import Comparison, Failure
-from batchscore.commands.pairing import PairFormat, pair
+from batchscore.commands.pairing import pair
+from batchscore.commands.result_lines import PairFormat
 from batchscore.input.binding import bind
 from batchscore.input.blocks import Block
 from batchscore.input.columns import Columns

@@ -18,7 +18,10 @@ PROOFS = {
     "files": "every part and rejected file is there, of its size and, where read, its SHA-256",
     "records": "a line for each record of the input, and the counts of the manifest",
     "tags": "each line has the tag and label of its record",
+    "passed columns": "each line has what is passed through of its record",
     "predictions": "each record that is not rejected has its predictions",
+    "labels": "each label that is predicted is a class of the model",
+    "status": "each status is ok, or the reason of the record's rejected row",
     "invalid records": "the records without a prediction are those of the rejected files",
 }
 

@@ -10,7 +10,8 @@ from functools import lru_cache
 from itertools import chain
 
 from batchscore.commands.comparison import Comparison
-from batchscore.commands.pairing import PairFormat, pair
+from batchscore.commands.pairing import pair
+from batchscore.commands.result_lines import PairFormat
 from batchscore.commit.manifest_reader import CommittedInput, CommittedJob, CommittedPart, Discrepancy
 from batchscore.commit.reading_back import read_by_ranges, sha256_of
 from batchscore.config.job_config import S3Settings
@@ -111,6 +112,9 @@ def _pair_format(todo: PartToRead) -> PairFormat:
         keep_tag=job.invalid_records == "keep_tag",
         quotes_lone_cell=form.quotes_lone_cell,
         escape_formulas=job.escape_formulas,
+        spelling=form.text,
+        labels=job.model.classes if job.multiclass_output == "label" else None,
+        tells_status=job.status_column,
         number=todo.number if job.layout == "parts" else None,
     )
 

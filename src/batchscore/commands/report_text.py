@@ -80,7 +80,9 @@ def _column_rows(spec: JobSpec) -> list[dict[str, Any]]:
         if name:
             told_by = "configuration" if key else "schema"
             rows.append({"name": name, "type": role, "required": role == "rowId", "from": told_by, "found_by": place})
-    return rows
+    passed = (column.source for column in spec.columns.echoed if column.role is None)
+    row = {"type": "passed through", "required": True, "from": "configuration", "found_by": place}
+    return rows + [{"name": name, **row} for name in passed]
 
 
 def render_review(review: Review) -> str:

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -33,6 +34,7 @@ from batchscore.preflight.model_trial import try_model
 from batchscore.preflight.output_check import check_output
 from batchscore.preflight.parity import check_parity, compare
 from batchscore.preflight.parity_report import Parity
+from batchscore.preflight.passthrough import with_passed_columns
 from batchscore.preflight.places import check_places
 from batchscore.preflight.planner import LoadedModel, load_model, make_plan
 from batchscore.preflight.sample import choose_sample
@@ -64,6 +66,7 @@ def review_job(config: JobConfig, folder: Path, full: bool = False) -> Review:
     plan = _attempt(faults, "input", lambda: make_plan(config, model))
     if plan is None:
         return Review(None, faults=faults)
+    plan = _attempt(faults, "header", partial(with_passed_columns, plan)) or plan
     _attempt(faults, "output", lambda: check_lengths(plan))
     faults += _missing_faults(plan, model.predictor.facts)
     looked = first_look(plan)

@@ -19,6 +19,7 @@ Kind = TypeVar("Kind")
 FORMAT_VERSION = 1
 # Of the configuration, what readers of the results need.
 _TOLD_KEYS = ("mode", "layout", "invalid_records", "precision", "escape_formulas")
+_TOLD_WHERE_SET = {"multiclass_output", "status_column"}
 _TOLD_COUNTS = ("record_count", "invalid_record_count", "invalid_reasons", "invalid_values", "compute_milliseconds")
 
 
@@ -79,8 +80,7 @@ def extended_manifest(
         "parameters": spec.parameters,
         "input_format": input_format_entry(spec),
         "missing": missing_entry(spec),
-        **{key: getattr(spec.config, key) for key in _TOLD_KEYS},
-        "invalid_records": spec.config.invalid_records_in_force,
+        **_keys_entry(spec),
         "columns": list(spec.result_format.header),
         "software": dict(software),
         **_counts_entry(spec, counts),
@@ -95,6 +95,12 @@ def extended_manifest(
         yield b",\n  " if index else b"\n  "
         yield from _input_entry(plan, plan.inputs[index], answered, concatenated.get(index))
     yield f"\n ]{tail}".encode()
+
+
+def _keys_entry(spec: JobSpec) -> dict[str, Any]:
+    told = {key: getattr(spec.config, key) for key in _TOLD_KEYS}
+    told["invalid_records"] = spec.config.invalid_records_in_force
+    return told | spec.config.model_dump(include=_TOLD_WHERE_SET, exclude_defaults=True)
 
 
 def _counts_entry(spec: JobSpec, counts: Counts) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, NonNegativeInt
 
 from batchscore.commit.job_record import BatchPrediction
 from batchscore.commit.manifest import stored_manifest
+from batchscore.config.job_config import MulticlassOutput
 from batchscore.config.values import (
     AMAZON_RECORD_BYTES,
     LONGEST_RECORD_BYTES,
@@ -25,6 +26,7 @@ from batchscore.input.echo_columns import EchoColumn, echo_columns
 from batchscore.input.roles import Roles
 from batchscore.output.parts import WrittenFile
 from batchscore.output.paths import Layout, Outputs
+from batchscore.output.result_text import PREDICTED_LABEL, STATUS
 from batchscore.plan import digest_of
 from batchscore.storage.base import StoredObject
 from batchscore.storage.stored_json import read_json
@@ -130,6 +132,13 @@ class InputFormat:
 
 
 @dataclass(frozen=True)
+class CommittedModel:
+    """What a manifest tells of the model."""
+
+    classes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class CommittedJob:
     """What an extended manifest tells of a job; ``columns`` are those of its results."""
 
@@ -144,6 +153,17 @@ class CommittedJob:
     invalid_record_count: int
     invalid_reasons: dict[str, int]
     inputs: tuple[CommittedInput, ...]
+    model: CommittedModel = CommittedModel()
+    multiclass_output: MulticlassOutput = "probabilities"
+    status_column: bool = False
+
+    @property
+    def told_columns(self) -> tuple[str, ...]:
+        """The columns of the results by all that tells of them, those of ``columns`` where nothing else does."""
+        echoed = tuple(column.header for column in self.input_format.columns.echoed)
+        status = (STATUS,) if self.status_column else ()
+        predictions = self.columns[len(echoed) : len(self.columns) - len(status)]
+        return (*echoed, *((PREDICTED_LABEL, "score") if self.multiclass_output == "label" else predictions), *status)
 
 
 @dataclass(frozen=True)
@@ -193,6 +213,8 @@ def manifest_discrepancies(job: CommittedJob, outputs: Outputs) -> Iterator[Disc
     listed = [[item.uri, item.file_size_in_bytes, item.etag] for item in job.inputs]
     if digest_of(listed) != job.parameters.get("inputs"):
         yield discrepancy(here, "expected the inputs that the id is bound to, got others")
+    if job.columns != job.told_columns:
+        yield discrepancy(here, "columns: expected those that the other keys tell, got others")
     parts = [part for item in job.inputs for part in item.parts]
     for name, total, added in (
         ("record_count", job.record_count, sum(part.record_count for part in parts)),

@@ -10,6 +10,13 @@ _CALLED = {
     "delimiter": ("sep", "separator", "field_delimiter"),
     "row_id": ("index_col", "id_column", "id_col", "key_column", "record_annotation_field_name"),
     "target": ("label", "label_column", "label_col", "target_column", "target_col", "target_attribute_name"),
+    "passthrough": (
+        *("pass_through", "passthrough_columns", "passthrough_columns_set", "keep_columns", "keep_original_columns"),
+        *("append_columns", "include_columns", "echo", "join_source"),
+    ),
+    "rename": ("rename_columns", "aliases", "column_aliases"),
+    "multiclass_output": ("output_type", "predicted_label", "inferred_label"),
+    "status_column": ("status", "error_column", "reason_column"),
     "null_values": ("na_values", "null_value", "missing_values"),
     "has_header": ("header", "headers", "data_file_contains_header", "contains_header", "include_header"),
     "names": ("col_names", "colnames", "column_names", "header_names", "variable_names"),

@@ -15,8 +15,6 @@ from pydantic import (
     Field,
     TypeAdapter,
     ValidationError,
-    ValidationInfo,
-    field_validator,
 )
 
 from batchscore.config import uris
@@ -37,24 +35,31 @@ from batchscore.config.values import (
     endpoint_url,
     format_of_strptime,
     input_uri,
+    lines_are_kept,
     model_uri,
     name_pattern,
+    new_headers,
     one_delimiter,
     one_escape,
     one_separator,
     output_uri,
+    passed_columns,
     plain_params,
     registry_address,
     spark_values_as_text,
+    texts_by_name,
 )
 from batchscore.config.yaml_text import is_text, read_argument, read_yaml, section_of, types_of_keys
 from batchscore.errors import ConfigError
 
 ModelType = Literal["binary", "multiclass", "regression"]
 InvalidRecords = Literal["blank", "keep_tag"]
+MulticlassOutput = Literal["probabilities", "label"]
 
 BatchId = Annotated[str, AfterValidator(checked_id)]
 NamePatterns = Annotated[tuple[Annotated[str, AfterValidator(name_pattern)], ...], BeforeValidator(as_tuple)]
+
+Passthrough = Annotated[Literal["all"] | tuple[str, ...], BeforeValidator(passed_columns)]
 
 
 class _Section(BaseModel):
@@ -121,6 +126,10 @@ class JobConfig(_Section):
     missing_text: Literal["auto", "nan", "none", "empty"] = "auto"
     invalid_values: InvalidValues = "reject"
     invalid_records: Literal["auto", "blank", "keep_tag"] = "auto"
+    passthrough: Passthrough = ()
+    rename: Annotated[dict[str, str], BeforeValidator(texts_by_name), AfterValidator(new_headers)] = {}
+    multiclass_output: MulticlassOutput = "probabilities"
+    status_column: Annotated[bool, AfterValidator(lines_are_kept)] = False
     precision: Literal["amazon", "full"] = "amazon"
     redact: bool = False
     escape_formulas: bool = False
@@ -133,13 +142,6 @@ class JobConfig(_Section):
     s3: S3Settings = S3Settings()
     spark: Annotated[dict[str, str], BeforeValidator(spark_values_as_text)] = Field({}, repr=False)
 
-    @field_validator("thousands")
-    @classmethod
-    def _not_the_decimal(cls, value: str | None, told: ValidationInfo) -> str | None:
-        if value is not None and value == told.data.get("decimal"):
-            raise ValueError(f"expected another character than that of the key decimal, {value}")
-        return value
-
     @property
     def missing(self) -> MissingSettings:
         """What is missing in the inputs."""
@@ -148,10 +150,13 @@ class JobConfig(_Section):
 
     @property
     def invalid_records_in_force(self) -> InvalidRecords:
-        """What ``auto`` stands for: Amazon's blank line in Amazon's layout, elsewhere a line that readers keep."""
+        """What ``auto`` stands for: Amazon's blank line in Amazon's layout, elsewhere a line that readers keep.
+
+        A column that tells the reason needs one that is kept.
+        """
         if self.invalid_records != "auto":
             return self.invalid_records
-        return "blank" if self.layout == "amazon" else "keep_tag"
+        return "blank" if self.layout == "amazon" and not self.status_column else "keep_tag"
 
     def for_tasks(self) -> JobConfig:
         """Return what tasks need: without the keys that can hold credentials."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 
 from pydantic import ValidationInfo
@@ -15,6 +15,8 @@ from batchscore.config.globs import NO_BRACES, has_braces, has_wildcards
 
 AMAZON_RECORD_BYTES = 100 * 1024
 """Amazon ML's limit of 100 KB a record, without its line end."""
+ALL_COLUMNS = "all"
+"""The word for all columns of the inputs but the row id and the target."""
 LONGEST_RECORD_BYTES = 8 * 1024 * 1024
 """What the limit can be raised to: as much as is read of an input at a time."""
 
@@ -47,7 +49,7 @@ def as_text(value: object) -> object:
     return str(value) if isinstance(value, int | float) else value
 
 
-def as_texts(value: object) -> object:
+def as_texts(value: object) -> tuple[object, ...]:
     """Return a list of texts for one, and the texts of numbers."""
     values = value if isinstance(value, list | tuple) else (value,)
     return tuple(as_text(item) for item in values)
@@ -71,10 +73,38 @@ def column_names(values: tuple[str, ...]) -> tuple[str, ...]:
     """Return the names of all columns of a file as they are."""
     if not values or "" in values:
         raise ValueError("expected the name of each column, in order, got one that is empty or none at all")
-    twice = [name for name, count in Counter(values).items() if count > 1]
+    _check_named_once(values)
+    return values
+
+
+def _check_named_once(names: Iterable[object]) -> None:
+    twice = [str(name) for name, count in Counter(names).items() if count > 1]
     if twice:
         raise ValueError(f"expected each name once, got twice: {', '.join(twice)}")
-    return values
+
+
+def passed_columns(value: object) -> object:
+    """Return the word ``all`` as it is, and other columns as a list of texts: ``[all]`` is the column of that name."""
+    values = as_texts(value)
+    if not all(isinstance(name, str) and name for name in values):
+        raise ValueError("expected all, or a list of the names of columns")
+    _check_named_once(values)
+    return value if value == ALL_COLUMNS else values
+
+
+def texts_by_name(value: object) -> object:
+    """Return a mapping of texts, and of the texts of numbers."""
+    if not isinstance(value, Mapping):
+        return value
+    return {str(as_text(name)): as_text(text) for name, text in value.items()}
+
+
+def new_headers(values: Mapping[str, str]) -> dict[str, str]:
+    """Return the names that columns have in results as they are, each a text of one line."""
+    wrong = [name for name, header in values.items() if not header or "\n" in header or "\r" in header]
+    if wrong:
+        raise ValueError(f"expected a name without line ends for each column, got another for {', '.join(wrong)}")
+    return dict(values)
 
 
 def canonical_encoding(name: str) -> str:
@@ -100,12 +130,14 @@ def one_delimiter(value: str) -> str:
     return character
 
 
-def one_separator(value: str) -> str:
-    """Return the character between the groups of digits of a number."""
+def one_separator(value: str, told: ValidationInfo) -> str:
+    """Return the character between the groups of digits of a number; it does not begin the fraction."""
     if len(value) != 1 or value.isalnum() or value in '"\r\n\0+-':
         raise ValueError(
             'expected one character, such as ".", "\'" or " ", that is no quote and no other part of a number'
         )
+    if value == told.data.get("decimal"):
+        raise ValueError(f"expected another character than that of the key decimal, {value}")
     return value
 
 
@@ -137,6 +169,16 @@ def one_escape(value: str, told: ValidationInfo) -> str:
         raise ValueError(r'expected one ASCII character such as "\\", no quote, space, line end, letter or digit')
     if value == told.data.get("delimiter"):
         raise ValueError("expected another character than that of the key delimiter")
+    return value
+
+
+def lines_are_kept(value: bool, told: ValidationInfo) -> bool:
+    """Return whether results have a column of reasons as it is; a blank line has no room for one."""
+    if value and told.data.get("invalid_records") == "blank":
+        raise ValueError(
+            "expected false where invalid_records is blank, since a blank line has no status; leave invalid_records "
+            "out, or set it to keep_tag"
+        )
     return value
 
 

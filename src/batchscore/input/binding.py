@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from batchscore.errors import InputError
@@ -58,8 +59,9 @@ def named_as_wanted(columns: Columns, header: Sequence[str], uri: str = "") -> l
     """
     names = pandas_names(header)
     wanted = [column.name for column in columns.inputs if not columns.by_position] + sorted(columns.sources)
-    absent = {name.strip(): name for name in wanted if name not in names}
-    found = [name if name in wanted else absent.get(name.strip(), name) for name in names]
+    exact, there = set(wanted), set(names)
+    absent = {name.strip(): name for name in wanted if name not in there}
+    found = [name if name in exact else absent.get(name.strip(), name) for name in names]
     if twice := named_twice(found):
         raise InputError(
             f"header of {uri}: expected each column once, got two that differ by spaces around their names, neither of "
@@ -92,7 +94,7 @@ def _in_order(columns: Columns, names: Sequence[str], uri: str) -> list[str]:
 
 
 def _bind_names(columns: Columns, inputs: Sequence[str], names: Sequence[str], uri: str) -> Binding:
-    places = {name: place for place, name in enumerate(names)}
+    places = _places(names, inputs, columns.sources)
     needed = [name for name, column in zip(inputs, columns.inputs, strict=False) if not column.may_be_absent]
     missing = [name for name in dict.fromkeys([*needed, *columns.required_sources]) if name not in places]
     if missing:
@@ -109,6 +111,16 @@ def _bind_names(columns: Columns, inputs: Sequence[str], names: Sequence[str], u
         positions=positions,
         echo_positions=tuple(places.get(column.source) for column in columns.echoed),
     )
+
+
+def _places(names: Sequence[str], inputs: Sequence[str], sources: Collection[str]) -> dict[str, int]:
+    """Return where each name stands. What is echoed may be spelt with other spaces around it than an input there."""
+    places = {name: place for place, name in enumerate(names)}
+    counts = Counter(name.strip() for name in names)
+    alone = {name.strip(): name for name in names if counts[name.strip()] == 1}
+    found = {name: alone[name.strip()] for name in {*inputs, *sources} if name.strip() in alone}
+    shared = {name: places[other] for name, other in found.items() if name in sources or other not in inputs}
+    return shared | places
 
 
 def extra_columns(columns: Columns, header: Sequence[str]) -> list[str]:

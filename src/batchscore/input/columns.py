@@ -8,7 +8,7 @@ from typing import Literal
 
 from batchscore.config.missing_values import AS_PANDAS, MissingRule
 from batchscore.errors import InputError, ModelError
-from batchscore.input.attributes import AttributeType, numeric_names
+from batchscore.input.attributes import AttributeType
 from batchscore.input.echo_columns import EchoColumn, Role, echo_columns, place_of
 from batchscore.input.roles import NO_ROLES, Roles, roles_in_force
 from batchscore.input.schema_file import Schema
@@ -68,7 +68,7 @@ class Columns:
     ``inputs`` go to the model, ``echoed`` to the results; a column may be both. ``names`` are all columns of a file in
     order, None where its header tells them, or where it has none and they are the inputs: with a header they stand in
     its place. ``by_position`` binds inputs without names to the columns in order. ``header_is_told``: somebody said
-    that there is one, whatever it looks like.
+    that there is one, whatever it looks like. ``numeric_names`` are the columns that a schema file calls NUMERIC.
     """
 
     inputs: tuple[Column, ...]
@@ -77,6 +77,7 @@ class Columns:
     has_header: bool
     by_position: bool = False
     header_is_told: bool = False
+    numeric_names: frozenset[str] = frozenset()
 
     @property
     def reads_header(self) -> bool:
@@ -146,7 +147,7 @@ def resolve_columns(
         inputs = tuple(_with_words(Column(name, "double"), kind) for name, kind in features)
     else:
         inputs = _typed_inputs(model_uri, signature, schema)
-    return Columns(inputs, echo_columns(roles, numeric_names(schema.attributes)), names, header, header_is_told=True)
+    return Columns(inputs, echo_columns(roles, schema.numeric), names, header, False, True, schema.numeric)
 
 
 def _typed_by_position(column: Column, told: Column) -> Column:

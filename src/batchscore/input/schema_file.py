@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from batchscore.errors import InputError
-from batchscore.input.attributes import AttributeType, parse_attributes
+from batchscore.input.attributes import AttributeType, numeric_names, parse_attributes
 from batchscore.storage.stored_json import read_json
 
 _KEYS = {
@@ -37,6 +37,11 @@ class Schema:
     def names(self) -> tuple[str, ...]:
         """The attributes' names, in the order of the columns."""
         return tuple(name for name, _ in self.attributes)
+
+    @property
+    def numeric(self) -> frozenset[str]:
+        """The names of the NUMERIC attributes."""
+        return numeric_names(self.attributes)
 
 
 def parse_schema(content: bytes, uri: str) -> Schema:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 
 from batchscore.config.job_config import ModelType
 from batchscore.input.csv_lines import IntArray, spread
-from batchscore.input.echo_columns import TAG, TRUE_LABEL, EchoColumn, place_of
-from batchscore.input.spelt_numbers import NUMBER
+from batchscore.input.echo_columns import TAG, TRUE_LABEL
+from batchscore.output.echoed_text import EchoFormat, content_of, echoed_cells, label_cells, quoted
 
 FloatArray = npt.NDArray[np.float64]
 Precision = Literal["amazon", "full"]
@@ -24,28 +24,16 @@ _TEN = np.uint32(10)
 _DIGIT_ZERO = np.uint8(ord("0"))
 # Beyond these exponents a power of ten is no longer exact enough to tell how the seventh digit rounds.
 _PLAIN_EXPONENTS = 200
-_FORMULA = r"^[=+\-@\t\r]"  # how a cell begins that a spreadsheet could run
 LONE_EMPTY_CELL = '""'  # a record of one empty cell: unquoted it would be an empty line, which readers drop
+_NO_REASONS: Mapping[int, str] = {}
 _UNSURE = 1e-6  # how near to a tie the eighth digit may be before Python's exact formatting decides
 
 
+PREDICTED_LABEL, STATUS = "predictedLabel", "status"
 COLUMN_NAMES = (TAG, TRUE_LABEL, "bestAnswer", "score")
 """The columns of results that are no class of a multiclass model."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class EchoFormat:
-    """How the echoed columns are written: they are the first of each line, in their order.
-
-    ``keep_tag`` writes those of an invalid record with empty predictions, where otherwise its line is blank; a lone
-    empty cell is quoted, so that no reader takes its line for none.
-    ``escape_formulas`` writes an apostrophe before the texts that a spreadsheet could run; the numbers of a numeric
-    column stay as they are.
-    """
-
-    echoed: tuple[EchoColumn, ...]
-    keep_tag: bool
-    escape_formulas: bool = False
+SCORED = "ok"
+"""The status of a record with a prediction; that of another is its reason."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +41,8 @@ class ResultFormat(EchoFormat):
     """How the results of a job are written.
 
     ``classes`` are a multiclass model's columns, in the model's order; ``value_names`` name the values of a regression
-    that gives several.
+    that gives several. ``names_label`` names the most probable class in place of the probabilities of all;
+    ``tells_status`` says of each record whether it has a prediction, or why not.
     """
 
     model_type: ModelType
@@ -61,12 +50,14 @@ class ResultFormat(EchoFormat):
     threshold: float
     precision: Precision
     value_names: tuple[str, ...] = ()
+    names_label: bool = False
+    tells_status: bool = False
 
     @property
     def prediction_names(self) -> tuple[str, ...]:
         """The names of the prediction columns."""
         if self.model_type == "multiclass":
-            return self.classes
+            return (PREDICTED_LABEL, "score") if self.names_label else self.classes
         if self.model_type == "binary":
             return ("bestAnswer", "score")
         return tuple(f"score_{name}" for name in self.value_names) or ("score",)
@@ -74,7 +65,8 @@ class ResultFormat(EchoFormat):
     @property
     def header(self) -> tuple[str, ...]:
         """The names of all columns."""
-        return (*(column.header for column in self.echoed), *self.prediction_names)
+        status = (STATUS,) if self.tells_status else ()
+        return (*(column.header for column in self.echoed), *self.prediction_names, *status)
 
 
 def header_line(result: ResultFormat) -> bytes:
@@ -175,62 +167,25 @@ def format_numbers(values: FloatArray, precision: Precision) -> pa.StringArray:
     return pa.array(values).cast(pa.string())
 
 
-def quoted(texts: pa.StringArray) -> pa.StringArray:
-    """Quote the texts that need it (RFC 4180)."""
-    # One search over the text of all cells, which mostly finds nothing, before one cell by cell.
-    content = _content(texts)
-    if not any(mark in content for mark in (b",", b'"', b"\n", b"\r")):
-        return texts
-    special = pc.match_substring_regex(texts, '[",\r\n]')
-    doubled = pc.replace_substring(texts, '"', '""')
-    return pc.if_else(special, pc.binary_join_element_wise('"', doubled, '"', ""), texts)
-
-
-def escaped(texts: pa.StringArray, numeric: bool) -> pa.StringArray:
-    """Put an apostrophe before the texts that begin as a formula does; ``numeric`` leaves numbers as they are."""
-    risky = pc.match_substring_regex(texts, _FORMULA)
-    if numeric:
-        risky = pc.and_not(risky, pc.match_substring_regex(pc.ascii_trim(texts, characters=" \t"), NUMBER))
-    if not pc.any(risky, min_count=0).as_py():
-        return texts
-    return pc.if_else(risky, pc.binary_join_element_wise("'", texts, ""), texts)
-
-
-def row_ids(form: EchoFormat, echoed: Sequence[pa.StringArray], lines: IntArray) -> list[str]:
-    """Return the row ids of some records as they are written, but for quotes; empty texts where there are none."""
-    place = place_of("row_id", form.echoed)
-    if place is None:
-        return [""] * len(lines)
-    texts: list[str] = _unquoted(form, form.echoed[place], echoed[place].take(pa.array(lines, pa.int64()))).to_pylist()
-    return texts
-
-
-def echoed_cells(form: EchoFormat, echoed: Sequence[pa.StringArray]) -> list[pa.StringArray]:
-    """Return the echoed columns as they are written."""
-    return [quoted(_unquoted(form, column, texts)) for column, texts in zip(form.echoed, echoed, strict=True)]
-
-
-def _unquoted(form: EchoFormat, column: EchoColumn, texts: pa.StringArray) -> pa.StringArray:
-    return escaped(texts, column.is_numeric) if form.escape_formulas else texts
-
-
 def format_predictions(
     result: ResultFormat,
     record_count: int,
     lines: IntArray,
     predictions: FloatArray,
     echoed: Sequence[pa.StringArray],
+    reasons: Mapping[int, str] = _NO_REASONS,
 ) -> bytes:
     """Return one line of text for each of ``record_count`` records, in order.
 
     ``predictions`` has a row for each place of ``lines``, of shape (n,), or (n, classes) for multiclass, or (n, values)
-    for several values; the other records are invalid. ``echoed`` has a column for each of the format's, with a text for
-    every record.
+    for several values; the other records are invalid, for ``reasons`` by line. ``echoed`` has a column for each of the
+    format's, with a text for every record.
     """
     if len(echoed) != len(result.echoed):
         raise AssertionError(f"results: expected {len(result.echoed)} echoed columns, got {len(echoed)}")
     scored = [spread(cells, lines, record_count) for cells in _prediction_cells(result, predictions)]
-    text = pc.binary_join_element_wise(*echoed_cells(result, echoed), *scored, ",")
+    status = [_status_cells(reasons, lines, record_count)] if result.tells_status else []
+    text = pc.binary_join_element_wise(*echoed_cells(result, echoed), *scored, *status, ",")
     # By now an invalid record's line is what is echoed and empty predictions: here it is made blank where it is to be
     # so, and quoted where its only cell would make it look so.
     if len(lines) < record_count and (not result.keep_tag or len(result.header) == 1):
@@ -240,7 +195,20 @@ def format_predictions(
     return _joined_lines(text)
 
 
+def _status_cells(reasons: Mapping[int, str], lines: IntArray, record_count: int) -> pa.StringArray:
+    if len(lines) + len(reasons) != record_count:
+        raise AssertionError(f"results: expected {record_count - len(lines)} reasons, got {len(reasons)}")
+    words = [SCORED, *sorted(set(reasons.values()))]
+    places = np.zeros(record_count, np.int64)
+    places[list(reasons)] = [words.index(reason) for reason in reasons.values()]
+    return pa.array(words).take(pa.array(places))
+
+
 def _prediction_cells(result: ResultFormat, predictions: FloatArray) -> list[pa.StringArray]:
+    if predictions.ndim == 2 and result.names_label:
+        best = predictions.argmax(axis=1)  # of equal ones the first
+        labels = label_cells(result.classes, escape_formulas=result.escape_formulas).take(pa.array(best))
+        return [labels, format_numbers(predictions[np.arange(len(best)), best], result.precision)]
     if predictions.ndim == 2:
         return [format_numbers(column, result.precision) for column in np.ascontiguousarray(predictions.T)]
     scores = format_numbers(predictions, result.precision)
@@ -256,17 +224,4 @@ def _joined_lines(texts: pa.StringArray) -> bytes:
     if isinstance(texts, pa.ChunkedArray):
         texts = texts.combine_chunks()
     together = pa.ListArray.from_arrays(pa.array([0, len(texts)], pa.int32()), texts)
-    return _content(pc.binary_join(together, "\n")) + b"\n"
-
-
-def _content(texts: pa.StringArray | pa.ChunkedArray) -> bytes:
-    """Return the texts one after another."""
-    if isinstance(texts, pa.ChunkedArray):
-        texts = texts.combine_chunks()
-    # The buffers of an array of strings: which are null, where in the bytes each begins (int32), the bytes. A slice has
-    # the buffers of the whole, and begins at its offset.
-    _, offsets, data = texts.buffers()
-    if data is None or len(texts) == 0:
-        return b""
-    ends = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
-    return bytes(memoryview(data)[int(ends[0]) : int(ends[-1])])
+    return content_of(pc.binary_join(together, "\n")) + b"\n"

@@ -76,6 +76,9 @@ def compare(predictor: Predictor, spec: JobSpec, model_folder: Path, *, with_exa
     """
     if not spec.config.parity:
         return Parity("parity is off")
+    if spec.columns.by_position:  # what is passed through are the inputs, which have no names in the example
+        roles = tuple(column for column in spec.columns.echoed if column.role)
+        spec = replace(spec, columns=replace(spec.columns, echoed=roles))
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")
         try:

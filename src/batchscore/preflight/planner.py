@@ -22,7 +22,7 @@ from batchscore.model.predictor import Predictor, load_predictor
 from batchscore.model.registry import resolve_model
 from batchscore.model.version import ModelVersion, threshold_in_force
 from batchscore.output.paths import new_id
-from batchscore.output.result_text import COLUMN_NAMES
+from batchscore.output.result_text import COLUMN_NAMES, STATUS
 from batchscore.plan import JobSpec, Plan, check_inputs, make_inputs, naming_root, parameters_of
 from batchscore.preflight.discovery import find_schema
 from batchscore.preflight.first_look import LookByTasks, first_look
@@ -30,6 +30,7 @@ from batchscore.preflight.misfits import input_faults, raise_together
 from batchscore.preflight.model_trial import try_model
 from batchscore.preflight.new_inputs import choose_inputs
 from batchscore.preflight.parity import check_parity, compare
+from batchscore.preflight.passthrough import with_passed_columns
 from batchscore.preflight.sample import choose_sample
 from batchscore.preflight.unseen import column_warnings, unseen_faults
 
@@ -65,7 +66,7 @@ def make_plan(config: JobConfig, model: LoadedModel) -> Plan:
     Its inputs are not read: see preflight. Raises ConfigError, InputError or ModelError.
     """
     version = model.version
-    _check_class_names(model)
+    _check_output_of_model(config, model)
     choice = choose_inputs(config)
     check_inputs(choice.sources)
     schema, schema_digest = find_schema(config, choice.listed)
@@ -117,25 +118,33 @@ def _check_order(columns: Columns, version: ModelVersion) -> None:
         )
 
 
-def _check_class_names(model: LoadedModel) -> None:
+def _check_output_of_model(config: JobConfig, model: LoadedModel) -> None:
     """Refuse a class whose column readers of results would take for another, even where that one is not there."""
-    predictor = model.predictor
-    taken = [name for name in predictor.classes if name in COLUMN_NAMES and predictor.model_type == "multiclass"]
+    uri, kind = model.version.pinned_uri, model.predictor.model_type
+    if config.multiclass_output == "label":
+        if kind != "multiclass":
+            raise ModelError(f"model {uri}: expected a multiclass model for multiclass_output: label, got {kind}")
+        return
+    reserved = (*COLUMN_NAMES, STATUS) if config.status_column else COLUMN_NAMES
+    taken = [name for name in model.predictor.classes if name in reserved and kind == "multiclass"]
     if taken:
         raise ModelError(
-            f"model {model.version.pinned_uri}: expected classes of other names than {', '.join(COLUMN_NAMES)}, which "
-            f"are columns of results, got {', '.join(taken)}; train it with other labels"
+            f"model {uri}: expected classes of other names than {', '.join(reserved)}, which are columns of results, "
+            f"got {', '.join(taken)}; train it with other labels"
         )
 
 
 def preflight(plan: Plan, model: LoadedModel, look_by_tasks: LookByTasks | None, is_known: Callable[[], bool]) -> Plan:
-    """Return the plan with the headers that tasks need and the job's sample; raises InputError or ModelError.
+    """Return the plan with what is passed through, the headers that tasks need and the job's sample.
+
+    Raises ConfigError, InputError or ModelError.
 
     A fault of a file goes before one of the model: what the model would be given is not what the file means. So do
     texts that the model does not know: where it refuses them it would say no more than that it raises. The model's own
     example comes last.
     ``is_known`` tells whether the id has a record; it is asked only where an input is at fault.
     """
+    plan = with_passed_columns(plan)
     looked = first_look(plan, look_by_tasks)
     raise_together([fault for _, fault in input_faults(plan, looked, is_known)])
     raise_together(unseen_faults(plan.spec, looked.columns))

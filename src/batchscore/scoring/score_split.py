@@ -20,10 +20,11 @@ from batchscore.input.unseen_texts import TextTotals, count_texts
 from batchscore.model.frames import ModelRecords
 from batchscore.model.missing_patterns import predict_table
 from batchscore.model.predictor import Predictor
+from batchscore.output.echoed_text import escaped, row_ids
 from batchscore.output.gzip_part import GzipPart
 from batchscore.output.parts import PartFile
 from batchscore.output.rejected_files import REJECTED_HEADER
-from batchscore.output.result_text import csv_lines, escaped, format_predictions, header_line, row_ids
+from batchscore.output.result_text import csv_lines, format_predictions, header_line
 from batchscore.plan import JobSpec
 from batchscore.scoring.stage_clock import StageClock
 from batchscore.scoring.time_limit import time_limit
@@ -154,7 +155,8 @@ def _score_block(
         invalid = invalid + block.reject([(line, "model", failure.reason, None) for line, failure in reasons])
         lines, predictions = np.delete(lines, failed), np.delete(predictions, failed, axis=0)
     with clock("format"):
-        text = format_predictions(spec.result_format, block.record_count, lines, predictions, block.echoed)
+        why = {record.line: record.reason for record in invalid} if spec.config.status_column else {}
+        text = format_predictions(spec.result_format, block.record_count, lines, predictions, block.echoed, why)
     return text, sorted(invalid, key=lambda record: record.line)
 
 
