@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import NamedTuple, Self
 
 from batchscore.errors import InputError
 from batchscore.input.attributes import named_twice
 from batchscore.input.columns import Columns
 from batchscore.input.header_names import are_numbers, near_names, pandas_names
+
+_FEWEST_NEIGHBOURS = 8  # where fewer columns stand in the records is found no faster than each of them is read
+
+
+class Neighbours(NamedTuple):
+    """``width`` echoed columns, from the one at ``place`` of their list on, that stand so in the records too.
+
+    ``position`` is where the first of them stands there.
+    """
+
+    place: int
+    width: int
+    position: int
 
 
 @dataclass(frozen=True)
@@ -33,6 +48,31 @@ class Binding:
     def text_positions(self) -> list[int]:
         """The places that are read as text, since they are echoed, each once."""
         return list(dict.fromkeys(place for place in self.echo_positions if place is not None))
+
+    @cached_property
+    def neighbours(self) -> tuple[Neighbours, ...]:
+        """The echoed columns, many together, that follow each other in the records as they do in the results."""
+        return tuple(found for found in _neighbours(self.echo_positions) if found.width >= _FEWEST_NEIGHBOURS)
+
+    def without(self, neighbours: Sequence[Neighbours]) -> Self:
+        """Return the binding that reads none of these as text."""
+        positions = list(self.echo_positions)
+        for place, width, _ in neighbours:
+            positions[place : place + width] = [None] * width
+        return replace(self, echo_positions=tuple(positions))
+
+
+def _neighbours(positions: Sequence[int | None]) -> Iterator[Neighbours]:
+    """Yield the stretches of positions that go up by one."""
+    begin = 0
+    for end in range(1, len(positions) + 1):
+        before = positions[end - 1]
+        if before is None:
+            begin = end
+        elif end == len(positions) or positions[end] != before + 1:
+            width = end - begin
+            yield Neighbours(begin, width, before - width + 1)
+            begin = end
 
 
 def bind(columns: Columns, header: Sequence[str] | None, uri: str) -> Binding:

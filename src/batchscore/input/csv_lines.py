@@ -271,11 +271,11 @@ def _transcoded(data: bytes, encoding: str) -> bytes:
     return data.decode(encoding).encode()
 
 
-def spread(texts: pa.StringArray, lines: IntArray, record_count: int) -> pa.StringArray:
-    """Put the texts of some lines at their places among all records, with empty texts between."""
+def spread(texts: pa.StringArray, lines: IntArray, record_count: int, otherwise: str = "") -> pa.StringArray:
+    """Put the texts of some lines at their places among all records, with empty texts or others between."""
     if len(lines) == record_count:
         return texts
     # For each record which of the texts is its own, -1 for none; a null index takes a null.
     places = np.full(record_count, -1, np.int64)
     places[lines] = np.arange(len(lines))
-    return texts.take(pa.array(places, mask=places < 0)).fill_null("")
+    return texts.take(pa.array(places, mask=places < 0)).fill_null(otherwise)

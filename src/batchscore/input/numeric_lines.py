@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ import pyarrow as pa
 import simdjson
 
 from batchscore.input.binding import Binding
+from batchscore.input.cell_places import CellPlaces
 from batchscore.input.cells import ByteArray, blank, texts_between
 from batchscore.input.columns import Column, Columns
 from batchscore.input.csv_columns import shared_float_type
@@ -111,7 +112,7 @@ def _pieces(starts: IntArray) -> Iterator[tuple[int, int]]:
 
 def _read(content: ByteArray, starts: IntArray, binding: Binding, text: TextFormat) -> NumberLines | None:
     delimiters = Delimiters(content == ord(text.delimiter))
-    lines = _Lines(content, starts, binding.column_count, delimiters)
+    lines = CellPlaces(content, starts, binding.column_count, delimiters)
     if not lines.are_whole():
         return None
     texts = {position: texts_between(content, *lines.cells(position)) for position in binding.text_positions}
@@ -123,59 +124,7 @@ def _read(content: ByteArray, starts: IntArray, binding: Binding, text: TextForm
     return NumberLines(table, texts) if _sign_zeros(table, lines, np.sort(binding.input_places)) else None
 
 
-@dataclass(frozen=True)
-class _Lines:
-    """Lines of ``column_count`` cells each, if they are whole."""
-
-    content: ByteArray
-    starts: IntArray
-    column_count: int
-    delimiters: Delimiters
-    _ends: dict[int, IntArray] = field(default_factory=dict)
-
-    @property
-    def count(self) -> int:
-        return len(self.starts) - 1
-
-    def are_whole(self) -> bool:
-        """Tell whether each line has as many delimiters as it should."""
-        each = self.column_count - 1
-        if self.delimiters.count != self.count * each:
-            return False
-        # The total is right; so is each line's number if the first and the last delimiter due to it lie within it.
-        return each == 0 or bool(
-            (self.ends(0) >= self.starts[:-1]).all() and (self.ends(each - 1) < self.starts[1:]).all()
-        )
-
-    def ends(self, position: int) -> IntArray:
-        """Return where the delimiter, or the newline, after each cell of a column stands."""
-        each = self.column_count - 1
-        if position == each:
-            return self.starts[1:] - 1
-        if position not in self._ends:
-            # Where each line has as many, the delimiter after this column is every each-th one.
-            self._ends[position] = self.delimiters.places(np.arange(position, self.count * each, each))
-        return self._ends[position]
-
-    def cells(self, position: int) -> tuple[IntArray, IntArray]:
-        """Return where the cells of a column begin and end, line ends left out."""
-        first = self.starts[:-1] if position == 0 else self.ends(position - 1) + 1
-        last = self.ends(position)
-        if position == self.column_count - 1:
-            # One byte less where the line ends in a carriage return; in an empty cell that byte is not its own.
-            last = last - ((self.content[np.maximum(last - 1, 0)] == ord("\r")) & (last > first))
-        return first, last
-
-    def cell_starts(self, rows: IntArray, positions: IntArray) -> IntArray:
-        """Return where single cells begin."""
-        starts: IntArray = self.starts[rows]
-        inner = positions > 0
-        before = rows * (self.column_count - 1) + positions - 1
-        starts[inner] = self.delimiters.places(before[inner]) + 1
-        return starts
-
-
-def _as_array(lines: _Lines, binding: Binding, text: TextFormat) -> ByteArray:
+def _as_array(lines: CellPlaces, binding: Binding, text: TextFormat) -> ByteArray:
     """Return the text in brackets, with a comma after each number and spaces for the other cells and delimiters."""
     array = np.empty(len(lines.content) + 1, np.uint8)
     array[0] = _OPEN
@@ -210,7 +159,7 @@ def _parsed(array: ByteArray) -> FloatArray | None:
         return None
 
 
-def _sign_zeros(table: FloatArray, lines: _Lines, positions: IntArray) -> bool:
+def _sign_zeros(table: FloatArray, lines: CellPlaces, positions: IntArray) -> bool:
     """Give the zeros spelt ``-0`` their sign, which JSON's integers have not; False where a spelling is odd."""
     # A zero without a sign has no bit set, one with a sign has the highest; nonzero is slow in two dimensions.
     zeros = np.flatnonzero(table.view(np.int64).reshape(-1) == 0)

@@ -9,7 +9,7 @@ what becomes of a record never depends on its neighbours.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal, NamedTuple
@@ -18,11 +18,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from batchscore.input.binding import Binding
+from batchscore.input.binding import Binding, Neighbours
 from batchscore.input.blocks import Block, empty_last_line
 from batchscore.input.columns import Columns
 from batchscore.input.csv_columns import read_csv_lines
-from batchscore.input.csv_lines import CleanLines, IntArray, TextFormat, clean_lines, line_starts, spread
+from batchscore.input.csv_lines import CleanLines, IntArray, TextFormat, clean_lines, line_starts
+from batchscore.input.echoed_texts import as_strings, copied_texts, copyable, echoed_texts
 from batchscore.input.numeric_lines import FloatArray, NumberLines, read_number_lines
 from batchscore.input.open_quotes import Surroundings, pieces_around, quoted_lines
 from batchscore.input.trimmed_lines import spaced_cells, without_spaces
@@ -69,7 +70,7 @@ class ParsedBlock:
     line_starts: IntArray
     lines: IntArray
     inputs: pa.Table | FloatArray
-    echoed: tuple[pa.StringArray, ...]
+    echoed: Sequence[pa.StringArray]
     invalid: list[InvalidRecord]
     invalid_values: Counter[str]
     data: bytes = field(repr=False)
@@ -126,15 +127,22 @@ class _Lines(NamedTuple):
 def _parsed(lines: _Lines, around: Surroundings, binding: Binding, columns: Columns, text: TextFormat) -> ParsedBlock:
     quoted = quoted_lines(lines.data, lines.starts, around, binding.column_count, text)
     clean = clean_lines(lines.data, lines.starts, text, quoted, binding.text_positions)
+    copied = copyable(clean.data, binding, text)
+    read = binding.without(copied)
     if clean.data is lines.data:  # lines that needed no mending stand where they stood; to JSON spaces are nothing
-        plain = read_number_lines(lines.data, lines.starts, binding, columns, text)
+        plain = read_number_lines(lines.data, lines.starts, read, columns, text)
         if plain is not None:
-            return _plain_block(lines, plain, binding)
-    return _typed_block(lines, clean, binding, columns, text)
+            return _plain_block(lines, clean, plain, read, copied, text)
+    return _typed_block(lines, clean, read, copied, columns, text)
 
 
 def _typed_block(
-    all_lines: _Lines, clean: CleanLines, binding: Binding, columns: Columns, text: TextFormat
+    all_lines: _Lines,
+    clean: CleanLines,
+    binding: Binding,
+    copied: Sequence[Neighbours],
+    columns: Columns,
+    text: TextFormat,
 ) -> ParsedBlock:
     offset, data, starts = all_lines
     content = without_spaces(clean.data, text) if text.trim else clean.data
@@ -149,7 +157,10 @@ def _typed_block(
     found += [(line, "schema", *faults[row][::-1]) for line, row in zip(lines[rows].tolist(), rows, strict=True)]
     if content is not clean.data or clean.spaced:
         cells = spaced_cells(clean, text, binding.column_count, binding.text_positions)
-        arrays = arrays | {place: cells[place].put_into(arrays[place], lines) for place in cells}
+        arrays |= {place: cells[place].put_into(arrays[place], lines) for place in cells}
+    arrays = _on_one_line(arrays, binding, clean.data, text)
+    known = starts if clean.data is data else None
+    texts = copied_texts(clean, known, lines, copied, binding.column_count, text)
     inputs = pa.table(typed, names=[column.name for column in columns.inputs])
     valid = np.ones(len(lines), bool)
     valid[list(faults)] = False
@@ -158,49 +169,41 @@ def _typed_block(
         line_starts=starts,
         lines=lines[valid],
         inputs=inputs.filter(pa.array(valid)) if faults else inputs,
-        echoed=_on_one_line(_echoed(arrays, binding, lines, len(starts) - 1), text),
+        echoed=echoed_texts(arrays, texts, binding, lines, len(starts) - 1),
         invalid=_invalid_records(data, offset, starts, found),
         invalid_values=invalid_values,
         data=data,
     )
 
 
-def _plain_block(lines: _Lines, plain: NumberLines, binding: Binding) -> ParsedBlock:
+def _plain_block(
+    lines: _Lines,
+    clean: CleanLines,
+    plain: NumberLines,
+    binding: Binding,
+    copied: Sequence[Neighbours],
+    text: TextFormat,
+) -> ParsedBlock:
     """Return the block whose records are all valid."""
-    record_count = len(lines.starts) - 1
-    places = np.arange(record_count)
+    texts = copied_texts(clean, lines.starts, clean.lines, copied, binding.column_count, text)
     return ParsedBlock(
         offset=lines.offset,
         line_starts=lines.starts,
-        lines=places,
+        lines=clean.lines,
         inputs=plain.numbers,
-        echoed=_echoed(plain.texts, binding, places, record_count),
+        echoed=echoed_texts(plain.texts, texts, binding, clean.lines, len(clean.lines)),
         invalid=[],
         invalid_values=Counter(),
         data=lines.data,
     )
 
 
-def _echoed(
-    arrays: Mapping[int, pa.Array], binding: Binding, lines: IntArray, record_count: int
-) -> tuple[pa.StringArray, ...]:
-    return tuple(_texts_at(arrays, place, lines, record_count) for place in binding.echo_positions)
-
-
-def _on_one_line(echoed: tuple[pa.StringArray, ...], text: TextFormat) -> tuple[pa.StringArray, ...]:
-    """Return texts with a space for each line end: a result has a line for each record."""
-    if not text.multiline:
-        return echoed
-    return tuple(pc.replace_substring_regex(texts, r"\r?\n", " ") for texts in echoed)
-
-
-def _texts_at(
-    arrays: Mapping[int, pa.Array], position: int | None, lines: IntArray, record_count: int
-) -> pa.StringArray:
-    if position is None:  # the file lacks the column
-        return pa.repeat("", record_count)
-    texts = arrays[position]
-    return spread(texts.dictionary_decode() if pa.types.is_dictionary(texts.type) else texts, lines, record_count)
+def _on_one_line(arrays: dict[int, pa.Array], binding: Binding, data: bytes, text: TextFormat) -> dict[int, pa.Array]:
+    """Return arrays whose echoed texts have a space for each line end: a result has a line for each record."""
+    if not text.multiline or b'"' not in data:
+        return arrays
+    decoded = {place: as_strings(arrays[place]) for place in binding.text_positions}
+    return arrays | {place: pc.replace_substring_regex(texts, r"\r?\n", " ") for place, texts in decoded.items()}
 
 
 def _invalid_records(data: bytes, offset: int, starts: IntArray, faults: Sequence[Fault]) -> list[InvalidRecord]:

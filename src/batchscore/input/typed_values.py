@@ -180,7 +180,7 @@ def _from_words(values: pa.DictionaryArray, column: Column, text: TextFormat) ->
     if not column.reads_words_alone and wrong.any():
         others = pa.array([word if bad else None for word, bad in zip(words, wrong, strict=True)], pa.string())
         numbers, bad = _from_text(others, column, text)
-        read, wrong = pc.coalesce(numbers, read), wrong if bad is None else bad
+        read, wrong = pc.coalesce(numbers, read), np.zeros(len(words), bool) if bad is None else bad
     return read.take(values.indices), wrong[values.indices.to_numpy()] if wrong.any() else None
 
 
@@ -201,7 +201,10 @@ def _from_numbers(values: pa.Array, column: Column) -> Typed:
 
 
 def _from_text(values: pa.StringArray, column: Column, text: TextFormat = PLAIN) -> Typed:
-    """Convert value by value; what is no finite number is invalid, spaces around a number are not."""
+    """Convert texts; what is no finite number is invalid, spaces around a number are not."""
+    plain_numbers = _plain_numbers(values, column, text)
+    if plain_numbers is not None:
+        return _from_numbers(_without_numbers(plain_numbers, column.missing), column)
     trimmed = pc.ascii_trim(values, characters=_SPACES)
     means_missing = pc.is_in(trimmed, pa.array(sorted(column.missing.words), pa.string()))
     plain = in_plain_spelling(trimmed, text)
@@ -214,3 +217,35 @@ def _from_text(values: pa.StringArray, column: Column, text: TextFormat = PLAIN)
     else:
         numbers, _ = _from_numbers(floats_of(plain), column)
     return numbers, pc.and_(present, pc.is_null(numbers)).to_numpy(zero_copy_only=False)
+
+
+def _plain_numbers(texts: pa.StringArray, column: Column, text: TextFormat) -> pa.Array | None:
+    """Return the numbers of texts which all are numbers or mean missing, None if there may be anything else.
+
+    Such are nearly all columns, and read so as if no text had been asked for. pyarrow's cast takes no other number than
+    its reader of CSV does, and that for the same double.
+    """
+    if text.decimal != "." and _any_holds(texts, "."):
+        return None
+    if column.type in INTEGER_TYPES and _any_holds(texts, "x"):  # pyarrow takes 0x10 for a whole number
+        return None
+    numbers = _cast_or_none(texts, column, text)
+    if numbers is None:
+        absent = pc.is_in(texts, pa.array(sorted(column.missing.words), pa.string()))
+        present = pc.any(absent, min_count=0).as_py()
+        numbers = _cast_or_none(pc.if_else(absent, None, texts), column, text) if present else None
+    return numbers
+
+
+def _cast_or_none(texts: pa.StringArray, column: Column, text: TextFormat) -> pa.Array | None:
+    spelt = texts if text.decimal == "." else pc.replace_substring(texts, text.decimal, ".")
+    try:
+        numbers = spelt.cast(pa.int64() if column.type in INTEGER_TYPES else pa.float64())
+    except pa.ArrowInvalid:
+        return None
+    is_finite = pa.types.is_integer(numbers.type) or pc.all(pc.is_finite(numbers), min_count=0).as_py()
+    return numbers if is_finite else None
+
+
+def _any_holds(texts: pa.StringArray, part: str) -> bool:
+    return bool(pc.any(pc.match_substring(texts, part, ignore_case=True), min_count=0).as_py())

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from batchscore.input.csv_lines import PLAIN, IntArray, TextFormat
 from batchscore.input.echo_columns import EchoColumn, place_of
+from batchscore.input.echoed_texts import EchoedTexts, JoinedTexts
 from batchscore.input.number_spellings import in_plain_spelling
 from batchscore.input.spelt_numbers import NUMBER
 
@@ -66,7 +67,9 @@ def row_ids(form: EchoFormat, echoed: Sequence[pa.StringArray], lines: IntArray)
 
 
 def echoed_cells(form: EchoFormat, echoed: Sequence[pa.StringArray]) -> list[pa.StringArray]:
-    """Return the echoed columns as they are written."""
+    """Return the echoed columns as they are written; neighbours that are joined by commas may be one of them."""
+    if isinstance(echoed, EchoedTexts) and not form.escape_formulas:
+        return [piece.texts if isinstance(piece, JoinedTexts) else quoted(piece) for piece in echoed.pieces]
     return [quoted(_unquoted(form, column, texts)) for column, texts in zip(form.echoed, echoed, strict=True)]
 
 
