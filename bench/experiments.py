@@ -36,6 +36,7 @@ from batchscore.output.parts import PartFile, WrittenFile, count
 from batchscore.plan import JobSpec, Plan, make_inputs, pack_tasks
 from batchscore.process import written_down
 from batchscore.spark.task_answers import answered_parts, as_line
+from batchscore.spark.worker_environment import WORKER_VARIABLES
 from batchscore.spark.workload import make_workload
 from batchscore.storage.base import StoredObject
 from bench.cases import MODELS
@@ -284,11 +285,20 @@ def unseen(work: Path) -> None:
         _row(kind, f"{reading:.2f}", f"{predicting:.2f}", f"{counting:.4f}", f"{share:.2%}")
 
 
+def passthrough(work: Path) -> None:
+    """Pass all columns of the bank set through, in a process like a worker's, beside a job that passes none."""
+    _prepare(work, "bank-logistic")
+    _titles("passed", "core-s per million", "of it zlib", "MB of results", "MB of parts", "ratio")
+    command = [sys.executable, "-m", "bench.passthrough", str(work)]
+    subprocess.run(command, env=way_environment(1) | WORKER_VARIABLES, check=True)
+
+
 EXPERIMENTS: dict[str, Callable[[Path], None]] = {
     "delay": delay,
     "dialects": dialects,
     "invalid": invalid,
     "memory": memory,
+    "passthrough": passthrough,
     "planning": planning,
     "unseen": unseen,
 }
