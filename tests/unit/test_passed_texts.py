@@ -393,3 +393,21 @@ def test_records_of_plain_numbers_are_copied_too() -> None:
     block = parse_block(Block(0, (row + "\n").encode()), bind(columns, NAMES, "f"), columns, TextFormat())
     assert isinstance(block.inputs, np.ndarray)
     assert pieces(block) == [(10, [row])]
+
+
+@pytest.mark.parametrize(
+    ("cell", "spelt"),
+    [
+        ("0x1F", {}),
+        ("1e400", {}),
+        ("1.5", {"delimiter": ";", "decimal": ","}),
+        ("1,#IND", {"delimiter": ";", "decimal": ","}),  # no word that means missing, though 1.#IND is one
+    ],
+)
+def test_what_is_no_number_is_invalid_in_a_column_that_is_echoed(cell: str, spelt: dict[str, Any]) -> None:
+    inputs = (Column("a", "long" if "x" in cell else "double"), Column("b", "string"))
+    columns = Columns(inputs, (EchoColumn("a", "a"),), None, has_header=True)
+    data = f"{cell};t\n1;t\n".replace(";", str(spelt.get("delimiter", ",")))
+    block = parse_block(Block(0, data.encode()), bind(columns, ["a", "b"], "f"), columns, TextFormat(**spelt))
+    assert [(record.line, record.reason) for record in block.invalid] == [(0, "invalid_value")]
+    assert block.echoed[0].to_pylist() == [cell, "1"]
