@@ -13,18 +13,17 @@ import sys
 import tempfile
 import time
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from batchscore.config.job_config import JobConfig, make_config
-from batchscore.input.echo_columns import EchoColumn
 from batchscore.input.factory import job_reader
 from batchscore.plan import Plan
 from batchscore.preflight.planner import LoadedModel, load_model, make_plan, preflight
 from batchscore.scoring.score_split import score_split
 from batchscore.spark.worker_environment import limit_threads
 from bench.cases import CASES
-from bench.data import ID, make_data, make_piece
+from bench.data import make_data, make_piece
 
 CASE = CASES["bank-logistic"]
 RECORDS = 400_000
@@ -52,13 +51,7 @@ def _config(work: Path, **keys: str) -> JobConfig:
 def _plans(work: Path, model: LoadedModel) -> tuple[Plan, Plan]:
     """Return the plans of a job without passed columns and of one with all."""
     plain = _looked_at(_config(work), model)
-    if "passthrough" in JobConfig.model_fields:
-        passed = _looked_at(_config(work, passthrough="all"), model)
-    else:
-        names = make_piece(CASE.data_set, 0, 1).column_names
-        columns = plain.spec.columns
-        echoed = (*columns.echoed, *(EchoColumn(name, name) for name in names if name != ID))
-        passed = replace(plain, spec=replace(plain.spec, columns=replace(columns, echoed=echoed)))
+    passed = _looked_at(_config(work, passthrough="all"), model)
     width = len(make_piece(CASE.data_set, 0, 1).column_names)
     if len(passed.spec.columns.echoed) != width:
         raise ValueError(f"bank set: expected {width} echoed columns, got {len(passed.spec.columns.echoed)}")
