@@ -114,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     clean.add_argument("--older-than", metavar="AGE", default="7d", help="such as 36h, 7d (the default) or 2w")
     clean.add_argument("--yes", action="store_true", help="remove what is listed")
     for command in (describe, check):
-        command.add_argument("id", metavar="ID", help="the id of a batch prediction, as batchscore list shows it")
+        command.add_argument("id", metavar="ID", help="the id of a batch prediction, or latest: the last that finished")
     for command in (run, verify, describe, listing, check, clean):
         command.add_argument("overrides", nargs="*", default=[], metavar="key=value", help="a key of the configuration")
     return parser
@@ -178,9 +178,9 @@ def _describe(options: argparse.Namespace) -> int:
     batch_id = check_id(options.id)
     config = output_config(options.config, options.overrides)
     from batchscore.commands.job_text import render_record
-    from batchscore.commands.jobs import read_record
+    from batchscore.commit.jobs import found_id, read_record
 
-    record = read_record(config, batch_id)
+    record = read_record(config, found_id(config, batch_id))
     tell(json.dumps(record.to_dict()) if options.json else render_record(record))
     return 0
 
@@ -188,7 +188,7 @@ def _describe(options: argparse.Namespace) -> int:
 def _list(options: argparse.Namespace) -> int:
     config = output_config(options.config, options.overrides)
     from batchscore.commands.job_text import render_records
-    from batchscore.commands.jobs import read_records
+    from batchscore.commit.jobs import read_records
 
     records = [record for record in read_records(config, _passed_over) if options.status in (None, record.Status)]
     tell(json.dumps([record.to_dict() for record in records]) if options.json else render_records(records))
@@ -212,8 +212,9 @@ def _check(options: argparse.Namespace) -> int:
     config = output_config(options.config, options.overrides)
     from batchscore.commands.check import check_job
     from batchscore.commands.report_text import describe_check, render_check
+    from batchscore.commit.jobs import found_id
 
-    report = check_job(batch_id, config, options.sample)
+    report = check_job(found_id(config, batch_id), config, options.sample)
     tell(json.dumps(describe_check(report)) if options.json else render_check(report))
     report.raise_if_failed()
     return 0

@@ -14,9 +14,9 @@ from typing import TypeVar
 
 from batchscore.commands.check_report import CheckReport
 from batchscore.commands.comparison import Comparison
-from batchscore.commands.jobs import check_output_is_there, unfinished_job
 from batchscore.commands.part_check import PartToRead, check_part, look_at_file, parts_to_read
 from batchscore.commit.job_record import BatchPrediction
+from batchscore.commit.jobs import check_output_is_there, unfinished_job
 from batchscore.commit.manifest_reader import (
     CommittedJob,
     Discrepancy,

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from batchscore.commands.jobs import check_output_is_there
+from batchscore.commit.jobs import check_output_is_there
 from batchscore.commit.manifest_reader import read_file_uris
 from batchscore.commit.stored_manifests import read_stored
 from batchscore.config.job_config import OutputConfig

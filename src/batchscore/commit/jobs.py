@@ -1,9 +1,11 @@
-"""The jobs of an output: their records, and what to say of an id or an output that has none."""
+"""The jobs of an output: their records, the latest one, and what to say of an id or an output that has none."""
 
 from __future__ import annotations
 
 import difflib
+import logging
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from batchscore.commit.job_record import BatchPrediction
@@ -14,7 +16,12 @@ from batchscore.output.paths import EXTENDED_MANIFEST_END, RECORD_END, Outputs, 
 from batchscore.storage.base import StoredObject, read_if_present
 from batchscore.storage.factory import storage_for
 
+log = logging.getLogger(__name__)
+
+LATEST = "latest"
+"""What stands for the id of the finished job that was completed last."""
 _NEAR_IDS = 5
+_THREADS = 16
 
 
 def read_record(config: OutputConfig, batch_id: str) -> BatchPrediction:
@@ -39,6 +46,40 @@ def read_records(config: OutputConfig, pass_over: Callable[[InputError], None]) 
             raise
         except InputError as error:
             pass_over(error)
+
+
+def found_id(config: OutputConfig, batch_id: str) -> str:
+    """Return the id that is meant: ``latest`` is that of the job that was completed last, if it has a manifest.
+
+    A job of that very id goes first. Raises InputError if no job of the output is finished.
+    """
+    if batch_id != LATEST:
+        return batch_id
+    check_output_is_there(config)
+    objects = {uris.base_name(item.uri): item for item in _objects(config)}
+    if LATEST + RECORD_END in objects or LATEST + EXTENDED_MANIFEST_END in objects:
+        return LATEST
+    manifests = {name.removesuffix(EXTENDED_MANIFEST_END): item for name, item in objects.items() if _is_manifest(name)}
+
+    def finished(batch_id: str) -> tuple[int, float, str]:
+        """Return what tells the later of two jobs: their whole seconds, then the times of their manifests."""
+        try:
+            record = _record_if_present(config, batch_id) if batch_id + RECORD_END in objects else None
+        except TransientReadError:
+            raise
+        except InputError as error:
+            log.warning("passed over: %s", error)
+            record = None
+        at = record.FinishedAt if record and record.Status == "COMPLETED" else None
+        return at or 0, manifests[batch_id].modified_epoch_seconds, batch_id
+
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="records") as pool:
+        seconds, _, latest = max(pool.map(finished, manifests), default=(0, 0.0, ""))
+    if not seconds:
+        raise ObjectMissingError(
+            f"job {LATEST}: expected a finished job below {_folder(config)}, got none; batchscore list shows all"
+        )
+    return latest
 
 
 def check_output_is_there(config: OutputConfig) -> None:
@@ -103,6 +144,10 @@ def _folder(config: OutputConfig) -> str:
 def _objects(config: OutputConfig) -> Iterator[StoredObject]:
     folder = f"{_folder(config)}/"
     return storage_for(folder, config.s3).list_folder(folder)
+
+
+def _is_manifest(name: str) -> bool:
+    return name.endswith(EXTENDED_MANIFEST_END)
 
 
 def _is_record(uri: str) -> bool:
