@@ -12,7 +12,20 @@ from typing import NamedTuple
 PACKAGE = Path(__file__).parents[1] / "src" / "batchscore"
 
 LAYERS = (
-    *("cli", "commands", "udf", "spark", "preflight", "commit", "scoring", "plan", "output", "model", "input"),
+    *(
+        "cli",
+        "commands",
+        "udf",
+        "spark",
+        "preflight",
+        "results",
+        "commit",
+        "scoring",
+        "plan",
+        "output",
+        "model",
+        "input",
+    ),
     *("storage", "environment", "config", "process", "errors"),
 )
 """Wings, and the modules beside them. Each may import those below it, and its own modules in no circle."""
@@ -30,7 +43,7 @@ SDKS = {
     },
     "pyspark": {
         *("spark.tasks", "spark.action", "spark.session", "spark.shipped_model", "spark.worker_python"),
-        *("udf.function", "udf.calls", "commands.summary", "commands.run"),
+        *("udf.function", "udf.calls", "commands.summary", "commands.run", "results.on_spark", "results.predictions"),
     },
 }
 """The modules that may know an SDK."""
