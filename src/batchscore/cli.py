@@ -1,4 +1,4 @@
-"""The command line: run, verify, describe, list, check, clean."""
+"""The command line: run, verify, describe, list, check, results, clean."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from typing import Any
 
 from batchscore import __version__
 from batchscore.commands.config_file import job_config, output_config
+from batchscore.commands.results_options import OPTIONS, add_options, taken_id
 from batchscore.commands.terminal import ReaderGoneError, is_terminal, names_that_are_no_text, tell
 from batchscore.commit.job_record import STATUSES
 from batchscore.config.job_config import check_id, known_keys
@@ -24,8 +25,11 @@ from batchscore.errors import BatchScoreError, CommitError, InputError, describe
 from batchscore.process import LOG_FORMAT, hide_warnings, signals_as_errors, temporary_folder
 
 _STOPPED, _NOBODY_READS = 130, 141  # as a shell tells SIGINT and SIGPIPE
-_COMMANDS = ("run", "verify", "describe", "list", "check", "clean")
-_OPTIONS = ("--config", "--dry-run", "--full", "--json", "--status", "--sample", "--older-than", "--yes", "--help")
+_COMMANDS = ("run", "verify", "describe", "list", "check", "results", "clean")
+_OPTIONS = (
+    *("--config", "--dry-run", "--full", "--json", "--status", "--sample", "--older-than", "--yes", "--help"),
+    *OPTIONS,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -115,6 +119,10 @@ def _parser() -> argparse.ArgumentParser:
     clean.add_argument("--yes", action="store_true", help="remove what is listed")
     for command in (describe, check):
         command.add_argument("id", metavar="ID", help="the id of a batch prediction, or latest: the last that finished")
+    results = add(
+        "results", _results, "show the predictions of a finished job, choose among them, write them to a file"
+    )
+    add_options(results)
     for command in (run, verify, describe, listing, check, clean):
         command.add_argument("overrides", nargs="*", default=[], metavar="key=value", help="a key of the configuration")
     return parser
@@ -217,6 +225,15 @@ def _check(options: argparse.Namespace) -> int:
     report = check_job(found_id(config, batch_id), config, options.sample)
     tell(json.dumps(describe_check(report)) if options.json else render_check(report))
     report.raise_if_failed()
+    return 0
+
+
+def _results(options: argparse.Namespace) -> int:
+    batch_id = check_id(taken_id(options))
+    config = output_config(options.config, options.overrides)
+    from batchscore.commands.results import tell_results
+
+    tell_results(batch_id, config, options)
     return 0
 
 

@@ -22,8 +22,36 @@ def is_terminal() -> bool:
 
 def tell(text: str) -> None:
     """Write a line to stdout at once; raises ReaderGoneError, or CommitError if it takes no more."""
-    try:
+    with _stdout_errors():
         print(text, flush=True)
+
+
+class StdoutFile:
+    """stdout as a file of bytes that is written to; raises what ``tell`` does."""
+
+    closed = False
+
+    def write(self, content: bytes) -> int:
+        """Write bytes as they are."""
+        with _stdout_errors():
+            if sys.stdout is not None:  # closed, it is None: then print writes nothing either
+                sys.stdout.buffer.write(content)
+        return len(content)
+
+    def flush(self) -> None:
+        """Let whoever reads have all."""
+        with _stdout_errors():
+            if sys.stdout is not None:
+                sys.stdout.buffer.flush()
+
+    def close(self) -> None:
+        """Leave stdout open: it is the process's own."""
+
+
+@contextmanager
+def _stdout_errors() -> Iterator[None]:
+    try:
+        yield
     except BrokenPipeError:
         _give_stdout_up()
         raise ReaderGoneError from None
