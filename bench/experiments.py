@@ -43,6 +43,7 @@ from bench.cases import MODELS
 from bench.data import DATA_SETS, make_data
 from bench.dialects import dialect_rows
 from bench.object_server import running_object_server
+from bench.result_reading import result_costs
 from bench.unseen import unseen_rows
 from bench.ways.job import way_environment
 
@@ -277,6 +278,15 @@ def dialects(work: Path) -> None:
         _row(written, keys, f"{seconds:.2f}", f"{ratio:.2f}")
 
 
+def results(work: Path) -> None:
+    """Read the results of jobs of 1, 10 and 100 million records with ``batchscore results``."""
+    _titles("asked", "million records", "s", "s per million", "core-s per million", "peak, MB")
+    for millions in (1, 10, 100):
+        for cost in result_costs(work, millions):
+            each = [f"{value / millions:.2f}" for value in (cost.seconds, cost.cpu_seconds)]
+            _row(cost.asked, millions, f"{cost.seconds:.1f}", *each, f"{cost.peak_bytes / MEGABYTE:.0f}")
+
+
 def unseen(work: Path) -> None:
     """Count the texts of the bank set that a model does not know, beside reading and predicting it."""
     _titles("texts", "reading", "predicting", "counting", "share")
@@ -300,6 +310,7 @@ EXPERIMENTS: dict[str, Callable[[Path], None]] = {
     "memory": memory,
     "passthrough": passthrough,
     "planning": planning,
+    "results": results,
     "unseen": unseen,
 }
 

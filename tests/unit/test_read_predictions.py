@@ -104,6 +104,7 @@ def test_a_column_has_the_type_that_the_manifest_tells_and_texts_stay_text(case:
 def test_a_job_without_inputs_is_an_empty_table_with_its_columns(tmp_path: Path) -> None:
     frame = read_predictions(str(LaidJob(tmp_path, "tag,bestAnswer,score", {}).output), "bp-1")
     assert (list(frame.columns), len(frame)) == (["tag", "bestAnswer", "score"], 0)
+    assert len(read_predictions(tmp_path / "output", "bp-1")) == 0
     assert [str(kind) for kind in frame.dtypes] == ["object", "Int8", "float64"]
 
 

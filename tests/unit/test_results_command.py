@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -382,3 +383,21 @@ def test_latest_stands_for_the_last_finished_job_elsewhere_too(
         assert (code, json.loads(told.out)["BatchPredictionId"]) == (0, "bp-1")
     else:
         assert (code, "manifest" in told.err) == (3, True)  # one laid by hand tells too little to be checked
+
+
+def test_sigterm_takes_away_what_was_begun(tmp_path: Path) -> None:
+    text = "".join(f"C{number},x,0,1E-1\n" for number in range(100_000))
+    large = LaidJob(tmp_path / "large", "tag,plan,bestAnswer,score", {"a.csv": [text] * 20})
+    target = tmp_path / "lists" / "x.csv"
+    target.parent.mkdir()
+    command = [sys.executable, "-m", "batchscore.cli", "results", "bp-1", f"output={large.output}", "--to", str(target)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    while not list(target.parent.iterdir()):
+        assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, list(target.parent.iterdir()), "stopped by SIGTERM; run it again" in err) == (
+        5,
+        [],
+        True,
+    )

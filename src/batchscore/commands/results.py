@@ -17,6 +17,7 @@ from batchscore.commands.terminal import StdoutFile, is_terminal, tell
 from batchscore.commit.committed_results import CommittedResults
 from batchscore.config.job_config import OutputConfig
 from batchscore.errors import ConfigError
+from batchscore.process import signals_as_errors
 from batchscore.results.files import FileKind, target_of, write_file, write_to
 from batchscore.results.finding import committed_results
 from batchscore.results.highest import Order, highest, order_by
@@ -124,7 +125,8 @@ def tell_results(batch_id: str, config: OutputConfig, options: Namespace) -> Non
     target = target_of(options.to, kind, config) if options.to else None
     chosen = choose_results(batch_id, config, Asked(**{name: getattr(options, name) for name in _ASKED}))
     if target is not None:
-        count = write_file(target, chosen.schema, chosen.batches(), config.s3)
+        with signals_as_errors():  # what was begun is taken away
+            count = write_file(target, chosen.schema, chosen.batches(), config.s3)
         told = {"id": chosen.results.id, "record_count": count, "uri": target.uri}
         tell(json.dumps(told) if options.json else f"{count:,} records of job {chosen.results.id} in {target.uri}")
     elif kind is None and is_terminal():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
@@ -23,7 +24,7 @@ Engine = Literal["pandas", "arrow", "polars", "spark", "duckdb"]
 
 
 def read_predictions(
-    output: str,
+    output: str | PathLike[str],
     id: str = "latest",  # noqa: A002 - the key of a configuration is called so
     engine: Engine = "pandas",
     *,
@@ -49,7 +50,7 @@ def read_predictions(
     >>> read_predictions("s3://example-predictions/campaign", where="score >= 0.8", columns=["tag", "score"])
     """
     _check_engine(engine)
-    config = output_of(output, s3)
+    config = output_of(fspath(output), s3)
     results = committed_results(config, id)
     reading = plan_reading(results, config.s3, columns, where, threshold, positions)
     parts = list(located_parts(results))
