@@ -74,7 +74,7 @@ test: check dist/environment.tar.gz need-java ## Run all checks and tests
 		echo "Spark 3.5: skipped, it takes Python 3.11, and DIST_PYTHON is $(DIST_PYTHON)")
 
 test-spark35: .venv-spark35/installed need-java
-	.venv-spark35/bin/python -m pytest tests/e2e/test_main_job.py
+	.venv-spark35/bin/python -m pytest tests/e2e/test_main_job.py tests/e2e/test_api.py
 
 test-pythons: need-python need-java ## Run the unit tests and the main job on the other Pythons of 3.11 to 3.13 that are here
 	@$(foreach version,$(filter-out $(call version,$(PYTHON)),$(PYTHONS)),$(if $(FOUND_$(version)), \
@@ -82,7 +82,7 @@ test-pythons: need-python need-java ## Run the unit tests and the main job on th
 		echo "Python $(version): skipped, none runs here") &&) true
 
 test-on-%: .venv-%/installed need-java
-	.venv-$*/bin/python -m pytest tests/unit tests/e2e/test_main_job.py
+	.venv-$*/bin/python -m pytest tests/unit tests/e2e/test_main_job.py tests/e2e/test_api.py
 
 test-lowest: need-python ## Run the tests of models on the lowest versions of their libraries, which know Python 3.11
 	@$(if $(FOUND_3.11),$(MAKE) --no-print-directory test-on-the-lowest, \

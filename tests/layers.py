@@ -14,6 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "batchscore"
 LAYERS = (
     *(
         "cli",
+        "api",
         "commands",
         "udf",
         "spark",
@@ -43,14 +44,26 @@ SDKS = {
     },
     "pyspark": {
         *("spark.tasks", "spark.action", "spark.session", "spark.shipped_model", "spark.worker_python"),
-        *("udf.function", "udf.calls", "commands.summary", "commands.run", "results.on_spark", "results.predictions"),
+        *(
+            "spark.read_inputs",
+            "udf.function",
+            "udf.calls",
+            "commands.summary",
+            "commands.run",
+            "results.on_spark",
+            "results.predictions",
+            "api",
+        ),
     },
 }
 """The modules that may know an SDK."""
 
 
 class Module(NamedTuple):
-    """A module of the package; ``imports`` are modules of the package, wherever in the module they are imported."""
+    """A module of the package; ``imports`` are modules of the package, wherever in the module they are imported.
+
+    The package itself has none: what it names is imported when it is asked for, which tests/unit/test_names.py holds.
+    """
 
     name: str
     tree: ast.Module
@@ -90,7 +103,7 @@ def _read(name: str, source: str, names: set[str]) -> Module:
             base = importlib.util.resolve_name("." * node.level + (node.module or ""), f"batchscore.{name}")
             inner = {f"{base}.{alias.name}" for alias in node.names}
             found |= {item for item in inner if item.removeprefix("batchscore.") in names} or {base}
-    ours = {item for item in found if item.partition(".")[0] == "batchscore"}
+    ours = {item for item in found if item.partition(".")[0] == "batchscore" and name}
     imports = {item.removeprefix("batchscore").removeprefix(".") for item in ours}
     return Module(name, tree, source, frozenset(imports), frozenset(item.partition(".")[0] for item in found - ours))
 

@@ -131,7 +131,7 @@ def _parser() -> argparse.ArgumentParser:
 def _log_to_stderr() -> None:
     logger = logging.getLogger("batchscore")
     logger.setLevel(logging.INFO)
-    if not logger.handlers:
+    if all(isinstance(handler, logging.NullHandler) for handler in logger.handlers):
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(logging.Formatter(LOG_FORMAT))
         logger.addHandler(handler)

@@ -8,6 +8,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -18,12 +19,60 @@ from typing import IO, Any
 from batchscore.errors import BatchScoreError, ScoringError, describe_without_content, no_room, raised_from
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
+_LOGGER = logging.getLogger("batchscore")
 
 
 def hide_warnings() -> None:
     """Keep Python's warnings out of streams and logs, as a model's could show records; ``python -W`` shows them."""
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
+
+
+def is_log_shown(stream: object) -> bool:
+    """Tell whether our log is written to a stream: the command line does so, and a program that wants to see it."""
+    return any(getattr(handler, "stream", None) is stream for handler in _LOGGER.handlers)
+
+
+class _LogFiles:
+    """Our loggers tell all while a job's log is written; what other handlers get is what they got before.
+
+    Jobs of several threads overlap: the first one finds how it was, the last one puts it back.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._count = 0
+        self._before = ExitStack()
+
+    def begin(self) -> None:
+        with self._lock:
+            if self._count == 0 and not _LOGGER.isEnabledFor(logging.INFO):
+                self._before.callback(_LOGGER.setLevel, _LOGGER.level)
+                self._keep_from_others(_LOGGER.getEffectiveLevel())
+                _LOGGER.setLevel(logging.INFO)
+            self._count += 1
+
+    def end(self) -> None:
+        with self._lock:
+            self._count -= 1
+            if self._count == 0:
+                self._before.close()
+
+    def _keep_from_others(self, level: int) -> None:
+        """Keep what was below the level in force from whoever handles our log, as the root logger's handlers do."""
+
+        def was_told(record: logging.LogRecord) -> bool:
+            return record.levelno >= level or record.name.partition(".")[0] != _LOGGER.name
+
+        logger: logging.Logger | None = _LOGGER
+        while logger is not None:
+            for handler in logger.handlers:
+                handler.addFilter(was_told)
+                self._before.callback(handler.removeFilter, was_told)
+            logger = logger.parent if logger.propagate else None
+
+
+_log_files = _LogFiles()
 
 
 @contextmanager
@@ -33,16 +82,13 @@ def log_file() -> Iterator[Path]:
     os.close(descriptor)
     handler = logging.FileHandler(name, encoding="utf-8", errors="backslashreplace")  # names need be no text
     handler.setFormatter(logging.Formatter(LOG_FORMAT))
-    logger = logging.getLogger("batchscore")
-    level = logger.level
-    logger.addHandler(handler)
-    if not logger.isEnabledFor(logging.INFO):
-        logger.setLevel(logging.INFO)
+    _log_files.begin()
+    _LOGGER.addHandler(handler)
     try:
         yield Path(name)
     finally:
-        logger.removeHandler(handler)
-        logger.setLevel(level)
+        _LOGGER.removeHandler(handler)
+        _log_files.end()
         handler.close()
         Path(name).unlink()
 

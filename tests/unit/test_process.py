@@ -30,6 +30,40 @@ def test_the_folder_and_the_log_of_a_job_are_private_and_removed_after_an_error(
     assert not any(path.exists() for path in kept)
 
 
+def test_a_job_s_log_has_all_and_other_handlers_get_what_they_got_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, shown = logging.getLogger("batchscore"), list[str]()
+
+    class Shown(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            shown.append(record.getMessage())
+
+    monkeypatch.setattr(logging.root, "handlers", [Shown()])
+    for logger, level in ((logging.root, logging.WARNING), (ours, logging.NOTSET)):
+        monkeypatch.setattr(logger, "level", level)
+        logger.manager._clear_cache()  # type: ignore[attr-defined] # as setLevel does
+    first = log_file()
+    one = first.__enter__()
+    with log_file() as two:
+        logging.getLogger("batchscore.commands.run").info("both")
+        first_text = one.read_text()
+        first.__exit__(None, None, None)
+        logging.getLogger("batchscore.commands.run").info("the second alone")
+        logging.getLogger("batchscore.commands.run").warning("a warning")
+        logging.getLogger("another").error("another's")
+        second_text = two.read_text()
+
+    assert [line.split(" INFO ")[-1] for line in first_text.splitlines()] == ["both"]
+    assert [line.split(" ", 3)[3] for line in second_text.splitlines()] == ["both", "the second alone", "a warning"]
+    assert shown == ["a warning", "another's"]
+    assert (ours.level, [handler.filters for handler in logging.root.handlers]) == (logging.NOTSET, [[]])
+
+
+def test_a_program_that_configures_no_logging_sees_nothing_of_ours_on_stderr() -> None:
+    program = "import logging, batchscore.process; logging.getLogger('batchscore.x').warning('a warning')"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+
+
 def test_sigterm_is_an_error_and_a_second_one_does_not_cut_the_tidying_up_short() -> None:
     before = signal.getsignal(signal.SIGTERM)
     tidied = []

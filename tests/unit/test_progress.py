@@ -8,7 +8,7 @@ import sys
 import termios
 from contextlib import suppress
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, TextIO, cast
 
 import pytest
 
@@ -28,9 +28,23 @@ def drawn(terminal: Terminal) -> str:
     return terminal.getvalue().split("\r")[-1].rstrip("\n")
 
 
-def test_on_a_terminal_a_bar_shows_splits_and_records(monkeypatch: pytest.MonkeyPatch) -> None:
+def show_log_on(terminal: TextIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let stderr be a terminal on which our log is shown, as the command line does."""
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr(logging.getLogger("batchscore"), "handlers", [logging.StreamHandler(terminal)])
+
+
+def test_a_program_at_a_terminal_that_does_not_show_our_log_gets_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
+    with progress_report(PLAN) as report:
+        report(Progress(splits=4, size_in_bytes=400, record_count=28))
+    assert terminal.getvalue() == ""
+
+
+def test_on_a_terminal_a_bar_shows_splits_and_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    show_log_on(terminal, monkeypatch)
     with progress_report(PLAN) as report:
         report(Progress(splits=4, size_in_bytes=400, record_count=28))
         report(Progress(splits=10, size_in_bytes=1000, record_count=70))
@@ -48,7 +62,7 @@ def test_the_longest_bar_fits_a_terminal_of_80_columns(monkeypatch: pytest.Monke
     shown = []
     with os.fdopen(reader, "rb") as screen, suppress(OSError):  # which tells that the terminal is closed
         with os.fdopen(writer, "w", encoding="utf-8") as terminal:
-            monkeypatch.setattr(sys, "stderr", terminal)
+            show_log_on(terminal, monkeypatch)
             with progress_report(plan, lambda: next(times)) as report:
                 report(now)
         while piece := screen.read1():

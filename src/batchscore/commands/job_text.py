@@ -42,20 +42,20 @@ def _took(record: Mapping[str, Any]) -> str | None:
     return duration(record["FinishedAt"] - record["StartedAt"])
 
 
+def completed_facts(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what people want to know of a job that is done."""
+    again = " (it was done before: its result stands)" if summary.get("reported_again") else ""
+    return [
+        ("status", f"{summary['Status']}{again}"),
+        ("records", _records(summary)),
+        ("results", f"{_beside(summary, 'result')}, listed in {summary['manifest']}"),
+        ("time", _time(summary)),
+    ]
+
+
 def render_completed(summary: Mapping[str, Any], check: str) -> str:
     """Return five lines on a job that is done; ``check`` is the command that proves it."""
-    again = " (it was done before: its result stands)" if summary.get("reported_again") else ""
-    return "\n".join(
-        fields(
-            [
-                ("status", f"{summary['Status']}{again}"),
-                ("records", _records(summary)),
-                ("results", f"{_beside(summary, 'result')}, listed in {summary['manifest']}"),
-                ("time", _time(summary)),
-                ("next", check),
-            ]
-        )
-    )
+    return "\n".join(fields([*completed_facts(summary), ("next", check)]))
 
 
 def render_failed(record: Mapping[str, Any], describe: str) -> str:

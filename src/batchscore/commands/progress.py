@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from batchscore.commands.readable import duration
+from batchscore.process import is_log_shown
 
 if TYPE_CHECKING:
     from batchscore.plan import Plan
@@ -25,8 +26,8 @@ _WRITTEN_OUT = 10_000
 
 @contextmanager
 def progress_report(plan: Plan, clock: Callable[[], float] = time.monotonic) -> Iterator[Callable[[Progress], None]]:
-    """Give a function that shows how far a plan has come."""
-    with _bar(plan, clock) if sys.stderr.isatty() else _lines(plan, clock) as show:
+    """Give a function that shows how far a plan has come; who does not show our log sees no bar either."""
+    with _bar(plan, clock) if sys.stderr.isatty() and is_log_shown(sys.stderr) else _lines(plan, clock) as show:
         yield show
 
 

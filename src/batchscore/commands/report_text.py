@@ -23,7 +23,7 @@ def describe_plan(review: Review) -> dict[str, Any]:
     """Return the plan and what was found, for machines."""
     plan = review.plan
     answer: dict[str, Any] = {
-        "ready": review.exit_code == 0,
+        "ready": review.ready,
         "faults": [asdict(fault) for fault in review.faults],
     }
     if plan is None:
@@ -91,10 +91,9 @@ def render_review(review: Review) -> str:
     lines: list[str] = []
     if review.plan is not None:
         lines += _plan_lines(review, facts)
-    fatal = [fault for fault in review.faults if fault.fatal]
     if review.faults:
-        lines += ["", *_fault_lines(sorted(review.faults, key=lambda fault: not fault.fatal))]
-    lines += ["", "not ready" if fatal else "ready"]
+        lines += ["", *_fault_lines([*review.errors, *review.warnings])]
+    lines += ["", "ready" if review.ready else "not ready"]
     return "\n".join(lines)
 
 

@@ -90,10 +90,25 @@ class Review:
     predictions: SamplePredictions = NO_PREDICTIONS
 
     @property
+    def ready(self) -> bool:
+        """Whether the job would start, and succeed on what was read."""
+        return self.exit_code == 0
+
+    @property
+    def errors(self) -> list[Fault]:
+        """The faults that would keep the job from starting or finishing."""
+        return [fault for fault in self.faults if fault.fatal]
+
+    @property
+    def warnings(self) -> list[Fault]:
+        """The faults with which the job would succeed."""
+        return [fault for fault in self.faults if not fault.fatal]
+
+    @property
     def exit_code(self) -> int:
         """0 only if the job would start, and succeed on what was read; else the code that the job would end with.
 
         A job reads before it writes: that the output cannot be written comes last.
         """
-        codes = [fault.exit_code for fault in self.faults if fault.fatal]
+        codes = [fault.exit_code for fault in self.errors]
         return next(iter(sorted(codes, key=lambda code: code == CommitError.exit_code)), 0)

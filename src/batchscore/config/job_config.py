@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import (
@@ -21,6 +21,7 @@ from batchscore.config import uris
 from batchscore.config.artifact_prefixes import check_prefix
 from batchscore.config.faults import faults_of, joined, raise_faults
 from batchscore.config.missing_values import PANDAS, InvalidValues, MissingSettings, MissingValues
+from batchscore.config.settings import given, laid_over
 from batchscore.config.stray_arguments import hint_for_argument
 from batchscore.config.values import (
     AMAZON_RECORD_BYTES,
@@ -65,8 +66,23 @@ Passthrough = Annotated[Literal["all"] | tuple[str, ...], BeforeValidator(passed
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
+    if not TYPE_CHECKING:  # to type checkers it takes the keys
+
+        def __init__(self, /, **keys: Any) -> None:
+            """Check the keys; raises ConfigError with every fault at once, and no value of pydantic's message."""
+            faults: Sequence[str] = ()
+            try:
+                super().__init__(**keys)
+            except ValidationError as error:
+                faults = faults_of(error, known_keys())
+            raise_faults(faults)
+
+        __init__.__pydantic_base_init__ = True  # so that model_validate goes by itself
+
 
 Section = TypeVar("Section", bound=_Section)
+Overrides = Sequence[str] | Mapping[str, Any]
+"""What is laid over a configuration: ``key=value`` arguments of the command line, or a program's values by key."""
 
 
 class S3Settings(_Section):
@@ -227,8 +243,8 @@ def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
     return settings
 
 
-def load_config(text: str, overrides: Sequence[str] = (), path: str = "") -> JobConfig:
-    """Return the frozen configuration of YAML ``text``, of a file, with ``key=value`` overrides laid over it.
+def load_config(text: str, overrides: Overrides = (), path: str = "") -> JobConfig:
+    """Return the frozen configuration of YAML ``text``, of a file, with overrides laid over it.
 
     Raises ConfigError with every fault at once.
     """
@@ -245,9 +261,9 @@ def load_output_config(text: str, overrides: Sequence[str] = (), path: str = "")
     return _validated(OutputConfig, *_merged_settings(text, overrides, path))
 
 
-def s3_settings(overrides: Sequence[str]) -> S3Settings:
-    """Return the S3 settings that the command line gives, for reading the configuration itself; raises ConfigError."""
-    return _validated(S3Settings, _given(parse_overrides(overrides)).get("s3", {}), section="s3")
+def s3_settings(overrides: Overrides) -> S3Settings:
+    """Return the S3 settings laid over a configuration, for reading the configuration itself; raises ConfigError."""
+    return _validated(S3Settings, given(_told(overrides)).get("s3", {}), section="s3")
 
 
 def _validated(model: type[Section], settings: Any, faults: Sequence[str] = (), *, section: str = "") -> Section:
@@ -267,7 +283,7 @@ def check_id(text: str) -> str:
         raise ConfigError(f"id: {joined(faults_of(error, known_keys())).removeprefix('key : ')}") from None
 
 
-def _merged_settings(text: str, overrides: Sequence[str], path: str) -> tuple[dict[str, Any], list[str]]:
+def _merged_settings(text: str, overrides: Overrides, path: str) -> tuple[dict[str, Any], list[str]]:
     """Return the settings, and what is wrong with the keys of ``text``."""
     file = f"configuration {path}".rstrip()
     try:
@@ -280,17 +296,8 @@ def _merged_settings(text: str, overrides: Sequence[str], path: str) -> tuple[di
     if not isinstance(settings, dict):
         got = "a list" if isinstance(settings, list) else "one value"
         raise ConfigError(f"{file}: expected keys with values, got {got}; {_YAML}")
-    for key, value in parse_overrides(overrides).items():
-        nested = isinstance(value, dict) and isinstance(settings.get(key), dict)
-        settings[key] = {**settings[key], **value} if nested else value
-    return _given(settings), faults
+    return given(laid_over(settings, _told(overrides))), faults
 
 
-def _given(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that have a value: without one a key, also one of a section, has its default."""
-    # No deeper than sections: what YAML's aliases make can hold itself.
-    return {key: _with_values(item) if isinstance(item, dict) else item for key, item in _with_values(settings).items()}
-
-
-def _with_values(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in settings.items() if value is not None}
+def _told(overrides: Overrides) -> Mapping[str, Any]:
+    return overrides if isinstance(overrides, Mapping) else parse_overrides(overrides)

@@ -8,7 +8,7 @@ import traceback
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pandas as pd
 from pyspark.sql.functions import col
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from pyspark.sql.udf import UserDefinedFunction
 
 log = logging.getLogger(__name__)
+
+Row = TypeVar("Row")
 
 _WATCH_SECONDS = 0.2
 
@@ -64,7 +66,7 @@ def run_tasks(
         except BaseException as error:
             _cancel(spark, group, action)
             if isinstance(error, Exception) and not isinstance(error, BatchScoreError):
-                raise _spark_failure(error, limit) from error
+                raise spark_failure(error, limit) from error
             raise
 
 
@@ -98,7 +100,7 @@ def _watch(action: Future[list[str]], watch: Callable[[], None]) -> None:
     watch()
 
 
-def _spark_failure(error: Exception, limit: str | None) -> BatchScoreError:
+def spark_failure(error: Exception, limit: str | None = None) -> BatchScoreError:
     """Say why Spark gave up: the last line that a worker's own message holds, which carries no content.
 
     ``limit`` is the memory that Spark allows the workers of an executor.
@@ -132,10 +134,26 @@ def _without_content(work: Callable[[int], str], number: int) -> str:
     """Run a task's work so that no foreign message, which could print records, reaches Spark's logs."""
     try:
         return work(number)
-    except BatchScoreError as error:
-        reason = f"{type(error).__name__}: {error}"
     except Exception as error:
-        frames = traceback.extract_tb(error.__traceback__)[-3:]
-        trail = " <- ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames))
-        reason = f"ScoringError: task {number}: expected to finish, got {describe_without_content(error)} ({trail})"
-    raise WorkerError(f"{_WORKER_MARK} {reason}")
+        failure = _worker_error(error, f"task {number}")
+    raise failure
+
+
+def safely(rows: Iterator[Row], what: str) -> Iterator[Row]:
+    """Yield the same rows of a task; no foreign message, which could print records, reaches Spark's logs."""
+    failure = None
+    try:
+        yield from rows
+    except Exception as error:
+        failure = _worker_error(error, what)
+    if failure:
+        raise failure
+
+
+def _worker_error(error: Exception, what: str) -> WorkerError:
+    if isinstance(error, BatchScoreError):
+        return WorkerError(f"{_WORKER_MARK} {type(error).__name__}: {error}")
+    frames = traceback.extract_tb(error.__traceback__)[-3:]
+    trail = " <- ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames))
+    told = describe_without_content(error)
+    return WorkerError(f"{_WORKER_MARK} ScoringError: {what}: expected to finish, got {told} ({trail})")

@@ -37,12 +37,14 @@ if TYPE_CHECKING:
 @process_kept()
 def predict_udf(
     spark: SparkSession,
-    model_uri: str,
+    model_uri: str | JobConfig,
     *,
     columns: Sequence[str] | Mapping[str, ColumnType] | None = None,
     **settings: Any,
 ) -> UserDefinedFunction:
     """Return a model of the registry as a function of its inputs, as columns or as one struct.
+
+    ``model_uri`` may be the configuration of a job: its keys that concern the model then hold here too.
 
     It gives P(label 1) or the value as a double, or for multiclass a struct of one double for each class. A record
     gets null if the model refuses it for a value that it lacks, or if a value does not fit its input's type, as
@@ -59,23 +61,30 @@ def predict_udf(
     """
     config = _checked_config(spark, model_uri, settings)
     with tempfile.TemporaryDirectory(prefix="batchscore-") as folder:
-        model = load_model(config, Path(folder) / "model")
-        inputs = _inputs(model.version, columns, replace(config.missing, of_file=False))
-        inputs = inputs.with_rules(model.predictor.facts)
-        read_archive = ship_model(spark, pack_model(model.folder))
-    loading = predictor_settings(config, model.predictor.model_type)
-    predict = _predicting(read_archive, model.version, loading, inputs)
-    return as_score(_as_pandas_udf(predict, model.predictor), inputs.columns)
+        loaded = load_model(config, Path(folder) / "model")
+        inputs = _inputs(loaded.version, columns, replace(config.missing, of_file=False))
+        inputs = inputs.with_rules(loaded.predictor.facts)
+        read_archive = ship_model(spark, pack_model(loaded.folder))
+    loading = predictor_settings(config, loaded.predictor.model_type)
+    predict = _predicting(read_archive, loaded.version, loading, inputs)
+    return as_score(_as_pandas_udf(predict, loaded.predictor), inputs.columns)
 
 
-def _checked_config(spark: SparkSession, model_uri: str, settings: Mapping[str, Any]) -> JobConfig:
+def _checked_config(spark: SparkSession, model_uri: str | JobConfig, settings: Mapping[str, Any]) -> JobConfig:
     if not is_connect(spark):
         check_session(spark)
     if "null_values" in settings:
         raise ConfigError("key null_values: expected for files alone: in a DataFrame null is missing")
-    config = make_config({**settings, "model": model_uri, "input": "none", "output": "none"})
+    config = make_config(_keys(model_uri, settings))
     check_workers(spark)
     return config
+
+
+def _keys(model_uri: str | JobConfig, settings: Mapping[str, Any]) -> dict[str, Any]:
+    if isinstance(model_uri, JobConfig):
+        told = model_uri.model_dump(by_alias=True, exclude_unset=True, exclude={"null_values"})
+        return {**told, **settings}
+    return {**settings, "model": model_uri, "input": "none", "output": "none"}
 
 
 def _predicting(
