@@ -11,6 +11,7 @@ from typing import Any
 from pyspark.sql import SparkSession
 from pyspark.sql.functions import col, expr, struct
 
+from batchscore import read_inputs
 from batchscore.commands.run import run_job
 from batchscore.config.job_config import make_config
 from batchscore.errors import BatchScoreError
@@ -64,6 +65,14 @@ def run(spark: SparkSession, uri: str, registry: str, output: str) -> Any:
     return [error_of(run_job, make_config(keys), spark), error_of(run_job, make_config(keys))]
 
 
+def inputs(spark: SparkSession, uri: str, registry: str, output: str) -> Any:
+    """Read inputs of several splits as the job reads them, and score them."""
+    keys = {"model": uri, "tracking_uri": registry, "input": f"{output}/in.csv", "output": output, "split_bytes": 5}
+    frame = read_inputs(spark, keys)
+    score = predict_udf(spark, uri, tracking_uri=registry)
+    return [list(row) for row in frame.select("x", "_invalid", "_row", score("x")).collect()]
+
+
 def workers(spark: SparkSession, uri: str, registry: str, _: str) -> Any:
     """Ask for a function where the workers' Python lacks what it needs."""
     return error_of(predict_udf, spark, uri, tracking_uri=registry)
@@ -73,7 +82,8 @@ if __name__ == "__main__":
     step, *told = sys.argv[1:]
     builder: Any = SparkSession.builder
     session = builder.remote("local[2]").config("spark.ui.enabled", "false").getOrCreate()
-    answer = {"scored": scored, "large": large, "run": run, "workers": workers}[step](session, *told)
+    steps = {"scored": scored, "large": large, "inputs": inputs, "run": run, "workers": workers}
+    answer = steps[step](session, *told)
     print(json.dumps(answer))
     session.stop()
     os._exit(0)  # the server's JVM is a child that ends with this process

@@ -54,6 +54,22 @@ def test_a_model_larger_than_a_message_of_spark_connect_is_scored(registry: Regi
     assert answer_of("large", registry, uri, tmp_path) == pytest.approx([999_000.0] * 2)
 
 
+def test_inputs_are_read_over_spark_connect_with_their_numbers_across_splits(
+    registry: Registry, tmp_path: Path
+) -> None:
+    (tmp_path / "in.csv").write_text("x\n1\n2\nword\n\n5\n")
+    model = LinearRegression().fit(pd.DataFrame({"x": [0.0, 1.0]}), [0.0, 2.0])
+    uri = registry.register(model, signature=columns("x:double"))
+
+    rows = answer_of("inputs", registry, uri, tmp_path)
+
+    assert [row[:3] for row in rows if row[1]] == [[None, "invalid_value", 3]]
+    assert [(x, row, score) for x, reason, row, score in rows if x is not None] == [
+        (x, row, pytest.approx(2 * x)) for x, row in ((1.0, 1), (2.0, 2), (5.0, 5))
+    ]
+    assert [row[2] for row in rows] == [1, 2, 3, 4, 5]
+
+
 def test_a_job_on_spark_connect_ends_with_one_error_that_says_what_it_needs(registry: Registry, tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text("x\n1\n")
     uri = registry.register(LinearRegression().fit(pd.DataFrame({"x": [0.0]}), [0.0]), signature=columns("x:double"))
