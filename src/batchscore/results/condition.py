@@ -48,15 +48,14 @@ class Condition:
         """Return for each record whether the condition is true of it; raises ConfigError."""
         duckdb = imported("duckdb", "where")
         table = self._table(columns)
-        query = f"SELECT coalesce({self._expression}, false) AS keep FROM records"
         try:
-            found = self._run(query, table).fetchnumpy()["keep"]
+            found = self._run(f"SELECT {self._expression} AS keep FROM records", table).fetchnumpy()["keep"]
         except duckdb.Error as error:  # its words can hold a value
             what = f"expected values that it can be judged of, got a {type(error).__name__}; {_OF_VALUES}"
             raise ConfigError(f"where: {what}") from None
         if len(found) != len(table):
             raise AssertionError(f"where: expected {len(table)} answers, got {len(found)}")
-        return pa.array(np.ma.filled(found, False), pa.bool_())
+        return pa.array(np.ma.filled(found, False), pa.bool_())  # null is not true
 
     def _check_type(self, schema: pa.Schema) -> None:
         """See that it can be judged, and is true or false: on no records, so that no value can be told."""

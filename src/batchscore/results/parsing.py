@@ -59,8 +59,7 @@ def _parsed(data: bytes, columns: Sequence[ResultColumn], wanted: Sequence[str])
             pyarrow.csv.ReadOptions(
                 use_threads=False, block_size=len(data) + 1, column_names=[str(place) for place in range(len(columns))]
             ),
-            pyarrow.csv.ParseOptions(newlines_in_values=b"\r" in data),
-            pyarrow.csv.ConvertOptions(
+            convert_options=pyarrow.csv.ConvertOptions(
                 column_types={str(places[name]): ARROW_TYPES[columns[places[name]].kind] for name in taken},
                 include_columns=[str(places[name]) for name in taken],
                 null_values=[""],
