@@ -14,10 +14,20 @@ if TYPE_CHECKING:
     from batchscore.commands.job_result import JobResult
     from batchscore.config.job_config import JobConfig
     from batchscore.errors import BatchScoreError
+    from batchscore.results.predictions import read_predictions
     from batchscore.udf import predict_udf
 
 __version__ = version("batchscore")
-__all__ = ["BatchScoreError", "JobConfig", "JobResult", "predict_udf", "read_inputs", "score", "verify"]
+__all__ = [
+    "BatchScoreError",
+    "JobConfig",
+    "JobResult",
+    "predict_udf",
+    "read_inputs",
+    "read_predictions",
+    "score",
+    "verify",
+]
 
 _PLACES = {
     "BatchScoreError": "batchscore.errors",
@@ -25,6 +35,7 @@ _PLACES = {
     "JobResult": "batchscore.commands.job_result",
     "predict_udf": "batchscore.udf",
     "read_inputs": "batchscore.api",
+    "read_predictions": "batchscore.results.predictions",
     "score": "batchscore.api",
     "verify": "batchscore.api",
 }

@@ -11,7 +11,16 @@ import pytest
 import batchscore
 
 HEAVY = ("boto3", "mlflow", "numpy", "pandas", "pyarrow", "pyspark")
-NAMES = ("BatchScoreError", "JobConfig", "JobResult", "predict_udf", "read_inputs", "score", "verify")
+NAMES = (
+    "BatchScoreError",
+    "JobConfig",
+    "JobResult",
+    "predict_udf",
+    "read_inputs",
+    "read_predictions",
+    "score",
+    "verify",
+)
 
 
 @pytest.mark.parametrize(
@@ -19,7 +28,7 @@ NAMES = ("BatchScoreError", "JobConfig", "JobResult", "predict_udf", "read_input
     [
         "import batchscore",
         "from batchscore import JobConfig; JobConfig(model='models:/m/1', input=('in/',), output='out')",
-        "from batchscore import BatchScoreError, JobConfig, JobResult, read_inputs, score, verify",
+        "from batchscore import score, verify, read_predictions, read_inputs, predict_udf, JobConfig, JobResult",
     ],
 )
 def test_importing_the_names_imports_no_library_of_data_or_spark(line: str) -> None:

@@ -11,6 +11,7 @@ from batchscore.config.job_config import OutputConfig, S3Settings
 
 if TYPE_CHECKING:
     from batchscore.commit.job_record import BatchPrediction
+    from batchscore.results.predictions import Engine
 
 
 @dataclass(frozen=True, repr=False)
@@ -29,7 +30,7 @@ class JobResult:
     @cached_property
     def record(self) -> BatchPrediction:
         """The record of the job as it is stored, which ``batchscore describe`` prints; raises InputError."""
-        from batchscore.commands.jobs import read_record
+        from batchscore.commit.jobs import read_record
 
         return read_record(OutputConfig(output=self.output, s3=self.s3), self.id)
 
@@ -43,7 +44,7 @@ class JobResult:
         uri = Outputs(self.output, self.id, "parts").extended_manifest
         return stored_manifest(dict[str, Any], storage_for(uri, self.s3).read(uri), uri)
 
-    def predictions(self, engine: str = "pandas", **options: Any) -> Any:
+    def predictions(self, engine: Engine = "pandas", **options: Any) -> Any:
         """Return the results of the job: a row for each record, in order, as ``read_predictions`` does.
 
         ``options`` are its own: ``columns``, ``where``, ``threshold``, ``positions`` and ``spark``.

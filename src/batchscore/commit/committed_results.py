@@ -15,11 +15,12 @@ from batchscore.config.job_config import ModelType
 from batchscore.errors import InputError
 from batchscore.output.parts import WrittenFile
 from batchscore.output.paths import Outputs
+from batchscore.output.result_text import PREDICTED_LABEL, STATUS
 
 Kind = Literal["text", "label", "answer", "score"]
 """What a column holds: a text of the input or the status; the text of a predicted class; 0 or 1; a number."""
 
-BEST_ANSWER, SCORE, PREDICTED_LABEL, STATUS = "bestAnswer", "score", "predictedLabel", "status"
+BEST_ANSWER, SCORE = "bestAnswer", "score"
 
 
 @dataclass(frozen=True)

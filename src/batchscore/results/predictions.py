@@ -6,19 +6,12 @@ from collections.abc import Mapping, Sequence
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, Literal
 
-import pyarrow as pa
-
-from batchscore.config.job_config import S3Settings
 from batchscore.errors import ConfigError
-from batchscore.input.header_names import near_name
-from batchscore.results.finding import committed_results, output_of
-from batchscore.results.frames import FRAMES, LIBRARIES
-from batchscore.results.libraries import imported
-from batchscore.results.parts import located_parts
-from batchscore.results.reading import plan_reading
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+    from batchscore.config.job_config import S3Settings
 
 Engine = Literal["pandas", "arrow", "polars", "spark", "duckdb"]
 
@@ -49,6 +42,13 @@ def read_predictions(
 
     >>> read_predictions("s3://example-predictions/campaign", where="score >= 0.8", columns=["tag", "score"])
     """
+    import pyarrow as pa  # here as all below: to import the name costs neither pyarrow nor pandas
+
+    from batchscore.results.finding import committed_results, output_of
+    from batchscore.results.frames import FRAMES
+    from batchscore.results.parts import located_parts
+    from batchscore.results.reading import plan_reading
+
     _check_engine(engine)
     config = output_of(fspath(output), s3)
     results = committed_results(config, id)
@@ -62,6 +62,10 @@ def read_predictions(
 
 
 def _check_engine(engine: str) -> None:
+    from batchscore.input.header_names import near_name
+    from batchscore.results.frames import LIBRARIES
+    from batchscore.results.libraries import imported
+
     if engine not in LIBRARIES:
         near = near_name(str(engine), list(LIBRARIES))
         hint = f"; did you mean {near}?" if near else ""

@@ -9,7 +9,8 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from batchscore.output.result_text import LONE_EMPTY_CELL, csv_lines, quoted
+from batchscore.output.echoed_text import quoted
+from batchscore.output.result_text import LONE_EMPTY_CELL, csv_lines
 
 TextKind = Literal["csv", "json"]
 _SPECIAL = r'["\\\x00-\x1f]'  # what JSON escapes in a text

@@ -21,6 +21,7 @@ from batchscore.plan import Plan, pack_tasks
 from batchscore.preflight.beginnings import Looked
 from batchscore.preflight.first_look import first_look
 from batchscore.preflight.misfits import input_faults, raise_together
+from batchscore.preflight.passthrough import with_passed_columns
 from batchscore.preflight.planner import LoadedModel, load_model, log_plan, make_plan
 from batchscore.process import hide_warnings, temporary_folder
 from batchscore.spark.action import safely, spark_failure
@@ -76,7 +77,7 @@ def _looked_at(spark: SparkSession, config: JobConfig, joined: Sequence[str]) ->
     begin_run(uuid.uuid4().hex)
     with temporary_folder() as folder:
         model = load_model(config, folder / "model")
-        plan = make_plan(config, _without(model, joined))
+        plan = with_passed_columns(make_plan(config, _without(model, joined)))
 
     def look_by_tasks(inputs: Sequence[InputFile]) -> Looked:
         from batchscore.spark.tasks import look_at_inputs

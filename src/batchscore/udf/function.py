@@ -35,30 +35,13 @@ if TYPE_CHECKING:
 
 
 @process_kept()
-def predict_udf(
+def model_function(
     spark: SparkSession,
     model_uri: str | JobConfig,
-    *,
-    columns: Sequence[str] | Mapping[str, ColumnType] | None = None,
-    **settings: Any,
+    columns: Sequence[str] | Mapping[str, ColumnType] | None,
+    settings: Mapping[str, Any],
 ) -> UserDefinedFunction:
-    """Return a model of the registry as a function of its inputs, as columns or as one struct.
-
-    ``model_uri`` may be the configuration of a job: its keys that concern the model then hold here too.
-
-    It gives P(label 1) or the value as a double, or for multiclass a struct of one double for each class. A record
-    gets null if the model refuses it for a value that it lacks, or if a value does not fit its input's type, as
-    3,000,000,000 does not fit an ``integer``; see docs/models.md. ``columns`` are the inputs of a model without a
-    signature: their names, or their types by name. ``settings`` are keys of the configuration that concern the model,
-    such as ``tracking_uri``, ``model_type``, ``model_params`` or ``missing_text``. Raises ConfigError or ModelError; a
-    query over a column of a type that cannot fit its input fails with a ModelError in the first batch.
-
-    >>> score = predict_udf(spark, "models:/bank-marketing@champion")
-    >>> people.select("customerId", score("age", "job", "balance").alias("score"))
-    >>> people.select("customerId", score(struct("*")).alias("score"))
-    >>> spark.udf.register("score", score)
-    >>> spark.sql("SELECT customerId, score(struct(*)) AS score FROM people")
-    """
+    """Return what ``predict_udf`` returns."""
     config = _checked_config(spark, model_uri, settings)
     with tempfile.TemporaryDirectory(prefix="batchscore-") as folder:
         loaded = load_model(config, Path(folder) / "model")
