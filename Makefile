@@ -62,10 +62,10 @@ demo: .venv/installed need-java ## Train and register a model, score two files w
 	@$(BIN)/batchscore run --config conf/local.yaml id=demo > demo/summary.json
 	@echo; echo "== the summary"
 	@$(BIN)/python -m json.tool demo/summary.json
-	@echo; echo "== the first lines of a result"
-	@gzip -dc demo/output/batch-prediction/result/demo-customers-1.csv/part-00000.csv.gz | head -n 6
-	@echo; echo "== the manifest"
-	@cat demo/output/batch-prediction/demo.manifest; echo
+	@echo; echo "== batchscore results: the customers most likely to say yes"
+	@$(BIN)/batchscore results demo --top 5 --columns name,phone,score --config conf/local.yaml
+	@echo; echo "== batchscore describe"
+	@$(BIN)/batchscore describe demo --config conf/local.yaml
 
 test: check dist/environment.tar.gz need-java ## Run all checks and tests
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
@@ -82,7 +82,8 @@ test-pythons: need-python need-java ## Run the unit tests and the main job on th
 		echo "Python $(version): skipped, none runs here") &&) true
 
 test-on-%: .venv-%/installed need-java
-	.venv-$*/bin/python -m pytest tests/unit tests/e2e/test_main_job.py tests/e2e/test_api.py
+	.venv-$*/bin/python -m pytest --numprocesses 2 --dist loadfile tests/unit tests/e2e/test_main_job.py \
+		tests/e2e/test_api.py
 
 test-lowest: need-python ## Run the tests of models on the lowest versions of their libraries, which know Python 3.11
 	@$(if $(FOUND_3.11),$(MAKE) --no-print-directory test-on-the-lowest, \

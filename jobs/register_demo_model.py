@@ -28,6 +28,35 @@ MARITAL = ["divorced", "married", "single"]
 CONTACT = ["cellular", "telephone"]
 NUMBERS = ["age", "balance", "campaign", "duration"]
 TEXTS = ["job", "marital", "contact"]
+# What a list of customers to call needs, and no model: names of many places, and numbers that are nobody's.
+CONTACT_DETAILS = ["name", "phone"]
+FIRST_NAMES = [
+    "Amina",
+    "Björn",
+    "Chiara",
+    "Dmitri",
+    "Eun-ji",
+    "Fatima",
+    "Grace",
+    "Hugo",
+    "Inés",
+    "João",
+    "Kofi",
+    "Leila",
+]
+LAST_NAMES = [
+    "Ångström",
+    "Brown",
+    "Costa",
+    "Dubois",
+    "Eriksen",
+    "Fischer",
+    "García",
+    "Haddad",
+    "Ito",
+    "Kowalski",
+    "O'Neill",
+]
 
 
 def make_customers(count: int, seed: int) -> tuple[pd.DataFrame, np.ndarray[Any, Any]]:
@@ -52,7 +81,15 @@ def make_customers(count: int, seed: int) -> tuple[pd.DataFrame, np.ndarray[Any,
         + customers["balance"] / 9000
     )
     took = rng.random(count) < 1 / (1 + np.exp(-interest))
-    return customers, took.astype(int)
+    return customers.join(_contact_details(count, seed)), took.astype(int)
+
+
+def _contact_details(count: int, seed: int) -> pd.DataFrame:
+    rng = np.random.default_rng([seed, 1])
+    first, last, line = rng.choice(FIRST_NAMES, count), rng.choice(LAST_NAMES, count), rng.integers(100, 200, count)
+    names = [f"{given} {family}" for given, family in zip(first, last, strict=True)]
+    phones = [f"202-555-0{number}" for number in line]
+    return pd.DataFrame({"name": names, "phone": phones})
 
 
 def write_inputs(folder: Path, count: int) -> None:
@@ -67,7 +104,7 @@ def write_inputs(folder: Path, count: int) -> None:
 def register_model(folder: Path) -> str:
     """Train, log and register the model with the alias ``champion``; return its URI."""
     customers, took = make_customers(5000, seed=1)
-    features = customers.drop(columns="customerId")
+    features = customers.drop(columns=["customerId", *CONTACT_DETAILS])
     model = make_pipeline(
         make_column_transformer(
             (StandardScaler(), NUMBERS), (OneHotEncoder(handle_unknown="ignore"), TEXTS), remainder="drop"
