@@ -82,9 +82,9 @@ def of_the_job(job: Job, names: Sequence[str], numbers_from: int) -> tuple[Any, 
 def agree(run: Runner, model_uri: str, names: Sequence[str], numbers_from: int = 2, **keys: Any) -> pd.DataFrame:
     """Hold the pipeline against the job over the same inputs; return what the pipeline gave."""
     inputs = [str(run.folder / name) for name in names]
-    keys = dict[str, Any]() | {"input": inputs, "row_id": "id", "precision": "full", "max_invalid_fraction": 1} | keys
-    job = run(model_uri, **keys)
-    frame = scored(run.spark, run.registry.config(model_uri, output=str(run.folder / "none"), **keys))
+    told: dict[str, Any] = {"input": inputs, "row_id": "id", "precision": "full", "max_invalid_fraction": 1, **keys}
+    job = run(model_uri, **told)
+    frame = scored(run.spark, run.registry.config(model_uri, output=str(run.folder / "none"), **told))
 
     expected, reasons = of_the_job(job, names, numbers_from)
     assert frame["_invalid"].tolist() == reasons
