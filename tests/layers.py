@@ -44,16 +44,8 @@ SDKS = {
     },
     "pyspark": {
         *("spark.tasks", "spark.action", "spark.session", "spark.shipped_model", "spark.worker_python"),
-        *(
-            "spark.read_inputs",
-            "udf.function",
-            "udf.calls",
-            "commands.summary",
-            "commands.run",
-            "results.on_spark",
-            "results.predictions",
-            "api",
-        ),
+        *("spark.read_inputs", "udf", "udf.function", "udf.calls", "commands.summary", "commands.run", "api"),
+        *("results.on_spark", "results.frames", "results.predictions"),
     },
 }
 """The modules that may know an SDK."""

@@ -19,7 +19,8 @@ from batchscore.commands.config_file import job_config, output_config
 from batchscore.commands.results_options import OPTIONS, add_options, taken_id
 from batchscore.commands.terminal import ReaderGoneError, is_terminal, names_that_are_no_text, tell
 from batchscore.commit.job_record import STATUSES
-from batchscore.config.job_config import check_id, known_keys
+from batchscore.config.batch_id import check_id
+from batchscore.config.job_config import known_keys
 from batchscore.environment import process_kept
 from batchscore.errors import BatchScoreError, CommitError, InputError, describe_without_content
 from batchscore.process import LOG_FORMAT, hide_warnings, signals_as_errors, temporary_folder

@@ -15,7 +15,8 @@ from tests.unit.test_plan import make_part, make_plan
 
 from batchscore.commit.concatenation import plan_concatenations
 from batchscore.commit.manifest import classic_manifest
-from batchscore.config.job_config import JobConfig, S3Settings, check_id
+from batchscore.config.batch_id import check_id
+from batchscore.config.job_config import JobConfig, S3Settings
 from batchscore.errors import BatchScoreError, ConfigError
 from batchscore.input.columns import resolve_columns
 from batchscore.input.files import make_splits

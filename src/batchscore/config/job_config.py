@@ -13,13 +13,13 @@ from pydantic import (
     ByteSize,
     ConfigDict,
     Field,
-    TypeAdapter,
     ValidationError,
 )
 
 from batchscore.config import uris
 from batchscore.config.artifact_prefixes import check_prefix
-from batchscore.config.faults import faults_of, joined, raise_faults
+from batchscore.config.batch_id import BatchId
+from batchscore.config.faults import faults_of, raise_faults
 from batchscore.config.missing_values import PANDAS, InvalidValues, MissingSettings, MissingValues
 from batchscore.config.settings import given, laid_over
 from batchscore.config.stray_arguments import hint_for_argument
@@ -30,7 +30,6 @@ from batchscore.config.values import (
     as_texts,
     as_tuple,
     canonical_encoding,
-    checked_id,
     column_name,
     column_names,
     endpoint_url,
@@ -57,9 +56,7 @@ ModelType = Literal["binary", "multiclass", "regression"]
 InvalidRecords = Literal["blank", "keep_tag"]
 MulticlassOutput = Literal["probabilities", "label"]
 
-BatchId = Annotated[str, AfterValidator(checked_id)]
 NamePatterns = Annotated[tuple[Annotated[str, AfterValidator(name_pattern)], ...], BeforeValidator(as_tuple)]
-
 Passthrough = Annotated[Literal["all"] | tuple[str, ...], BeforeValidator(passed_columns)]
 
 
@@ -273,14 +270,6 @@ def _validated(model: type[Section], settings: Any, faults: Sequence[str] = (), 
         faults = [*faults, *faults_of(error, known_keys(), *filter(None, [section]))]
     raise_faults(faults)
     return config
-
-
-def check_id(text: str) -> str:
-    """Return an id as it is, if it is one: it becomes part of keys and paths. Raises ConfigError."""
-    try:
-        return TypeAdapter(BatchId).validate_python(text)
-    except ValidationError as error:
-        raise ConfigError(f"id: {joined(faults_of(error, known_keys())).removeprefix('key : ')}") from None
 
 
 def _merged_settings(text: str, overrides: Overrides, path: str) -> tuple[dict[str, Any], list[str]]:

@@ -9,8 +9,9 @@ from pydantic import ValidationError
 
 from batchscore.commit.committed_results import CommittedResults, read_results_manifest
 from batchscore.commit.jobs import check_output_is_there, found_id, unfinished_job
+from batchscore.config.batch_id import check_id
 from batchscore.config.faults import faults_of, raise_faults
-from batchscore.config.job_config import OutputConfig, S3Settings, check_id, known_keys
+from batchscore.config.job_config import OutputConfig, S3Settings, known_keys
 from batchscore.output.paths import Outputs
 from batchscore.storage.base import read_if_present
 from batchscore.storage.factory import storage_for

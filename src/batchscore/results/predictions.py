@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, Literal
 
-from batchscore.errors import ConfigError
-
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
@@ -42,32 +40,7 @@ def read_predictions(
 
     >>> read_predictions("s3://example-predictions/campaign", where="score >= 0.8", columns=["tag", "score"])
     """
-    import pyarrow as pa  # here as all below: to import the name costs neither pyarrow nor pandas
+    from batchscore.results.frames import read_frame  # here: to import the name costs neither pyarrow nor pandas
 
-    from batchscore.results.finding import committed_results, output_of
-    from batchscore.results.frames import FRAMES
-    from batchscore.results.parts import located_parts
-    from batchscore.results.reading import plan_reading
-
-    _check_engine(engine)
-    config = output_of(fspath(output), s3)
-    results = committed_results(config, id)
-    reading = plan_reading(results, config.s3, columns, where, threshold, positions)
-    parts = list(located_parts(results))
-    if engine == "spark":
-        from batchscore.results.on_spark import spark_frame
-
-        return spark_frame(parts, reading, spark)
-    return FRAMES[engine](pa.Table.from_batches(reading.batches(parts), reading.schema))
-
-
-def _check_engine(engine: str) -> None:
-    from batchscore.input.header_names import near_name
-    from batchscore.results.frames import LIBRARIES
-    from batchscore.results.libraries import imported
-
-    if engine not in LIBRARIES:
-        near = near_name(str(engine), list(LIBRARIES))
-        hint = f"; did you mean {near}?" if near else ""
-        raise ConfigError(f"engine: expected one of {', '.join(LIBRARIES)}, got {engine}{hint}")
-    imported(LIBRARIES[engine], f"engine {engine}")
+    asked = {"columns": columns, "where": where, "threshold": threshold, "positions": positions}
+    return read_frame(fspath(output), id, engine, asked, s3, spark)
