@@ -147,7 +147,7 @@ def test_a_model_without_names_gets_the_same_columns_and_its_example_is_compared
     frame.to_csv(tmp_path / "in.csv", index=False)
 
     plain = run(uri, output="plain", input=f"{tmp_path}/in.csv", row_id="id", precision="full")
-    caplog.clear()
+    caplog.set_level("INFO", "batchscore")
     passed = run(uri, output="all", input=f"{tmp_path}/in.csv", row_id="id", precision="full", passthrough="all")
 
     assert passed.manifest["columns"] == ["tag", "x", "y", "z", "bestAnswer", "score"]
