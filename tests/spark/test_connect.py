@@ -63,7 +63,7 @@ def test_inputs_are_read_over_spark_connect_with_their_numbers_across_splits(
 
     rows = answer_of("inputs", registry, uri, tmp_path)
 
-    assert [row[:3] for row in rows if row[1]] == [[None, "invalid_value", 3]]
+    assert [row[:3] for row in rows if row[1]] == [[None, "invalid_value", 3], [None, "blank", 4]]
     assert [(x, row, score) for x, reason, row, score in rows if x is not None] == [
         (x, row, pytest.approx(2 * x)) for x, row in ((1.0, 1), (2.0, 2), (5.0, 5))
     ]
