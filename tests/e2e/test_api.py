@@ -11,7 +11,12 @@ import pytest
 from tests.e2e.demo import REPOSITORY, clean_environment, result_files, result_lines, run_batchscore, settings
 
 NOTEBOOK = REPOSITORY / "docs" / "api.ipynb"
-BAD_LINES = ("C1,old,admin,single,1,cellular,1,310", "C2,34,admin,single,1", "", 'C4,34,"admin,single,1,cellular,1,310')
+BAD_LINES = (
+    "C1,old,admin,single,1,cellular,1,310,Hugo Ito,202-555-0100",
+    "C2,34,admin,single,1",
+    "",
+    'C4,34,"admin,single,1,cellular,1,310,Inés Costa,202-555-0101',
+)
 
 
 @pytest.fixture
