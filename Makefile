@@ -39,7 +39,7 @@ identity = $(shell "$(1)" -c 'import os, sys; print("%d.%d" % sys.version_info[:
 version = $(firstword $(call identity,$(1)))
 
 .DEFAULT_GOAL := help
-.PHONY: help install constraints demo test test-spark35 test-pythons test-lowest test-on-the-lowest check fmt unit \
+.PHONY: help install constraints demo test test-browser test-spark35 test-pythons test-lowest test-on-the-lowest check fmt unit \
 	soak soak-fuzz bench dist clean need-python need-dist-python need-java FORCE
 # One target after the other: environments write the same src/batchscore.egg-info, and tests have the cores to themselves.
 .NOTPARALLEL:
@@ -68,10 +68,14 @@ demo: .venv/installed need-java ## Train and register a model, score two files w
 	@$(BIN)/batchscore describe demo --config conf/local.yaml
 
 test: check dist/environment.tar.gz need-java ## Run all checks and tests
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/browser
+	@$(MAKE) --no-print-directory test-browser
 	@$(if $(filter 3.11,$(call version,$(DIST_PYTHON))), \
 		$(MAKE) --no-print-directory test-spark35, \
 		echo "Spark 3.5: skipped, it takes Python 3.11, and DIST_PYTHON is $(DIST_PYTHON)")
+
+test-browser: .venv/installed ## Run the tests of the page in a headless Chromium, where one is here
+	$(BIN)/python -m pytest tests/browser
 
 test-spark35: .venv-spark35/installed need-java
 	.venv-spark35/bin/python -m pytest tests/e2e/test_main_job.py tests/e2e/test_api.py

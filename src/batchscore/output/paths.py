@@ -16,6 +16,8 @@ EXTENDED_MANIFEST_END = ".manifest.json"
 MANIFEST_END = ".manifest"
 RECORD_END = ".json"
 LOG_END = ".log"
+PROFILE_END = ".profile.json"
+REPORT_END = ".report.html"
 # What S3 calls safe beside letters and digits; quote() itself keeps "_.-~", and "~" is one to avoid.
 _SAFE_CHARACTERS = "!-_.*'()"
 _GENERATED_ID_CHARACTERS = 11
@@ -88,6 +90,16 @@ class Outputs:
     def log(self) -> str:
         """The log."""
         return self._beside_results(LOG_END)
+
+    @property
+    def profile(self) -> str:
+        """The profile: what the job saw."""
+        return self._beside_results(PROFILE_END)
+
+    @property
+    def report(self) -> str:
+        """The page."""
+        return self._beside_results(REPORT_END)
 
     @property
     def work(self) -> str:

@@ -1,0 +1,101 @@
+"""All that the page of a job shows, gathered from what the job left (pure)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from batchscore.commit.job_record import BatchPrediction
+from batchscore.output.paths import Outputs
+from batchscore.report.stored import ManifestTold, ProfileTold, manifest_told, profile_told
+from batchscore.storage.stored_json import read_json, typed
+
+LOG_LINES = 20
+TIMES = "times "
+"""What the line of the log begins with that tells where the time went; JSON follows."""
+_TIMES_LINE = re.compile(rf"^\S+ \S+ INFO {TIMES}(\{{.*\}})$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class StageTime:
+    """What a stage took in all tasks."""
+
+    seconds: float
+    records_per_second: int = 0
+
+
+@dataclass(frozen=True)
+class Times:
+    """Wall-clock seconds by step of the job, and by stage in its tasks, together."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    records_per_second: int = 0
+    stages: dict[str, StageTime] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What the page shows: the record, and of the rest what is there."""
+
+    record: BatchPrediction
+    manifest: ManifestTold | None = None
+    profile: ProfileTold | None = None
+    times: Times | None = None
+    log_lines: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """The id of the job."""
+        return self.record.BatchPredictionId
+
+    @property
+    def outputs(self) -> Outputs:
+        """Where the files of the job lie."""
+        return Outputs(self.record.OutputUri, self.id, "parts")
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the job ended without a manifest."""
+        return self.record.Status == "FAILED"
+
+    @property
+    def model_type(self) -> str:
+        """Binary, multiclass or regression; empty where nothing tells."""
+        told = self.manifest.model.type if self.manifest else ""
+        return told or (self.profile.model_type if self.profile else "")
+
+    @property
+    def threshold(self) -> float | None:
+        """The one in force."""
+        if self.manifest and self.manifest.threshold is not None:
+            return self.manifest.threshold
+        return self.profile.threshold if self.profile else None
+
+    @property
+    def took_seconds(self) -> int | None:
+        """How long the last run took."""
+        start, end = self.record.StartedAt, self.record.FinishedAt
+        return None if start is None or end is None else end - start
+
+
+def report_of(record: BatchPrediction, stored: Mapping[str, bytes]) -> Report:
+    """Return the report of a job from its record and the contents of what else is there, by URI; raises InputError."""
+    outputs = Outputs(record.OutputUri, record.BatchPredictionId, "parts")
+    manifest, profile = stored.get(outputs.extended_manifest), stored.get(outputs.profile)
+    log = stored.get(outputs.log, b"").decode(errors="replace")
+    return Report(
+        record=record,
+        manifest=None if manifest is None else manifest_told(manifest, outputs.extended_manifest),
+        profile=None if profile is None else profile_told(profile, outputs.profile),
+        times=_times(log),
+        log_lines=tuple(log.splitlines()[-LOG_LINES:]),
+    )
+
+
+def _times(log: str) -> Times | None:
+    found = _TIMES_LINE.findall(log)
+    try:
+        return typed(Times, read_json(found[-1].encode())) if found else None
+    except ValueError:  # of another version: it is told without
+        return None

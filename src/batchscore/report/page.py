@@ -1,0 +1,90 @@
+"""The page itself: sections in their order, with the package's style and script, and leave for nothing else."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from hashlib import sha256
+
+from batchscore import __version__
+from batchscore.report.assets import asset
+from batchscore.report.job_report import Report
+from batchscore.report.markup import Markup, element, join
+from batchscore.report.parts_of_page import Section
+from batchscore.report.sections.columns import columns
+from batchscore.report.sections.failure import failure
+from batchscore.report.sections.inputs import inputs
+from batchscore.report.sections.origin import origin
+from batchscore.report.sections.quality import quality
+from batchscore.report.sections.rejects import rejects
+from batchscore.report.sections.scores import scores
+from batchscore.report.sections.status import header, status
+from batchscore.report.sections.times import times
+
+# An icon of no bytes: without one a browser asks the host of the page for its own.
+_NO_ICON = "data:,"
+
+
+def render(report: Report) -> str:
+    """Return the page of a job, one HTML file that asks nothing of anywhere."""
+    style, script = asset("page.css"), asset("page.js")
+    head = [
+        element("meta", charset="utf-8"),
+        element("meta", http_equiv="Content-Security-Policy", content=_policy(style, script)),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="referrer", content="no-referrer"),
+        element("meta", name="color-scheme", content="light dark"),
+        element("title", f"{report.id}: {report.record.Status.lower()}"),
+        element("link", rel="icon", href=_NO_ICON),
+        element("style", Markup(style)),
+    ]
+    body = [
+        element("a", "To the content", href="#status", class_="skip"),
+        element("div", _body(report), class_="page"),
+        element("script", Markup(script)),
+    ]
+    document = element("html", element("head", head), element("body", body), lang="en")
+    return f"<!DOCTYPE html>\n{document}\n"
+
+
+def _policy(style: str, script: str) -> str:
+    return (
+        f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(style)}'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _digest(text: str) -> str:
+    return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"
+
+
+def _body(report: Report) -> Markup:
+    shown = sections(report)
+    links = [element("li", element("a", section.title, href=f"#{section.anchor}")) for section in shown]
+    return join(
+        element("nav", element("ul", links), aria_label="Sections"),
+        element("main", header(report), [section.html for section in shown]),
+        element("footer", element("p", f"Made by batchscore {__version__} from what the job left beside its results.")),
+    )
+
+
+def sections(report: Report) -> list[Section]:
+    """Return the sections in their order; of a job without results, what went wrong and what was asked for."""
+    failed = [Section("failure", "What went wrong", failure(report))] if report.has_failed else []
+    found = [*failed, Section("status", "Status", status(report))]
+    if report.manifest or report.profile or report.record.Status == "COMPLETED":
+        found += [
+            Section("scores", _first_picture(report), scores(report)),
+            Section("quality", "Quality", quality(report)),
+            Section("columns", "Columns", columns(report)),
+            Section("rejected", "Rejected records", rejects(report)),
+        ]
+    return [
+        *found,
+        Section("inputs", "Inputs", inputs(report)),
+        Section("times", "Stages and throughput", times(report)),
+        Section("origin", "Parameters, software, digests", origin(report)),
+    ]
+
+
+def _first_picture(report: Report) -> str:
+    return {"multiclass": "Classes", "regression": "Values"}.get(report.model_type, "Scores and cut-off")

@@ -1,0 +1,1 @@
+"""What the page tells, a module for each of its sections (pure)."""
