@@ -12,7 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from batchscore.commit.job_record import BatchPrediction
+from batchscore.output.paths import Outputs
 from batchscore.report.job_report import Report, report_of
+from batchscore.report.stored import manifest_told, profile_told
 
 Floats = npt.NDArray[np.float64]
 FOLDER = "s3://example-predictions/campaign/batch-prediction"
@@ -65,9 +67,10 @@ class Job:
     def report(self) -> Report:
         """The report of the job, of the bytes that are stored."""
         record = BatchPrediction.from_json(json.dumps(self.record).encode(), "record")
-        named = {f"{self.id}.manifest.json": self.manifest, f"{self.id}.profile.json": self.profile}
-        stored = {f"{FOLDER}/{name}": stored_json(value) for name, value in named.items() if value is not None}
-        return report_of(record, stored | {f"{FOLDER}/{self.id}.log": self.log.encode()})
+        outputs = Outputs("s3://example-predictions/campaign", self.id, "parts")
+        manifest = None if self.manifest is None else manifest_told(stored_json(self.manifest), "manifest")
+        profile = None if self.profile is None else profile_told(stored_json(self.profile), "profile")
+        return report_of(record, outputs, manifest, profile, self.log)
 
 
 def stored_json(value: Mapping[str, Any]) -> bytes:

@@ -1,4 +1,4 @@
-"""The command line: run, verify, describe, list, check, results, clean."""
+"""The command line: run, verify, describe, list, check, results, report, clean."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from batchscore.errors import BatchScoreError, CommitError, InputError, describe
 from batchscore.process import LOG_FORMAT, hide_warnings, signals_as_errors, temporary_folder
 
 _STOPPED, _NOBODY_READS = 130, 141  # as a shell tells SIGINT and SIGPIPE
-_COMMANDS = ("run", "verify", "describe", "list", "check", "results", "clean")
+_COMMANDS = ("run", "verify", "describe", "list", "check", "results", "report", "clean")
 _OPTIONS = (
-    *("--config", "--dry-run", "--full", "--json", "--status", "--sample", "--older-than", "--yes", "--help"),
+    *("--config", "--dry-run", "--full", "--json", "--status", "--sample", "--open", "--older-than", "--yes", "--help"),
     *OPTIONS,
 )
 
@@ -115,16 +115,18 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument("--status", type=str.upper, choices=STATUSES)
     check = add("check", _check, "read the inputs and results of a finished job again and prove that they agree")
     check.add_argument("--sample", type=_sample, metavar="N", help="read N parts, or a fraction of them below 1")
+    report = add("report", _report, "make the page of a job anew, from what the job left")
+    report.add_argument("--open", action="store_true", help="show it in the browser of this machine")
     clean = add("clean", _clean, "list orphan files, left by jobs that did not finish, and remove them with --yes")
     clean.add_argument("--older-than", metavar="AGE", default="7d", help="such as 36h, 7d (the default) or 2w")
     clean.add_argument("--yes", action="store_true", help="remove what is listed")
-    for command in (describe, check):
+    for command in (describe, check, report):
         command.add_argument("id", metavar="ID", help="the id of a batch prediction, or latest: the last that finished")
     results = add(
         "results", _results, "show the predictions of a finished job, choose among them, write them to a file"
     )
     add_options(results)
-    for command in (run, verify, describe, listing, check, clean):
+    for command in (run, verify, describe, listing, check, report, clean):
         command.add_argument("overrides", nargs="*", default=[], metavar="key=value", help="a key of the configuration")
     return parser
 
@@ -235,6 +237,17 @@ def _results(options: argparse.Namespace) -> int:
     from batchscore.commands.results import tell_results
 
     tell_results(batch_id, config, options)
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    batch_id = check_id(options.id)
+    config = output_config(options.config, options.overrides)
+    from batchscore.commands.report import remake_report
+    from batchscore.commit.jobs import found_id
+
+    uri = remake_report(config, found_id(config, batch_id), to_open=options.open)
+    tell(json.dumps({"report": uri}) if options.json else uri)
     return 0
 
 

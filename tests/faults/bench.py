@@ -197,7 +197,7 @@ class Bench:
         return outcome
 
     def _without_own(self, name: str, content: bytes, output: str) -> Any:
-        if name == ".log":
+        if name in {".log", ".report.html"}:
             return None
         if name == ".json":
             record = json.loads(content)

@@ -118,6 +118,7 @@ USES: dict[str, Callable[[_Runner], object]] = {
     "check": lambda runner: main(["check", "bp-1", *runner.put_config()]),
     "check one object for each input": lambda runner: main(["check", "bp-2", "--sample", "1", *runner.put_config()]),
     "list what can be cleaned": lambda runner: main(["clean", *runner.put_config()]),
+    "make the page": lambda runner: main(["report", "bp-1", *runner.put_config()]),
     "describe": lambda runner: main(["describe", "bp-1", *runner.put_config()]),
     "list": lambda runner: main(["list", *runner.put_config()]),
 }
@@ -167,6 +168,7 @@ def kind_of(request: Request) -> str:
     kinds = {
         r"bp-\d\.json": "record",
         r"bp-\d\.log": "log",
+        r"bp-\d\.report\.html": "page",
         r"bp-\d\.manifest": "manifest",
         r"bp-\d\.manifest\.json": "extended manifest",
         r"result/.+\.gz": "part",
@@ -196,8 +198,14 @@ def test_every_object_that_is_written_is_encrypted_with_the_key(life: Life) -> N
         assert request.headers[KEY_HEADER] == KEY, request.target
     assert {kind_of(request) for request in creations} == {
         *("record", "log", "manifest", "extended manifest", "part", "rejected records", "receipt", "part to be joined"),
-        *("check", "chosen inputs"),
+        *("check", "chosen inputs", "page"),
     }
+
+
+def test_the_page_is_written_as_what_a_browser_shows_and_all_else_as_before(life: Life) -> None:
+    types = {(kind_of(request), request.headers.get("content-type")) for request in life.seen("PUT")}
+    assert {told for kind, told in types if kind == "page"} == {"text/html"}
+    assert {told for kind, told in types if kind != "page"} <= {None, "binary/octet-stream"}
 
 
 def test_every_read_pays_for_itself(life: Life) -> None:

@@ -21,12 +21,13 @@ SUMMARY: dict[str, Any] = {
 }
 
 
-def test_a_completed_job_ends_with_five_lines() -> None:
+def test_a_completed_job_ends_with_six_lines() -> None:
     assert render_completed(SUMMARY, CHECK).splitlines() == [
         "status          COMPLETED",
         "records         1,234,567, 12 of them invalid (invalid_value 2, missing_value 10): "
         "see s3://b/out/batch-prediction/rejected/bp-1-*",
         "results         s3://b/out/batch-prediction/result/bp-1-*, listed in s3://b/out/batch-prediction/bp-1.manifest",
+        "page            s3://b/out/batch-prediction/bp-1.report.html",
         "time            1 h 3 min; 1,234 records/s while scoring",
         "next            batchscore check bp-1 --config job.yaml",
     ]
@@ -38,7 +39,7 @@ def test_a_job_that_is_reported_again_says_when_it_was_done() -> None:
     lines = render_completed(again, CHECK).splitlines()
     assert lines[0] == "status          COMPLETED (it was done before: its result stands)"
     assert lines[1].startswith("records         1,234,567, 12 of them invalid: see ")
-    assert lines[3].startswith("time            1 h 3 min, until 2026-11-23 ")
+    assert lines[4].startswith("time            1 h 3 min, until 2026-11-23 ")
 
 
 def test_a_job_with_nothing_new_says_so() -> None:
@@ -50,15 +51,17 @@ def test_a_job_with_nothing_new_says_so() -> None:
     }
     lines = render_completed(nothing, CHECK).splitlines()
     assert lines[1] == "records         nothing new: 3 files below the inputs, none to score"
-    assert lines[3] == "time            1 h 3 min"
+    assert lines[4] == "time            1 h 3 min"
 
 
-def test_a_failed_job_ends_with_five_lines_too() -> None:
-    record = {name: SUMMARY[name] for name in ("BatchPredictionId", "StartedAt", "FinishedAt")} | {"Status": "FAILED"}
+def test_a_failed_job_ends_with_six_lines_too() -> None:
+    told = ("BatchPredictionId", "OutputUri", "StartedAt", "FinishedAt")
+    record = {name: SUMMARY[name] for name in told} | {"Status": "FAILED"}
     assert render_failed(record, "batchscore describe bp-1 --config job.yaml").splitlines() == [
         "status          FAILED",
         "records         none that count: nothing is committed",
         "results         none; the parts that are scored are kept",
+        "page            s3://b/out/batch-prediction/bp-1.report.html",
         "time            1 h 3 min",
         "next            mend the cause and run it again with id=bp-1; "
         "batchscore describe bp-1 --config job.yaml shows the record",

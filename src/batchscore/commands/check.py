@@ -29,6 +29,7 @@ from batchscore.commit.manifest_reader import (
 from batchscore.config.job_config import OutputConfig, S3Settings
 from batchscore.errors import ObjectMissingError
 from batchscore.output.paths import Outputs
+from batchscore.report.page import commit_of
 from batchscore.storage.base import StoredObject, read_if_present
 from batchscore.storage.factory import storage_for
 
@@ -63,6 +64,7 @@ def check_job(batch_id: str, config: OutputConfig, sample: float | None = None) 
     record = read_if_present(storage, outputs.record)
     prediction = None if record is None else BatchPrediction.from_json(record, outputs.record)
     report.add("record", 1, list(record_discrepancies(job, prediction, outputs.record)))
+    report.add("page", 1, list(_page_discrepancies(job, read_if_present(storage, outputs.report), outputs.report)))
     absent = _check_inputs(job, s3, report)
     chosen = [part for part in _sampled(parts, sample) if part.item.uri not in absent]
     _check_files(job, chosen, s3, report)
@@ -72,6 +74,12 @@ def check_job(batch_id: str, config: OutputConfig, sample: float | None = None) 
     if report.parts_read == report.part_count and not report.findings:
         report.add("invalid records", 0, list(reason_discrepancies(job, report.reasons, report.manifest)))
     return report
+
+
+def _page_discrepancies(job: CommittedJob, content: bytes | None, uri: str) -> Iterator[Discrepancy]:
+    if content is not None and commit_of(content) != job.commit_id:
+        what = f"expected the page of this commit, got another; batchscore report {job.id} makes it anew"
+        yield Discrepancy("page", uri, what)
 
 
 def _check_inputs(job: CommittedJob, s3: S3Settings, report: CheckReport) -> set[str]:

@@ -49,17 +49,18 @@ def completed_facts(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("status", f"{summary['Status']}{again}"),
         ("records", _records(summary)),
         ("results", f"{_beside(summary, 'result')}, listed in {summary['manifest']}"),
+        ("page", _page(summary)),
         ("time", _time(summary)),
     ]
 
 
 def render_completed(summary: Mapping[str, Any], check: str) -> str:
-    """Return five lines on a job that is done; ``check`` is the command that proves it."""
+    """Return six lines on a job that is done; ``check`` is the command that proves it."""
     return "\n".join(fields([*completed_facts(summary), ("next", check)]))
 
 
 def render_failed(record: Mapping[str, Any], describe: str) -> str:
-    """Return five lines on a job that failed, whose error is told on stderr."""
+    """Return six lines on a job that failed, whose error is told on stderr."""
     batch_id = record["BatchPredictionId"]
     return "\n".join(
         fields(
@@ -67,6 +68,7 @@ def render_failed(record: Mapping[str, Any], describe: str) -> str:
                 ("status", record["Status"]),
                 ("records", "none that count: nothing is committed"),
                 ("results", "none; the parts that are scored are kept"),
+                ("page", _page(record)),
                 ("time", _took(record) or "unknown"),
                 ("next", f"mend the cause and run it again with id={batch_id}; {describe} shows the record"),
             ]
@@ -83,6 +85,10 @@ def _records(summary: Mapping[str, Any]) -> str:
     reasons = ", ".join(f"{reason} {count:,}" for reason, count in summary.get("invalid_reasons", {}).items())
     why = f" ({reasons})" if reasons else ""
     return f"{total:,}, {invalid:,} of them invalid{why}: see {_beside(summary, 'rejected')}"
+
+
+def _page(summary: Mapping[str, Any]) -> str:
+    return Outputs(summary["OutputUri"], summary["BatchPredictionId"], "parts").report
 
 
 def _beside(summary: Mapping[str, Any], folder: str) -> str:

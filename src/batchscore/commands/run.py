@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from batchscore.commands.progress import progress_report
-from batchscore.commands.summary import log_unseen, software_versions, summary, telling_extra_columns
+from batchscore.commands.report import write_report
+from batchscore.commands.summary import log_times, log_unseen, software_versions, summary, telling_extra_columns
 from batchscore.commit import job_record
 from batchscore.commit.checks import Tallies, check_limits, check_scored, checked_parts
 from batchscore.commit.commit_manifest import commit_manifest
@@ -30,11 +31,7 @@ from batchscore.commit.manifest_reader import read_sources
 from batchscore.commit.receipts import check_present
 from batchscore.config.job_config import JobConfig
 from batchscore.environment import process_kept
-from batchscore.errors import (
-    AlreadyCommittedError,
-    BatchScoreError,
-    ObjectExistsError,
-)
+from batchscore.errors import AlreadyCommittedError, BatchScoreError, ObjectExistsError
 from batchscore.input.files import InputFile
 from batchscore.model.archive import pack_model
 from batchscore.output.parts import Counts, PartFile, WrittenFile, count
@@ -235,6 +232,8 @@ class _Job:
             self.storage.put(self.outputs.manifest, file)
 
     def _write_record(self, new: BatchPrediction) -> BatchPrediction:
+        if new.FinishedAt is not None:  # first: what a driver that is killed in between lacks, the next run makes
+            write_report(self.storage, self.outputs, new)
         self.storage.put(self.outputs.record, io.BytesIO(new.to_json()))
         return new
 
@@ -272,6 +271,7 @@ class _Job:
     def _complete(self, plan: Plan, prediction: BatchPrediction, counts: Counts) -> dict[str, Any]:
         done = self._completed(plan, prediction, counts, sum(plan.skipped_count.values()))
         log.info("job %s completed: %s", plan.spec.id, done.Message)
+        log_times(counts, self.clock.seconds)
         self._write_log()
         self._write_record(done)
         self._remove_work()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import platform
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,6 +17,7 @@ from batchscore.model.flavors.installed import version_warnings
 from batchscore.output.parts import Counts, PartFile
 from batchscore.output.paths import Outputs
 from batchscore.plan import JobSpec, Plan
+from batchscore.report.job_report import TIMES
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +26,6 @@ _LIBRARIES = ("batchscore", "mlflow-skinny", "numpy", "pandas", "pyarrow", "pysp
 
 def summary(plan: Plan, counts: Counts, seconds: Mapping[str, float], outputs: Outputs) -> dict[str, Any]:
     """Return counts, warnings, wall-clock seconds by step, and seconds and records per second by stage in the tasks."""
-    scored = counts.scored_record_count
     return {
         "manifest": outputs.manifest,
         "model_type": plan.spec.model_type,
@@ -35,6 +36,13 @@ def summary(plan: Plan, counts: Counts, seconds: Mapping[str, float], outputs: O
         "invalid_values": counts.invalid_values,
         "unseen_values": unseen_entry(plan.spec, counts.texts),
         "warnings": version_warnings(plan.spec.model, plan.spec.config.allow_version_mismatch),
+        **_times(counts, seconds),
+    }
+
+
+def _times(counts: Counts, seconds: Mapping[str, float]) -> dict[str, Any]:
+    scored = counts.scored_record_count
+    return {
         "seconds": {step: round(value, 3) for step, value in seconds.items()},
         "records_per_second": _rate(scored, seconds.get("score", 0.0)),
         "stages": {
@@ -42,6 +50,11 @@ def summary(plan: Plan, counts: Counts, seconds: Mapping[str, float], outputs: O
             for stage, value in counts.seconds.items()
         },
     }
+
+
+def log_times(counts: Counts, seconds: Mapping[str, float]) -> None:
+    """Log where the time went, as the page reads it."""
+    log.info("%s%s", TIMES, json.dumps(_times(counts, seconds)))
 
 
 def log_unseen(spec: JobSpec, texts: TextCounts) -> None:

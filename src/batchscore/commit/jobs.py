@@ -12,7 +12,7 @@ from batchscore.commit.job_record import BatchPrediction
 from batchscore.config import uris
 from batchscore.config.job_config import OutputConfig
 from batchscore.errors import InputError, ObjectMissingError, TransientReadError
-from batchscore.output.paths import EXTENDED_MANIFEST_END, RECORD_END, Outputs, id_of
+from batchscore.output.paths import EXTENDED_MANIFEST_END, PROFILE_END, RECORD_END, Outputs, id_of
 from batchscore.storage.base import StoredObject, read_if_present
 from batchscore.storage.factory import storage_for
 
@@ -151,4 +151,4 @@ def _is_manifest(name: str) -> bool:
 
 
 def _is_record(uri: str) -> bool:
-    return uri.endswith(RECORD_END) and not uri.endswith(EXTENDED_MANIFEST_END)
+    return uri.endswith(RECORD_END) and not uri.endswith((EXTENDED_MANIFEST_END, PROFILE_END))

@@ -156,6 +156,7 @@ class CommittedJob:
     model: CommittedModel = CommittedModel()
     multiclass_output: MulticlassOutput = "probabilities"
     status_column: bool = False
+    commit_id: str = ""
 
     @property
     def told_columns(self) -> tuple[str, ...]:

@@ -48,8 +48,8 @@ def encode_name(relative_key: str) -> str:
 
 
 def id_of(name: str) -> str | None:
-    """Return the id whose manifest, record or log has a name; None for the name of something else."""
-    for ending in (EXTENDED_MANIFEST_END, MANIFEST_END, RECORD_END, LOG_END):
+    """Return the id whose manifest, record, profile, page or log has a name; None for the name of something else."""
+    for ending in (EXTENDED_MANIFEST_END, MANIFEST_END, PROFILE_END, REPORT_END, RECORD_END, LOG_END):
         if name.endswith(ending):
             return name.removesuffix(ending)
     return None

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from batchscore.commit.job_record import BatchPrediction
 from batchscore.output.paths import Outputs
-from batchscore.report.stored import ManifestTold, ProfileTold, manifest_told, profile_told
+from batchscore.report.stored import ManifestTold, ProfileTold
 from batchscore.storage.stored_json import read_json, typed
 
 LOG_LINES = 20
@@ -36,9 +35,10 @@ class Times:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What the page shows: the record, and of the rest what is there."""
+    """What the page shows: the record, where the job's files lie, and of the rest what is there."""
 
     record: BatchPrediction
+    outputs: Outputs
     manifest: ManifestTold | None = None
     profile: ProfileTold | None = None
     times: Times | None = None
@@ -48,11 +48,6 @@ class Report:
     def id(self) -> str:
         """The id of the job."""
         return self.record.BatchPredictionId
-
-    @property
-    def outputs(self) -> Outputs:
-        """Where the files of the job lie."""
-        return Outputs(self.record.OutputUri, self.id, "parts")
 
     @property
     def has_failed(self) -> bool:
@@ -79,15 +74,15 @@ class Report:
         return None if start is None or end is None else end - start
 
 
-def report_of(record: BatchPrediction, stored: Mapping[str, bytes]) -> Report:
-    """Return the report of a job from its record and the contents of what else is there, by URI; raises InputError."""
-    outputs = Outputs(record.OutputUri, record.BatchPredictionId, "parts")
-    manifest, profile = stored.get(outputs.extended_manifest), stored.get(outputs.profile)
-    log = stored.get(outputs.log, b"").decode(errors="replace")
+def report_of(
+    record: BatchPrediction, outputs: Outputs, manifest: ManifestTold | None, profile: ProfileTold | None, log: str
+) -> Report:
+    """Return the report of a job from its record and what else it left."""
     return Report(
         record=record,
-        manifest=None if manifest is None else manifest_told(manifest, outputs.extended_manifest),
-        profile=None if profile is None else profile_told(profile, outputs.profile),
+        outputs=outputs,
+        manifest=manifest,
+        profile=profile,
         times=_times(log),
         log_lines=tuple(log.splitlines()[-LOG_LINES:]),
     )

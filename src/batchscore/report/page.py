@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from hashlib import sha256
 
@@ -22,6 +23,7 @@ from batchscore.report.sections.times import times
 
 # An icon of no bytes: without one a browser asks the host of the page for its own.
 _NO_ICON = "data:,"
+_COMMIT = "batchscore-commit"
 
 
 def render(report: Report) -> str:
@@ -33,6 +35,7 @@ def render(report: Report) -> str:
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="referrer", content="no-referrer"),
         element("meta", name="color-scheme", content="light dark"),
+        element("meta", name=_COMMIT, content=report.manifest.commit_id if report.manifest else ""),
         element("title", f"{report.id}: {report.record.Status.lower()}"),
         element("link", rel="icon", href=_NO_ICON),
         element("style", Markup(style)),
@@ -44,6 +47,12 @@ def render(report: Report) -> str:
     ]
     document = element("html", element("head", head), element("body", body), lang="en")
     return f"<!DOCTYPE html>\n{document}\n"
+
+
+def commit_of(page: bytes) -> str | None:
+    """Return the commit that a page is of, empty where there was none yet; None for what is no page of a job."""
+    found = re.search(rf'<meta name="{_COMMIT}" content="([^"]*)">', page.decode(errors="replace"))
+    return found[1] if found else None
 
 
 def _policy(style: str, script: str) -> str:

@@ -57,8 +57,11 @@ class Storage(Protocol):
     def read_range(self, source: StoredObject, start: int, stop: int) -> bytes:
         """Return bytes [start, stop) of ``source`` as it was when it was listed."""
 
-    def put(self, uri: str, content: IO[bytes]) -> str:
-        """Write an object at once, replacing what was there; return its etag."""
+    def put(self, uri: str, content: IO[bytes], content_type: str | None = None) -> str:
+        """Write an object at once, replacing what was there; return its etag.
+
+        ``content_type`` is what a store that keeps one tells browsers of it.
+        """
 
     def put_new(self, uri: str, content: IO[bytes]) -> str:
         """Write an object, from the start of the file, only if there is none; return its etag."""

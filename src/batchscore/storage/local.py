@@ -145,7 +145,7 @@ class LocalStorage:
             _temporary_beside(path, delete=True).close()
         self.delete(uri)  # and the folders that were made for it
 
-    def put(self, uri: str, content: IO[bytes]) -> str:
+    def put(self, uri: str, content: IO[bytes], content_type: str | None = None) -> str:  # noqa: ARG002 # files have none
         """See Storage.put: written beside its place and moved there."""
         path = self._place(uri)
         with _local_errors("output", uri, CommitError):

@@ -140,18 +140,19 @@ class S3Storage:
                     ) from error
         raise AssertionError("unreachable")
 
-    def put(self, uri: str, content: IO[bytes]) -> str:
+    def put(self, uri: str, content: IO[bytes], content_type: str | None = None) -> str:
         """See Storage.put: one PUT, or a multipart upload of a few parts at once for what is large or a stream."""
         bucket, key = split_s3_uri(uri)
         size = content.seek(0, os.SEEK_END) if content.seekable() else None
+        told = self._for_writing() | ({"ContentType": content_type} if content_type else {})
 
         def write(s3: S3Client) -> str:
             if size is not None:
                 content.seek(0)
                 if size <= _SINGLE_PUT_BYTES:
-                    answer = s3.put_object(Bucket=bucket, Key=key, Body=content, **self._for_writing())
+                    answer = s3.put_object(Bucket=bucket, Key=key, Body=content, **told)
                     return etag_of(answer.get("ETag"))
-            _upload(s3, content, bucket, key, self._for_writing())
+            _upload(s3, content, bucket, key, told)
             head = s3.head_object(Bucket=bucket, Key=key, **self._for_reading())
             return etag_of(head.get("ETag"))
 
