@@ -405,7 +405,7 @@ def regression_job(values: int = 1, records: int = 12_000, *, with_labels: bool 
             "known": records,
             "empty": 0,
             "unknown": 0,
-            "residuals": buckets_of(residuals, edges_of(3, mirrored=False)),
+            "residuals": answer_of(residuals, edges_of(3, mirrored=False)),
         }
         profile["quality"] = {"RegressionRMSE": 40_028.2, "mae": 31_962.6, "r2": 0.873, "bias": 1500.31}
     model: dict[str, Any] = {"type": "regression", "classes": [], "positive_label": None}

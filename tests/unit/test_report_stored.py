@@ -55,3 +55,11 @@ def test_a_profile_of_a_later_format_is_told() -> None:
 
 def test_keys_that_a_later_version_adds_are_passed_over() -> None:
     assert profile_told(b'{"format_version": 1, "model_type": "binary", "new": [1]}', "p").model_type == "binary"
+
+
+def test_residuals_are_buckets_alone_or_with_their_ends() -> None:
+    for residuals in ([[1.0, 2.0, 3]], {"count": 3, "buckets": [[1.0, 2.0, 3]]}):
+        content = json.dumps({"format_version": 1, "labels": {"residuals": residuals}}).encode()
+        labels = profile_told(content, "p").labels
+        assert labels is not None
+        assert labels.errors == ((1.0, 2.0, 3),)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from batchscore.report.figures import plain
 from batchscore.report.stored import Buckets
 
 _FARTHEST = 16.0  # in log-odds: 1 in 10 million; what lies beyond stands at the end of the scale
@@ -45,7 +46,7 @@ def log_odds_scale(buckets: Buckets, threshold: float) -> Scale:
 
 def log_odds_ticks(scale: Scale, least: float) -> list[tuple[float, str]]:
     """Return probabilities to write below a scale, with their texts; the rounder one has the place of two."""
-    decades = [(10.0**-power, f"{10.0**-power:g}") for power in range(1, 8)]
+    decades = [(10.0**-power, plain(10.0**-power)) for power in range(1, 8)]
     ends = [(1 - 10.0**-power, f"{1 - 10.0**-power:.{power}f}") for power in range(1, 8)]
     far = [tick for pair in zip(decades, ends, strict=True) for tick in pair]
     near = [(value, f"{value:g}") for value in (0.2, 0.8, 0.3, 0.7, 0.05, 0.95, 0.4, 0.6, 0.02, 0.98)]

@@ -206,7 +206,12 @@ class LabelsTold:
     unknown: int = 0
     buckets: dict[str, Buckets] = field(default_factory=dict)
     confusion: tuple[tuple[int, ...], ...] = ()
-    residuals: Buckets = ()
+    residuals: Distribution | Buckets = ()
+
+    @property
+    def errors(self) -> Buckets:
+        """The buckets of scores less labels, which may stand by themselves or with their ends and their mean."""
+        return self.residuals.buckets if isinstance(self.residuals, Distribution) else self.residuals
 
 
 @dataclass(frozen=True)

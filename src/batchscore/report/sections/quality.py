@@ -79,7 +79,7 @@ def _measure(profile: ProfileTold, key: str, title: str, text: str) -> list[Cont
     if profile.model_type == "multiclass":
         text = _OF_CLASSES.get(key, text)
     named = [name(title), element("span", text, class_="share what")]
-    return [named, measure(_number(value)), plain(bound) if bound is not None else ""]
+    return [named, measure(_number(value)), plain(float(f"{bound:.2g}")) if bound is not None else ""]
 
 
 def _number(value: Any) -> float | None:
@@ -93,10 +93,10 @@ def _of_kind(report: Report, profile: ProfileTold, labels: LabelsTold) -> list[C
         return [_curves(profile, report.threshold), _confusion_of_two(labels)]
     if profile.model_type == "multiclass":
         return [by_class(profile.quality), confusion(profile.classes, labels.confusion) if labels.confusion else None]
-    if not labels.residuals:
+    if not labels.errors:
         return []
     heading = element("h3", "Errors: score less label")
-    return [heading, distribution(labels.residuals, "Errors", with_zero=True)]
+    return [heading, distribution(labels.errors, "Errors", with_zero=True)]
 
 
 def _confusion_of_two(labels: LabelsTold) -> Content:

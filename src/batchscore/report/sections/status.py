@@ -37,13 +37,14 @@ def _sentence(report: Report) -> Content:
         return _completed(report, within)
     if record.Status == "FAILED":
         after = f" after {_unbroken(duration(took))}" if took else ""
-        return [f"The job failed{after}, on {moment(record.FinishedAt)}. Nothing is committed: use none of its files."]
+        at = _unbroken(moment(record.FinishedAt))
+        return f"The job failed{after}, on {at}. Nothing is committed: use none of its files."
     since = f"Started on {moment(record.StartedAt)}. " if record.StartedAt else f"Made on {moment(record.CreatedAt)}. "
     return [since, "It has not ended, or its driver was killed; then run it again with the same id, and it goes on."]
 
 
 def _unbroken(text: str) -> str:
-    return text.replace(" ", "\u00a0")
+    return text.replace(" ", "\u00a0").replace("-", "\u2011")
 
 
 def _completed(report: Report, within: str) -> Content:
