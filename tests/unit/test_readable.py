@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from batchscore.commands.readable import duration, local_time, unread_columns
+from batchscore.commands.readable import local_time, unread_columns
+from batchscore.report.figures import duration
 
 
 @pytest.fixture

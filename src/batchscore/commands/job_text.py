@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from batchscore.commands.readable import duration, fields, local_time, table
+from batchscore.commands.readable import fields, local_time, table
 from batchscore.commit.job_record import BatchPrediction
 from batchscore.output.paths import Outputs
+from batchscore.report.figures import duration
 
 _TIMES = ("CreatedAt", "LastUpdatedAt", "StartedAt", "FinishedAt")
 _LISTED = ("BatchPredictionId", "Status", "CreatedAt", "took", "TotalRecordCount", "InvalidRecordCount", "MLModelId")

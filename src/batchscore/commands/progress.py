@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from batchscore.commands.readable import duration
 from batchscore.process import is_log_shown
+from batchscore.report.figures import duration
 
 if TYPE_CHECKING:
     from batchscore.plan import Plan

@@ -1,4 +1,4 @@
-"""Tables, times, durations and numbers as people read them (pure but for the time zone)."""
+"""Tables, times and numbers as people read them (pure but for the time zone)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,6 @@ from batchscore.input.header_names import near_name
 
 SHOWN = 20
 """Rows of a table, or names in a line, that people are shown; JSON has all."""
-
-_MINUTE, _HOUR, _DAY = 60, 3600, 24 * 3600
-_TEN = 10  # seconds, below which a tenth of one matters
 
 
 def table(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
@@ -36,18 +33,6 @@ def local_time(epoch_seconds: float) -> str:
         return datetime.fromtimestamp(epoch_seconds).astimezone().isoformat(" ", "seconds")
     except (ValueError, OverflowError, OSError):  # of a record that somebody else wrote
         return str(epoch_seconds)
-
-
-def duration(seconds: float) -> str:
-    """Return a duration in its two largest units, as ``1 h 3 min``."""
-    if round(seconds, 1) < _TEN:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    for name, unit, smaller, part in (("d", _DAY, "h", _HOUR), ("h", _HOUR, "min", _MINUTE), ("min", _MINUTE, "s", 1)):
-        if whole >= unit:
-            rest = whole % unit // part
-            return f"{whole // unit} {name} {rest} {smaller}" if rest else f"{whole // unit} {name}"
-    return f"{whole} s"
 
 
 def unread_columns(found: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
