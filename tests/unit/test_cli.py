@@ -49,7 +49,11 @@ THERE = "output=out"
 
 WRONG: list[tuple[list[str], int, str]] = [
     # The command.
-    ([], 2, "command: expected run, verify, describe, list, check, results, report, clean, got none; a command comes first"),
+    (
+        [],
+        2,
+        "command: expected run, verify, describe, list, check, results, report, clean, got none; a command comes first",
+    ),
     (["rnu"], 2, "got rnu; did you mean run?"),
     (["fly"], 2, "got fly; a command comes first, such as batchscore verify --config job.yaml"),
     (["help"], 2, "got help; did you mean --help?"),
