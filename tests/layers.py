@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "batchscore"
 
 LAYERS = (
     *("cli", "api", "commands", "report", "udf", "spark", "preflight", "results", "commit", "scoring", "plan"),
-    *("output", "model", "input", "storage", "environment", "config", "process", "errors"),
+    *("output", "profile", "model", "input", "storage", "environment", "config", "process", "errors"),
 )
 """Wings, and the modules beside them. Each may import those below it, and its own modules in no circle."""
 

@@ -13,15 +13,16 @@ from typing import Any
 from batchscore import __version__
 from batchscore.config.entries import folder_of
 from batchscore.config.job_config import JobConfig, ModelType
-from batchscore.config.missing_values import Vocabulary
+from batchscore.config.missing_values import MissingRule, Vocabulary
 from batchscore.errors import ConfigError
-from batchscore.input.columns import Columns
+from batchscore.input.columns import Column, Columns
 from batchscore.input.files import InputFile, Split, Splits
 from batchscore.input.reader import Reader
 from batchscore.input.text_format import text_format_of
 from batchscore.model.version import ModelVersion
 from batchscore.output.paths import Outputs, encode_name
 from batchscore.output.result_text import ResultFormat
+from batchscore.profile.format import ProfileFormat
 from batchscore.storage.base import StoredObject
 
 # What opening an object costs, in bytes that could have been scored meanwhile: packs many small files into a task.
@@ -30,7 +31,7 @@ OPEN_COST_BYTES = 256 * 1024
 _NOT_PARAMETERS = {
     *("id", "name", "spark", "s3", "tracking_uri", "registry_uri"),
     *("max_invalid_records", "max_invalid_fraction", "max_unseen_fraction", "parity"),
-    *("allow_version_mismatch", "allowed_artifact_prefixes", "batch_timeout_seconds"),
+    *("allow_version_mismatch", "allowed_artifact_prefixes", "batch_timeout_seconds", "profile"),
     *("model", "threshold"),  # the version resolved and the threshold in force stand for them
     "mode",  # the inputs chosen stand for it
 }
@@ -81,6 +82,28 @@ class JobSpec:
             value_names=self.value_names,
             names_label=self.model_type == "multiclass" and self.config.multiclass_output == "label",
             tells_status=self.config.status_column,
+        )
+
+    @property
+    def profile_format(self) -> ProfileFormat | None:
+        """What is counted of the records, None for nothing."""
+        if self.config.profile == "off":
+            return None
+        target, missing = self.columns.target, self.config.missing
+        rule = MissingRule(words=missing.words, numbers=missing.numbers)
+        return ProfileFormat(
+            kind=self.config.profile,
+            model_type=self.model_type,
+            classes=self.classes,
+            positive_label=self.positive_label,
+            threshold=self.threshold,
+            value_names=self.value_names,
+            meaning=self.meaning,
+            columns=self.columns,
+            label=None if target is None else Column(target, "double", missing=rule),
+            text=text_format_of(self.config),
+            vocabularies=self.vocabularies,
+            lists_texts=not self.config.redact,
         )
 
 

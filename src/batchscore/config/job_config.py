@@ -55,6 +55,7 @@ from batchscore.errors import ConfigError
 ModelType = Literal["binary", "multiclass", "regression"]
 InvalidRecords = Literal["blank", "keep_tag"]
 MulticlassOutput = Literal["probabilities", "label"]
+ProfileKind = Literal["off", "scores", "full"]
 
 NamePatterns = Annotated[tuple[Annotated[str, AfterValidator(name_pattern)], ...], BeforeValidator(as_tuple)]
 Passthrough = Annotated[Literal["all"] | tuple[str, ...], BeforeValidator(passed_columns)]
@@ -150,6 +151,7 @@ class JobConfig(_Section):
     max_invalid_fraction: Annotated[float, Field(ge=0, le=1)] = 0.5
     max_unseen_fraction: Annotated[float, Field(ge=0, le=1)] | None = None
     parity: bool = True
+    profile: ProfileKind = "scores"
     batch_timeout_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     split_bytes: Annotated[ByteSize, Field(ge=1)] = ByteSize(64 * 1024 * 1024)
     s3: S3Settings = S3Settings()

@@ -63,7 +63,8 @@ class ParsedBlock:
     ``lines`` are the places within the block, counted from 0, of the valid records, in order; ``inputs`` holds their
     model columns, as a matrix if all are plain numbers. ``echoed`` has an array for each echoed column, in their order,
     each with a text for every record of the block: empty where it could not be parsed. ``invalid_values`` counts
-    invalid values by column, those included that reach the model as missing.
+    invalid values by column, those included that reach the model as missing; ``missing_values`` the others that are
+    missing, of a table of inputs: in a matrix they are NaN.
     """
 
     offset: int
@@ -74,6 +75,7 @@ class ParsedBlock:
     invalid: list[InvalidRecord]
     invalid_values: Counter[str]
     data: bytes = field(repr=False)
+    missing_values: Counter[str] = field(default_factory=Counter)
 
     @property
     def record_count(self) -> int:
@@ -151,7 +153,7 @@ def _typed_block(
     arrays, lines, miscounted = read_csv_lines(content, clean.lines, binding, columns, text)
     # Of a column that the file lacks all values are missing.
     given = (pa.nulls(len(lines)) if place is None else arrays[place] for place in binding.positions)
-    typed, faults, invalid_values = typed_columns(given, columns.inputs, partial(read_values, text=text))
+    typed, faults, invalid_values, missing_values = typed_columns(given, columns.inputs, partial(read_values, text=text))
     found: list[Fault] = [(line, "parse", reason, None) for line, reason in sorted(clean.faults | miscounted)]
     rows = sorted(faults)
     found += [(line, "schema", *faults[row][::-1]) for line, row in zip(lines[rows].tolist(), rows, strict=True)]
@@ -173,6 +175,7 @@ def _typed_block(
         invalid=_invalid_records(data, offset, starts, found),
         invalid_values=invalid_values,
         data=data,
+        missing_values=missing_values,
     )
 
 

@@ -39,19 +39,21 @@ class WrongTypeError(Exception):
 
 def typed_columns(
     values: Iterable[pa.Array], columns: Sequence[Column], convert: Callable[[pa.Array, Column], Typed]
-) -> tuple[list[pa.Array], dict[int, tuple[str, str]], Counter[str]]:
-    """Return the model's columns, (attribute, reason) of the first fault by row, and invalid values by column."""
+) -> tuple[list[pa.Array], dict[int, tuple[str, str]], Counter[str], Counter[str]]:
+    """Return the model's columns, (attribute, reason) of the first fault by row, and by column invalid and missing values."""
     typed: list[pa.Array] = []
     faults: dict[int, tuple[str, str]] = {}
-    invalid_values = Counter[str]()
+    invalid_values, missing_values = Counter[str](), Counter[str]()
     for given, column in zip(values, columns, strict=True):
         converted, bad = convert(given, column)
         typed.append(converted)
         if bad is not None and bad.any():
             invalid_values[column.name] += int(bad.sum())
+        if absent := converted.null_count - invalid_values[column.name]:
+            missing_values[column.name] = absent
         for row, reason in _faults(converted, bad, column.missing):
             faults.setdefault(row, (column.name, reason))
-    return typed, faults, invalid_values
+    return typed, faults, invalid_values, missing_values
 
 
 def _faults(values: pa.Array, bad: BoolArray | None, rule: MissingRule) -> Iterator[tuple[int, str]]:
