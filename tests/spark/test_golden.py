@@ -114,6 +114,9 @@ def told(output: Path, folder: Path) -> dict[str, Any]:
     for path in sorted(written.rglob("*")):
         if path.is_file() and path.suffix not in {".log", ".html"}:
             name = str(path.relative_to(written))
+            if name.endswith(".profile.json"):  # its numbers are those of the machine's algebra, to the last digit
+                found[name] = list(json.loads(path.read_bytes()))
+                continue
             is_json = name.endswith((".json", ".manifest"))
             found[name] = without_run(json.loads(path.read_bytes()), folder) if is_json else digest(path)
     return found

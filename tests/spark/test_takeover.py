@@ -76,7 +76,9 @@ def test_a_driver_that_was_killed_is_taken_over_and_the_result_is_that_of_an_und
     log = killed.path(".log").read_text()
     assert f"{summary['reused_part_count']} of {summary['part_count']} parts were there already" in log
     assert killed.record["Status"] == "COMPLETED"
-    assert killed.result_bytes() == run(model_uri, "undisturbed", **keys).result_bytes()
+    undisturbed = run(model_uri, "undisturbed", **keys)
+    assert killed.result_bytes() == undisturbed.result_bytes()
+    assert killed.path(".profile.json").read_bytes() == undisturbed.path(".profile.json").read_bytes()
     assert not (output / "batch-prediction" / "in-progress").exists()
     prove(output)
 

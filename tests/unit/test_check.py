@@ -353,6 +353,21 @@ def test_the_classic_manifest_and_the_record_must_agree(tmp_path: Path) -> None:
     assert whats["record"].startswith("expected a record, got none")
 
 
+def test_a_profile_must_be_of_the_manifest_s_records_where_there_is_one(tmp_path: Path) -> None:
+    job = FinishedJob(tmp_path, {"a.csv": HEADER + MIXED}).commit()
+    profile = job.path("bp-1.profile.json")
+    assert check(job).tried["profile"] == 0
+    manifest = json.loads(job.path("bp-1.manifest.json").read_bytes())
+    told = {key: manifest[key] for key in ("id", "record_count", "invalid_record_count", "invalid_reasons")}
+    profile.write_text(json.dumps(told | {"kind": "scores"}))
+    assert (found(check(job)), check(job).tried["profile"]) == (set(), 1)
+    for key, wrong in (("record_count", 1), ("id", "bp-2"), ("invalid_reasons", {}), ("invalid_record_count", "many")):
+        profile.write_text(json.dumps(told | {key: wrong}))
+        assert found(check(job)) == {"profile"}
+    profile.write_text("[]")
+    assert found(check(job)) == {"profile"}
+
+
 def test_a_sample_reads_some_parts_and_sees_that_all_are_there(tmp_path: Path) -> None:
     job = FinishedJob(tmp_path, {"a.csv": HEADER + PEOPLE}, split_bytes=30).commit()
     count = check(job).part_count

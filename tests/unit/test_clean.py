@@ -68,6 +68,15 @@ def test_nothing_of_a_finished_job_is_removed(tmp_path: Path) -> None:
     assert orphan_files(tmp_path / "out", 1) == []
 
 
+def test_a_profile_stays_and_tells_of_its_job_as_a_log_does(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    put(out, "result/bp-1-a.csv/part-00000.csv.gz")
+    put(out, "bp-1.profile.json", 1)
+    assert orphan_files(out) == []
+    put(out, "bp-1.profile.json", 30)
+    assert orphan_files(out) == ["result/bp-1-a.csv/part-00000.csv.gz"]
+
+
 def test_what_a_finished_job_left_beside_its_results_is_found_work_files_first(tmp_path: Path) -> None:
     finished(tmp_path)
     put(tmp_path / "out", "result/bp-1-a.csv/part-00099.csv.gz")

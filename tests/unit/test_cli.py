@@ -297,6 +297,17 @@ def test_list_passes_over_what_is_no_record_and_says_so_on_stderr(
     )
 
 
+def test_a_profile_is_no_record_of_a_job(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_record(tmp_path, "first", "COMPLETED")
+    (tmp_path / "batch-prediction" / "first.profile.json").write_text("{}")
+
+    assert main(["list", "--json", f"output={tmp_path}"]) == 0
+    told = capsys.readouterr()
+    assert ([item["BatchPredictionId"] for item in json.loads(told.out)], told.err) == (["first"], "")
+    assert main(["describe", "firts", f"output={tmp_path}"]) == 3
+    assert "did you mean first?" in capsys.readouterr().err
+
+
 def test_list_ends_where_the_store_does_not_answer(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -506,7 +506,7 @@ def test_a_bucket_without_a_slash_is_an_output_but_no_input() -> None:
     assert "key input.0: expected s3://bucket/key" in faults_of("input=s3://b")
 
 
-@pytest.mark.parametrize("batch_id", [".", "..", "a/b", "a b", "é", "x" * 65, "x.manifest"])
+@pytest.mark.parametrize("batch_id", [".", "..", "a/b", "a b", "é", "x" * 65, "x.manifest", "x.profile"])
 def test_ids_that_could_name_another_object_are_refused(batch_id: str) -> None:
     assert "key id" in faults_of(f"id={batch_id}")
 

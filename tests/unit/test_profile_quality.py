@@ -15,12 +15,14 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
+from tests.profiled import BINARY, REGRESSION, document, multiclass
 
 from batchscore.input.csv_lines import TextFormat
 from batchscore.profile.ranking import area_under_roc
-from tests.profiled import BINARY, REGRESSION, document, multiclass
 
-EXACT = {"rel": 1e-12, "abs": 1e-12}
+
+def nearly(value: Any) -> Any:
+    return pytest.approx(value, rel=1e-12, abs=1e-12)
 
 
 def check_binary(scores: Any, labels: Any, threshold: float = 0.5) -> dict[str, Any]:
@@ -30,21 +32,20 @@ def check_binary(scores: Any, labels: Any, threshold: float = 0.5) -> dict[str, 
     best = (scores >= threshold).astype(int)
     area, precision = quality["BinaryAUC"], quality["average_precision"]
     assert abs(area["value"] - metrics.roc_auc_score(labels, scores)) <= area["error_bound"] + 1e-12
-    assert (
-        abs(precision["value"] - metrics.average_precision_score(labels, scores)) <= precision["error_bound"] + 1e-12
-    )
-    assert quality["accuracy"] == pytest.approx(metrics.accuracy_score(labels, best), **EXACT)
-    assert quality["f1"] == pytest.approx(metrics.f1_score(labels, best), **EXACT)
-    assert quality["recall"] == pytest.approx(metrics.recall_score(labels, best), **EXACT)
+    assert abs(precision["value"] - metrics.average_precision_score(labels, scores)) <= precision["error_bound"] + 1e-12
+    assert quality["accuracy"] == nearly(metrics.accuracy_score(labels, best))
+    assert quality["f1"] == nearly(metrics.f1_score(labels, best))
+    assert quality["recall"] == nearly(metrics.recall_score(labels, best))
     if best.any():
-        assert quality["precision"] == pytest.approx(metrics.precision_score(labels, best), **EXACT)
-    assert quality["log_loss"] == pytest.approx(metrics.log_loss(labels, scores, labels=[0, 1]), **EXACT)
-    assert quality["brier"] == pytest.approx(metrics.brier_score_loss(labels, scores), **EXACT)
+        assert quality["precision"] == nearly(metrics.precision_score(labels, best))
+    assert quality["log_loss"] == nearly(metrics.log_loss(labels, scores, labels=[0, 1]))
+    assert quality["brier"] == nearly(metrics.brier_score_loss(labels, scores))
     return dict(quality)
 
 
 def cancer() -> tuple[Any, Any]:
-    return load_breast_cancer(return_X_y=True)
+    data, labels = load_breast_cancer(return_X_y=True)
+    return data, labels
 
 
 def logistic(data: Any, labels: Any) -> Any:
@@ -190,11 +191,11 @@ def test_a_real_multiclass_data_set_has_the_measures_of_scikit_learn(load: Any) 
     found = document(multiclass(*names), predictions, labels)
 
     best, quality = predictions.argmax(axis=1), found["quality"]
-    assert quality["MulticlassAvgFScore"] == pytest.approx(metrics.f1_score(labels, best, average="macro"), **EXACT)
-    assert quality["accuracy"] == pytest.approx(metrics.accuracy_score(labels, best), **EXACT)
+    assert quality["MulticlassAvgFScore"] == nearly(metrics.f1_score(labels, best, average="macro"))
+    assert quality["accuracy"] == nearly(metrics.accuracy_score(labels, best))
     assert quality["log_loss"] == pytest.approx(metrics.log_loss(labels, predictions), rel=1e-9)
     expected = metrics.precision_recall_fscore_support(labels, best, average="macro", zero_division=0)
-    assert (quality["precision"], quality["recall"]) == pytest.approx(expected[:2], **EXACT)
+    assert (quality["precision"], quality["recall"]) == nearly(expected[:2])
     assert found["labels"]["confusion"] == metrics.confusion_matrix(labels, best).tolist()
     assert found["best_answers"] == {name: int((best == place).sum()) for place, name in enumerate(names)}
 

@@ -17,6 +17,7 @@ from batchscore.errors import ObjectChangedError, ScoringError
 from batchscore.input.files import InputFile, Split
 from batchscore.output.parts import PartFile, WrittenFile
 from batchscore.plan import JobSpec
+from batchscore.profile.split_profile import ProfileTotals
 from batchscore.storage.base import StoredObject
 from batchscore.storage.local import LocalStorage
 
@@ -53,12 +54,14 @@ def task(tmp_path: Path) -> Task:
     plan = make_plan()
     plan = replace(plan, spec=replace(plan.spec, config=JobConfig.model_validate(keys)))
     storage = LocalStorage(str(tmp_path))
-    parts = []
+    form = plan.spec.profile_format
+    assert form is not None
+    counts, parts = ProfileTotals(form).sum().to_json(), []
     for split in plan.splits:
         uri, content = part_uri(plan, split), b"part %d" % split.index
         storage.put(uri, io.BytesIO(content))
         written = WrittenFile(uri, len(content), hashlib.sha256(content).hexdigest(), "another etag")
-        parts.append(make_part(split.index, file=written))
+        parts.append(make_part(split.index, file=written, profile=counts))
     write_receipt(storage, plan.spec.outputs.receipt(0), plan.spec.parameters, parts)
     return Task(storage, plan.spec, [(split, plan.inputs[split.input_index]) for split in plan.splits])
 
@@ -74,6 +77,26 @@ def test_a_part_that_is_gone_or_has_other_bytes_is_scored_again_and_no_other(tas
     assert task.scored_again == [1]
     task.storage.delete(uri)
     assert task.scored_again == [1]
+
+
+@pytest.mark.parametrize("counts", [None, "", "{}", "[]", '{"answers": [], "best_answers": [0, 0], "missing": {}}'])
+def test_a_part_whose_records_were_not_counted_as_the_job_counts_is_scored_again(
+    task: Task, counts: str | None
+) -> None:
+    receipt = task.receipt
+    receipt["parts"][2]["profile"] = counts
+    task.rewrite(receipt)
+    assert task.scored_again == [2]
+
+
+def test_a_job_that_counts_nothing_goes_on_from_parts_without_counts(task: Task) -> None:
+    receipt = task.receipt
+    for part in receipt["parts"]:
+        del part["profile"]
+    task.rewrite(receipt)
+    assert task.scored_again == [0, 1, 2, 3]
+    uncounted = replace(task.spec, config=task.spec.config.model_copy(update={"profile": "off"}))
+    assert replace(task, spec=uncounted).scored_again == []
 
 
 class Ranges(LocalStorage):

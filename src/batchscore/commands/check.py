@@ -22,6 +22,7 @@ from batchscore.commit.manifest_reader import (
     Discrepancy,
     classic_discrepancies,
     manifest_discrepancies,
+    profile_discrepancies,
     read_manifest,
     reason_discrepancies,
     record_discrepancies,
@@ -64,6 +65,8 @@ def check_job(batch_id: str, config: OutputConfig, sample: float | None = None) 
     record = read_if_present(storage, outputs.record)
     prediction = None if record is None else BatchPrediction.from_json(record, outputs.record)
     report.add("record", 1, list(record_discrepancies(job, prediction, outputs.record)))
+    profile = read_if_present(storage, outputs.profile)
+    report.add("profile", 0 if profile is None else 1, list(profile_discrepancies(job, profile, outputs.profile)))
     report.add("page", 1, list(_page_discrepancies(job, read_if_present(storage, outputs.report), outputs.report)))
     absent = _check_inputs(job, s3, report)
     chosen = [part for part in _sampled(parts, sample) if part.item.uri not in absent]

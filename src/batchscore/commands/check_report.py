@@ -14,6 +14,7 @@ PROOFS = {
     "manifest": "the extended manifest agrees with itself and with its id",
     "classic manifest": "Amazon's manifest agrees with it",
     "record": "the record agrees with it",
+    "profile": "the profile, where there is one, is of as many records",
     "page": "the page, where there is one, is of this commit",
     "inputs": "every input is there, unchanged since it was scored",
     "files": "every part and rejected file is there, of its size and, where read, its SHA-256",

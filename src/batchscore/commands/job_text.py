@@ -13,6 +13,7 @@ from batchscore.report.figures import duration
 _TIMES = ("CreatedAt", "LastUpdatedAt", "StartedAt", "FinishedAt")
 _LISTED = ("BatchPredictionId", "Status", "CreatedAt", "took", "TotalRecordCount", "InvalidRecordCount", "MLModelId")
 _TOOK = "took"
+_MEASURES_TOLD = 5
 
 
 def render_record(record: BatchPrediction) -> str:
@@ -50,13 +51,14 @@ def completed_facts(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("status", f"{summary['Status']}{again}"),
         ("records", _records(summary)),
         ("results", f"{_beside(summary, 'result')}, listed in {summary['manifest']}"),
+        *_quality(summary),
         ("page", _page(summary)),
         ("time", _time(summary)),
     ]
 
 
 def render_completed(summary: Mapping[str, Any], check: str) -> str:
-    """Return six lines on a job that is done; ``check`` is the command that proves it."""
+    """Return six lines on a job that is done, and one of its quality; ``check`` is the command that proves it."""
     return "\n".join(fields([*completed_facts(summary), ("next", check)]))
 
 
@@ -90,6 +92,12 @@ def _records(summary: Mapping[str, Any]) -> str:
 
 def _page(summary: Mapping[str, Any]) -> str:
     return Outputs(summary["OutputUri"], summary["BatchPredictionId"], "parts").report
+
+
+def _quality(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the first measures of a job whose labels are known."""
+    told = [f"{name} {value:.4g}" for name, value in summary.get("quality", {}).items() if value is not None]
+    return [("quality", ", ".join(told[:_MEASURES_TOLD]))] if told else []
 
 
 def _beside(summary: Mapping[str, Any], folder: str) -> str:

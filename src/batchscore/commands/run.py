@@ -18,6 +18,7 @@ from batchscore.commit import job_record
 from batchscore.commit.checks import Tallies, check_limits, check_scored, checked_parts
 from batchscore.commit.commit_manifest import commit_manifest
 from batchscore.commit.concatenation import plan_concatenations
+from batchscore.commit.job_profile import has_profile, keeping_profile, write_profile
 from batchscore.commit.job_record import BatchPrediction
 from batchscore.commit.manifest import (
     classic_manifest,
@@ -28,7 +29,7 @@ from batchscore.commit.manifest import (
     named_files,
 )
 from batchscore.commit.manifest_reader import read_sources
-from batchscore.commit.receipts import check_present
+from batchscore.commit.receipts import check_present, remove_work
 from batchscore.config.job_config import JobConfig
 from batchscore.environment import process_kept
 from batchscore.errors import AlreadyCommittedError, BatchScoreError, ObjectExistsError
@@ -100,6 +101,7 @@ class _Job:
             if not finished:
                 plan = self._preflight(spark, plan, model)
             prediction, existed = self._create_record(plan, finished or check_create_only(self.config))
+            plan = keeping_profile(plan, prediction)
             if self._is_finished():
                 return self._report_again(plan, prediction)
             try:
@@ -178,14 +180,17 @@ class _Job:
     def _report_again(self, plan: Plan, existing: BatchPrediction) -> dict[str, Any]:
         """Report a finished job; do what a driver that died right after its commit left undone."""
         log.info("job %s is finished: its result stands", existing.BatchPredictionId)
-        if existing.Status != "COMPLETED":
+        is_completed, is_profiled = existing.Status == "COMPLETED", has_profile(self.storage, plan)
+        if not (is_completed and is_profiled):
             content = self.storage.read(self.outputs.extended_manifest)
             counts = committed_counts(content, self.outputs.extended_manifest)
-            self._write_classic_manifest(plan)
-            self._remove_work()
-            self._write_log()
-            skipped = committed_skipped_count(content, self.outputs.extended_manifest)
-            existing = self._write_record(self._completed(plan, existing, counts, skipped))
+            if is_profiled or write_profile(self.storage, plan, counts) is not None:
+                remove_work(self.storage, self.outputs.work)
+            if not is_completed:
+                self._write_classic_manifest(plan)
+                self._write_log()
+                skipped = committed_skipped_count(content, self.outputs.extended_manifest)
+                existing = self._write_record(self._completed(plan, existing, counts, skipped))
         return existing.to_dict() | {"manifest": self.outputs.manifest, "reported_again": True}
 
     def _score(
@@ -247,7 +252,7 @@ class _Job:
             if self.committed or not self._is_finished():
                 return False
             self._report_again(plan, self._read_record())
-            self._remove_work()
+            remove_work(self.storage, self.outputs.work)
         except BatchScoreError as error:
             log.error("record %s: expected to hold it against the manifest, got: %s", self.outputs.record, error)  # noqa: TRY400
             return False
@@ -269,25 +274,21 @@ class _Job:
             log.error("record %s: expected to write FAILED, got: %s", self.outputs.record, second)  # noqa: TRY400
 
     def _complete(self, plan: Plan, prediction: BatchPrediction, counts: Counts) -> dict[str, Any]:
+        with self.clock("profile"):
+            quality = write_profile(self.storage, plan, counts)
         done = self._completed(plan, prediction, counts, sum(plan.skipped_count.values()))
         log.info("job %s completed: %s", plan.spec.id, done.Message)
         log_times(counts, self.clock.seconds)
         self._write_log()
         self._write_record(done)
-        self._remove_work()
-        return done.to_dict() | summary(plan, counts, self.clock.seconds, self.outputs)
+        if quality is not None:  # the same id writes it from the receipts
+            remove_work(self.storage, self.outputs.work)
+        return done.to_dict() | summary(plan, counts, self.clock.seconds, self.outputs, quality or {})
 
     def _completed(self, plan: Plan, prediction: BatchPrediction, counts: Counts, skipped: int) -> BatchPrediction:
         done = job_record.completed(prediction, counts, self.outputs.log, _now())
         nothing = f"nothing new: {skipped} files below the inputs, none to score"
         return done if plan.inputs else replace(done, Message=nothing)
-
-    def _remove_work(self) -> None:
-        """Remove receipts and concatenated parts: the commit is known to stand, so nothing needs them."""
-        try:
-            self.storage.delete(*(item.uri for item in self.storage.list(self.outputs.work)))
-        except BatchScoreError as error:
-            log.warning("left behind %s, which nothing needs: %s", self.outputs.work, error)
 
 
 def _check_same_parameters(plan: Plan, bound: Mapping[str, str], other_inputs: Iterable[StoredObject]) -> None:

@@ -24,8 +24,10 @@ log = logging.getLogger(__name__)
 _LIBRARIES = ("batchscore", "mlflow-skinny", "numpy", "pandas", "pyarrow", "pyspark", "boto3")
 
 
-def summary(plan: Plan, counts: Counts, seconds: Mapping[str, float], outputs: Outputs) -> dict[str, Any]:
-    """Return counts, warnings, wall-clock seconds by step, and seconds and records per second by stage in the tasks."""
+def summary(
+    plan: Plan, counts: Counts, seconds: Mapping[str, float], outputs: Outputs, quality: Mapping[str, float | None]
+) -> dict[str, Any]:
+    """Return counts, quality if labels are known, warnings, and seconds by step and by stage in the tasks."""
     return {
         "manifest": outputs.manifest,
         "model_type": plan.spec.model_type,
@@ -35,6 +37,7 @@ def summary(plan: Plan, counts: Counts, seconds: Mapping[str, float], outputs: O
         "invalid_reasons": counts.invalid_reasons,
         "invalid_values": counts.invalid_values,
         "unseen_values": unseen_entry(plan.spec, counts.texts),
+        **({"quality": quality} if quality else {}),
         "warnings": version_warnings(plan.spec.model, plan.spec.config.allow_version_mismatch),
         **_times(counts, seconds),
     }

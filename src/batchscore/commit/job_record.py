@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
+from batchscore.config.job_config import ProfileKind
 from batchscore.errors import IdempotentParameterMismatchError, InputError
 from batchscore.output.parts import Counts
 from batchscore.plan import JobSpec, digest_of
@@ -15,6 +16,7 @@ from batchscore.storage.stored_json import read_json, typed
 Status = Literal["PENDING", "INPROGRESS", "COMPLETED", "FAILED", "DELETED"]
 STATUSES: tuple[str, ...] = get_args(Status)
 MAX_MESSAGE_CHARACTERS = 10_240
+_OURS = {"parameters": "Parameters", "profile": "Profile"}
 _OF_A_RUN = ("Message", "StartedAt", "FinishedAt", "ComputeTime", "TotalRecordCount", "InvalidRecordCount", "LogUri")
 
 
@@ -22,7 +24,8 @@ _OF_A_RUN = ("Message", "StartedAt", "FinishedAt", "ComputeTime", "TotalRecordCo
 class BatchPrediction:
     """Amazon's fields; times are epoch seconds, ``ComputeTime`` CPU milliseconds over all tasks.
 
-    ``parameters`` is ours: what the id is bound to (see plan.parameters_of).
+    ``parameters`` and ``profile`` are ours: what the id is bound to (see plan.parameters_of), and what is counted of
+    the records, ``off`` where the record is of a version that did not count.
     """
 
     BatchPredictionId: str
@@ -42,21 +45,23 @@ class BatchPrediction:
     InvalidRecordCount: int | None = None
     LogUri: str | None = None
     parameters: Mapping[str, str] = field(default_factory=dict, repr=False)
+    profile: ProfileKind = "off"
 
     def to_dict(self) -> dict[str, Any]:
         """Return Amazon's fields that have a value, in a fixed order."""
-        return {name: value for name, value in vars(self).items() if name != "parameters" and value is not None}
+        return {name: value for name, value in vars(self).items() if name not in _OURS and value is not None}
 
     def to_json(self) -> bytes:
         """Return the record as it is stored."""
-        return json.dumps(self.to_dict() | {"Parameters": dict(self.parameters)}, indent=1).encode()
+        ours = {_OURS[name]: getattr(self, name) for name in _OURS}
+        return json.dumps(self.to_dict() | ours, indent=1).encode()
 
     @classmethod
     def from_json(cls, content: bytes, uri: str) -> BatchPrediction:
         """Read a stored record; raises InputError."""
         try:
             raw = read_json(content)
-            return typed(cls, {**raw, "parameters": raw["Parameters"]})
+            return typed(cls, {**raw, "parameters": raw["Parameters"], "profile": raw.get("Profile", "off")})
         except (ValueError, TypeError, KeyError) as error:
             raise InputError(f"record {uri}: expected the record of a batch prediction, got something else") from error
 
@@ -75,6 +80,7 @@ def pending(spec: JobSpec, now: int) -> BatchPrediction:
         CreatedAt=now,
         LastUpdatedAt=now,
         parameters=parameters,
+        profile=config.profile,
     )
 
 

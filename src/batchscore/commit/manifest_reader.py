@@ -29,7 +29,7 @@ from batchscore.output.paths import Layout, Outputs
 from batchscore.output.result_text import PREDICTED_LABEL, STATUS
 from batchscore.plan import digest_of
 from batchscore.storage.base import StoredObject
-from batchscore.storage.stored_json import read_json
+from batchscore.storage.stored_json import read_json, typed
 
 
 @dataclass(frozen=True)
@@ -178,6 +178,14 @@ class _Files:
 
 
 @dataclass(frozen=True)
+class _Profiled:
+    id: str
+    record_count: int
+    invalid_record_count: int
+    invalid_reasons: dict[str, int]
+
+
+@dataclass(frozen=True)
 class Discrepancy:
     """What is wrong: which proof fails, where, and how."""
 
@@ -294,3 +302,16 @@ def record_discrepancies(job: CommittedJob, record: BatchPrediction | None, uri:
     expected = (job.record_count, job.invalid_record_count, dict(job.parameters))
     if (record.TotalRecordCount, record.InvalidRecordCount, dict(record.parameters)) != expected:
         yield Discrepancy("record", uri, "expected the counts and parameters of the extended manifest, got others")
+
+
+def profile_discrepancies(job: CommittedJob, content: bytes | None, uri: str) -> Iterator[Discrepancy]:
+    """Yield whether a profile is of other counts than the extended manifest; None: it is not there, as it may be."""
+    if content is None:
+        return
+    try:
+        found = typed(_Profiled, read_json(content))
+    except ValueError:
+        yield Discrepancy("profile", uri, "expected a profile, got something else; remove it: no result depends on it")
+        return
+    if found != _Profiled(job.id, job.record_count, job.invalid_record_count, job.invalid_reasons):
+        yield Discrepancy("profile", uri, "expected the id and counts of the extended manifest, got others")

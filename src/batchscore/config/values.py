@@ -239,11 +239,14 @@ def registry_address(value: str) -> str:
 
 
 def checked_id(value: str) -> str:
-    """``x.manifest.json`` would be both the record of ``x.manifest`` and the extended manifest of ``x``."""
+    """``x.manifest.json`` would be both the record of ``x.manifest`` and the extended manifest of ``x``.
+
+    So would ``x.profile.json`` be the record of ``x.profile`` and the profile of ``x``.
+    """
     if not re.fullmatch(r"[a-zA-Z0-9_.-]{1,64}", value):
         raise ValueError("expected 1 to 64 of a-z A-Z 0-9 _ . -")
-    if value.endswith(".manifest"):
-        raise ValueError("expected an id that does not end in .manifest")
+    if value.endswith((".manifest", ".profile")):
+        raise ValueError("expected an id that does not end in .manifest or .profile")
     if not value.strip("."):
         raise ValueError("expected an id of more than dots, which would name a folder")
     return value

@@ -153,7 +153,7 @@ def _typed_block(
     arrays, lines, miscounted = read_csv_lines(content, clean.lines, binding, columns, text)
     # Of a column that the file lacks all values are missing.
     given = (pa.nulls(len(lines)) if place is None else arrays[place] for place in binding.positions)
-    typed, faults, invalid_values, missing_values = typed_columns(given, columns.inputs, partial(read_values, text=text))
+    typed, faults, invalid, missing = typed_columns(given, columns.inputs, partial(read_values, text=text))
     found: list[Fault] = [(line, "parse", reason, None) for line, reason in sorted(clean.faults | miscounted)]
     rows = sorted(faults)
     found += [(line, "schema", *faults[row][::-1]) for line, row in zip(lines[rows].tolist(), rows, strict=True)]
@@ -173,9 +173,9 @@ def _typed_block(
         inputs=inputs.filter(pa.array(valid)) if faults else inputs,
         echoed=echoed_texts(arrays, texts, binding, lines, len(starts) - 1),
         invalid=_invalid_records(data, offset, starts, found),
-        invalid_values=invalid_values,
+        invalid_values=invalid,
         data=data,
-        missing_values=missing_values,
+        missing_values=missing,
     )
 
 

@@ -40,7 +40,10 @@ class WrongTypeError(Exception):
 def typed_columns(
     values: Iterable[pa.Array], columns: Sequence[Column], convert: Callable[[pa.Array, Column], Typed]
 ) -> tuple[list[pa.Array], dict[int, tuple[str, str]], Counter[str], Counter[str]]:
-    """Return the model's columns, (attribute, reason) of the first fault by row, and by column invalid and missing values."""
+    """Return the model's columns, (attribute, reason) of the first fault by row, and invalid and missing values.
+
+    These are counted by column; an invalid value is no missing one, whatever becomes of it.
+    """
     typed: list[pa.Array] = []
     faults: dict[int, tuple[str, str]] = {}
     invalid_values, missing_values = Counter[str](), Counter[str]()

@@ -29,7 +29,7 @@ class PartFile:
     takes and the input lacks, ``repeated_columns`` are read and there more than once, at these places from 1.
 
     ``seconds`` are wall-clock by stage; ``compute_milliseconds`` is CPU time. ``texts`` counts the texts that the model
-    does not know.
+    does not know. ``profile`` are a SplitProfile's counts as text; receipts hold them, answers of tasks do not.
     """
 
     split_index: int
@@ -46,6 +46,7 @@ class PartFile:
     missing_columns: tuple[str, ...] = ()
     repeated_columns: Mapping[str, Sequence[int]] = field(default_factory=dict)
     texts: TextCounts = NO_TEXTS
+    profile: str | None = field(default=None, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record as JSON holds it."""

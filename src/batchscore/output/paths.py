@@ -93,7 +93,7 @@ class Outputs:
 
     @property
     def profile(self) -> str:
-        """The profile: what the job saw."""
+        """What the job saw, and how good it is."""
         return self._beside_results(PROFILE_END)
 
     @property

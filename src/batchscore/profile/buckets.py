@@ -87,8 +87,10 @@ class Tally:
             return
         width, first = len(self.counts), keys.min()
         span = int(keys.max() - first) + 1
-        dense = span <= _DENSE * len(keys)
-        found, places = (np.arange(first, first + span), keys - first) if dense else np.unique(keys, return_inverse=True)
+        if span <= _DENSE * len(keys):
+            found, places = np.arange(first, first + span), keys - first
+        else:
+            found, places = np.unique(keys, return_inverse=True)
         flat = places if rows is None else places * width + rows
         counts = np.bincount(flat, minlength=len(found) * (1 if rows is None else width)).reshape(len(found), -1).T
         filled = counts.any(axis=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -36,6 +37,13 @@ class TimeRange:
 
 
 ColumnValues = Distribution | TextValues | TimeRange
+Values = TypeVar("Values")
+
+
+def _of(kind: type[Values], values: object) -> Values:
+    if not isinstance(values, kind):
+        raise ValueError("expected values of the column's type")  # noqa: TRY004 - of JSON, as all that is wrong with it
+    return values
 
 
 class NumberColumn(DistributionTotals):
@@ -43,6 +51,10 @@ class NumberColumn(DistributionTotals):
 
     def __init__(self) -> None:
         super().__init__(Grid(COARSE_BITS))
+
+    def add_values(self, values: ColumnValues) -> None:
+        """Add what a split gave; raises ValueError for values of another type."""
+        self.add(_of(Distribution, values))
 
     def count_column(self, values: pa.Array | FloatArray) -> None:
         """Count the values that are there."""
@@ -77,8 +89,9 @@ class TextColumn:
         if max(len(filled), len(self._texts)) > DISTINCT_TEXTS:
             self._forget()
 
-    def add(self, other: TextValues) -> None:
-        """Add what a split gave."""
+    def add_values(self, values: ColumnValues) -> None:
+        """Add what a split gave; raises ValueError for values of another type."""
+        other = _of(TextValues, values)
         self._texts.update(other.known)
         self._other += other.other
         if self._has_many or other.has_many:
@@ -103,10 +116,11 @@ class TimeColumn:
     def count_column(self, values: pa.Array) -> None:
         """Count the values that are there."""
         ends = pc.min_max(values.cast(pa.int64())).as_py()
-        self.add(TimeRange(ends["min"], ends["max"]))
+        self.add_values(TimeRange(ends["min"], ends["max"]))
 
-    def add(self, other: TimeRange) -> None:
-        """Add what a split gave."""
+    def add_values(self, values: ColumnValues) -> None:
+        """Add what a split gave; raises ValueError for values of another type."""
+        other = _of(TimeRange, values)
         found = [*self._found, *(time for time in (other.first, other.last) if time is not None)]
         self._found = [min(found), max(found)] if found else []
 

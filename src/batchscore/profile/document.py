@@ -83,7 +83,7 @@ def _buckets(grid: Grid, tally: Tally, row: int | None = None) -> list[list[floa
 
 def _columns(totals: ProfileTotals, job: JobTotals) -> dict[str, Any]:
     columns = totals.form.columns.inputs
-    values = totals.values or [None] * len(columns)
+    values: list[CountedColumn | None] = [*totals.values] or [None] * len(columns)
     return {
         column.name: {
             "type": column.type,

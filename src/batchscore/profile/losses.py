@@ -48,9 +48,9 @@ class NumberLoss:
             return
         with np.errstate(over="ignore", invalid="ignore"):  # what is no number then is written as null
             mean = np.add.reduce(labels) / len(labels)
-            sums = [np.add.reduce(item) for item in (errors, np.abs(errors), errors**2)]
+            error, absolute, squared = [float(np.add.reduce(item)) for item in (errors, np.abs(errors), errors**2)]
             deviations = np.add.reduce((labels - mean) ** 2)
-        self.add(NumberLoss(len(labels), *map(float, sums), float(mean), float(deviations)))
+        self.add(NumberLoss(len(labels), error, absolute, squared, float(mean), float(deviations)))
 
     def add(self, other: NumberLoss) -> None:
         """Add those of a later split; the deviations as Chan, Golub and LeVeque (1979) add up variances."""

@@ -14,7 +14,7 @@ from batchscore.profile.ranking import (
     area_under_roc,
     average_precision,
     calibration_groups,
-    confusion_from,
+    rates,
 )
 
 CALIBRATION_ROWS = 10
@@ -31,7 +31,9 @@ def ratio(part: float, whole: float) -> float | None:
     return found if math.isfinite(found) else None
 
 
-def binary_quality(grid: Grid, keys: IntArray, counts: IntArray, confusion: IntArray, loss: ClassLoss) -> dict[str, Any]:
+def binary_quality(
+    grid: Grid, keys: IntArray, counts: IntArray, confusion: IntArray, loss: ClassLoss
+) -> dict[str, Any]:
     """Return the measures of a binary model; ``counts`` has a row for each label."""
     (right, alarms), (missed, hits) = confusion.tolist()
     known = right + alarms + missed + hits
@@ -72,15 +74,13 @@ def _middles(lower: FloatArray, upper: FloatArray) -> FloatArray:
 def _thresholds(grid: Grid, keys: IntArray, counts: IntArray) -> list[list[float | None]]:
     """Return precision, recall and false positive rate at the lower edge of each bucket, and at the one in force."""
     lower, _ = grid.edges(keys)
-    rows = [
+    if grid.cut is not None and grid.cut not in lower:  # an edge that no score has: a bucket of nothing
+        place = int(np.searchsorted(lower, grid.cut))
+        lower, counts = np.insert(lower, place, grid.cut), np.insert(counts, place, 0, axis=1)
+    return [
         [edge, *(value if math.isfinite(value) else None for value in values)]
-        for edge, *values in np.column_stack([lower, *confusion_from(*counts)]).tolist()
+        for edge, *values in np.column_stack([lower, *rates(*counts)]).tolist()
     ]
-    if grid.cut is not None and len(rows) and grid.cut not in lower:
-        place = int(np.searchsorted(lower, grid.cut))  # between two buckets, of which the upper one is from there on
-        after = rows[place][1:] if place < len(rows) else [None, *(0.0 if value is not None else None for value in rows[0][2:])]
-        rows.insert(place, [grid.cut, *after])
-    return rows
 
 
 def multiclass_quality(classes: tuple[str, ...], confusion: IntArray, loss: ClassLoss) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How well scores rank the two labels of a binary model, from counts in buckets, with what that can be off by (pure)."""
+"""How well scores rank the two labels of a binary model, from counts in buckets, and how far off that can be (pure)."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ def average_precision(negative: IntArray, positive: IntArray) -> Bounded | None:
     return Bounded(float(value), float(max(best - value, value - worst, 0.0)))
 
 
-def confusion_from(negative: IntArray, positive: IntArray) -> tuple[FloatArray, ...]:
-    """Return for each bucket how many are hits and false alarms, were its lower edge the threshold: rates and precision.
+def rates(negative: IntArray, positive: IntArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return precision, recall and false positive rate, were the lower edge of each bucket the threshold.
 
-    They are precision, recall and the false positive rate; NaN for a quotient of nothing.
+    NaN for a quotient of nothing.
     """
     hits, alarms = np.cumsum(positive[::-1])[::-1], np.cumsum(negative[::-1])[::-1]
     with np.errstate(invalid="ignore", divide="ignore"):

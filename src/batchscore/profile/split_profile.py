@@ -16,11 +16,7 @@ from batchscore.input.csv_lines import IntArray
 from batchscore.input.parsed_block import ParsedBlock
 from batchscore.profile.buckets import COARSE_BITS, FloatArray, Grid, Histogram, Tally
 from batchscore.profile.column_values import (
-    ColumnValues,
-    NumberColumn,
-    TextColumn,
     TextValues,
-    TimeColumn,
     TimeRange,
     count_columns,
     counted_column,
@@ -161,7 +157,7 @@ class ProfileTotals:
             self.residuals.add(other.residuals)
             self.number_loss.add(other.number_loss)
         for column, values in zip(self.values, other.values, strict=True):
-            _add_values(column, values)
+            column.add_values(values)
 
     def sum(self) -> SplitProfile:
         """Return what was added up."""
@@ -187,17 +183,6 @@ def _missing_values(block: ParsedBlock, form: ProfileFormat) -> dict[str, int]:
     numbers = np.isnan(block.inputs).sum(axis=0).tolist() if np.isnan(np.add.reduce(block.inputs, axis=None)) else []
     names = (column.name for column in form.columns.inputs)
     return {name: number for name, number in zip(names, numbers, strict=False) if number}
-
-
-def _add_values(column: NumberColumn | TextColumn | TimeColumn, values: ColumnValues) -> None:
-    if isinstance(column, NumberColumn) and isinstance(values, Distribution):
-        column.add(values)
-    elif isinstance(column, TextColumn) and isinstance(values, TextValues):
-        column.add(values)
-    elif isinstance(column, TimeColumn) and isinstance(values, TimeRange):
-        column.add(values)
-    else:
-        raise ValueError("expected values of the column's type")  # noqa: TRY004 - what JSON holds, as all else of it
 
 
 def _vocabulary(form: ProfileFormat, name: str) -> Vocabulary | None:

@@ -26,6 +26,7 @@ from batchscore.output.parts import PartFile
 from batchscore.output.rejected_files import REJECTED_HEADER
 from batchscore.output.result_text import csv_lines, format_predictions, header_line
 from batchscore.plan import JobSpec
+from batchscore.profile.split_profile import ProfileTotals
 from batchscore.scoring.stage_clock import StageClock
 from batchscore.scoring.time_limit import time_limit
 from batchscore.storage.factory import storage_for
@@ -52,6 +53,7 @@ class ScoredSplit:
     texts: TextTotals = field(default_factory=TextTotals)
     compute_seconds: float = 0.0
     clock: StageClock = field(default_factory=StageClock)
+    profile: ProfileTotals | None = None
 
     def store(self) -> PartFile:
         """Write the part, and the rejected records if there are any; raises CommitError."""
@@ -79,6 +81,7 @@ class ScoredSplit:
             texts=self.texts.sum(),
             compute_milliseconds=round(self.compute_seconds * 1000),
             seconds={stage: round(seconds, 6) for stage, seconds in self.clock.seconds.items()},
+            profile=self.profile.sum().to_json() if self.profile else None,
         )
 
     def close(self) -> None:
@@ -95,7 +98,9 @@ def score_split(
     Raises InputError, ModelError, BatchTimeoutError or TooManyInvalidRecordsError.
     """
     together = min(RECORDS_TOGETHER, max(_RESULTS_TOGETHER // max(len(spec.classes), len(spec.value_names), 1), 1))
-    scored, started = ScoredSplit(split, source, spec), time.process_time()
+    form = spec.profile_format
+    scored = ScoredSplit(split, source, spec, profile=ProfileTotals(form) if form else None)
+    started = time.process_time()
     try:
         if spec.config.layout == "parts" or split.number == 0:
             scored.part.write(header_line(spec.result_format))
@@ -115,7 +120,7 @@ def score_split(
 
 
 def _add_block(scored: ScoredSplit, block: ParsedBlock, predictor: Predictor) -> None:
-    text, bad = _score_block(block, scored.spec, predictor, scored.clock, scored.invalid_record_count)
+    text, bad = _score_block(block, scored, predictor)
     with scored.clock("write"):
         scored.part.write(text)
         if bad:
@@ -137,11 +142,9 @@ def _check_limit(invalid: int, source: InputFile, spec: JobSpec) -> None:
         )
 
 
-def _score_block(
-    block: ParsedBlock, spec: JobSpec, predictor: Predictor, clock: StageClock, invalid_so_far: int
-) -> tuple[bytes, list[InvalidRecord]]:
-    limit = spec.config.max_invalid_records
-    left = max(limit - invalid_so_far - len(block.invalid), 0)
+def _score_block(block: ParsedBlock, scored: ScoredSplit, predictor: Predictor) -> tuple[bytes, list[InvalidRecord]]:
+    spec, clock = scored.spec, scored.clock
+    left = max(spec.config.max_invalid_records - scored.invalid_record_count - len(block.invalid), 0)
     records = ModelRecords(block.inputs, spec.columns.inputs, spec.model.tensor_dtype, predictor.categorical)
     with clock("convert"):
         groups = list(records.groups())
@@ -157,6 +160,9 @@ def _score_block(
     with clock("format"):
         why = {record.line: record.reason for record in invalid} if spec.config.status_column else {}
         text = format_predictions(spec.result_format, block.record_count, lines, predictions, block.echoed, why)
+    if scored.profile:
+        with clock("profile"):
+            scored.profile.count(block, lines, predictions)
     return text, sorted(invalid, key=lambda record: record.line)
 
 
