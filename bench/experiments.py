@@ -303,6 +303,16 @@ def passthrough(work: Path) -> None:
     subprocess.run(command, env=way_environment(1) | WORKER_VARIABLES, check=True)
 
 
+def profile(work: Path) -> None:
+    """Count what a job sees of the bank set, beside reading and predicting it."""
+    _titles("profile", "reading", "predicting", "counting", "share")
+    command = [sys.executable, "-m", "bench.profile", str(work)]
+    done = subprocess.run(command, env=os.environ | WORKER_VARIABLES, stdout=subprocess.PIPE, check=True)
+    for kind, reading, predicting, counting in map(json.loads, done.stdout.splitlines()):
+        share = counting / (reading + predicting)
+        _row(kind, f"{reading:.2f}", f"{predicting:.2f}", f"{counting:.3f}", f"{share:.1%}")
+
+
 EXPERIMENTS: dict[str, Callable[[Path], None]] = {
     "delay": delay,
     "dialects": dialects,
@@ -310,6 +320,7 @@ EXPERIMENTS: dict[str, Callable[[Path], None]] = {
     "memory": memory,
     "passthrough": passthrough,
     "planning": planning,
+    "profile": profile,
     "results": results,
     "unseen": unseen,
 }

@@ -45,7 +45,7 @@ def _table(kind: str) -> pa.Table:
 
 
 @dataclass(frozen=True)
-class _Scoring:
+class Scoring:
     """A model, and what a job would know of it."""
 
     model: Any
@@ -54,7 +54,8 @@ class _Scoring:
     categorical: frozenset[str]
 
 
-def _scoring() -> _Scoring:
+def make_scoring() -> Scoring:
+    """Return logistic regression on the bank set."""
     frame: pd.DataFrame = make_piece(BANK, 0, BANK.records_per_piece // 5).to_pandas().drop(columns=ID)
     texts = [str(name) for name in frame if frame[name].dtype == object]
     numbers = [str(name) for name in frame if name not in texts]
@@ -64,10 +65,10 @@ def _scoring() -> _Scoring:
     columns = Columns(inputs, (), None, has_header=True)
     known = estimator_facts(model).vocabularies
     known = {name: replace(vocabulary, words=PANDAS_WORDS) for name, vocabulary in known.items()}
-    return _Scoring(model, columns, known, encode_distinct_values(model))
+    return Scoring(model, columns, known, encode_distinct_values(model))
 
 
-def _seconds(path: Path, scoring: _Scoring) -> list[float]:
+def _seconds(path: Path, scoring: Scoring) -> list[float]:
     """Return the CPU seconds of a million records: of reading and parsing, of predicting, and of counting."""
     parsed, reading = read_file(path, scoring.columns)
     spent, records = [reading, 0.0, 0.0], 0
@@ -87,7 +88,7 @@ def unseen_rows(work: Path) -> Iterator[tuple[str, float, float, float]]:
     """Yield for each kind of records the core-seconds per million of reading, predicting and counting."""
     folder = work / "data" / "unseen"
     folder.mkdir(parents=True, exist_ok=True)
-    scoring = _scoring()
+    scoring = make_scoring()
     for kind in ("clean", "new", "missing"):
         csv.write_csv(_table(kind), folder / f"{kind}.csv", csv.WriteOptions(quoting_style="none"))
         turns = [_seconds(folder / f"{kind}.csv", scoring) for _ in range(TURNS)]

@@ -226,13 +226,13 @@ def test_the_file_is_strict_json_whatever_the_numbers_are() -> None:
     "text",
     [
         *("", "{}", "[]", "null", '{"answers": 1}', "[" * 100_000),
-        '{"answers":[],"best_answers":[0,0],"missing":{}}',
+        '{"answers":[],"best_answers":{"keys":[],"counts":[[]]},"missing":{}}',
         '{"answers":[{"histogram":{"keys":[3,0],"counts":[[1,1],[0,0],[0,0]]},"minimum":0,"maximum":1,"total":1}],'
-        '"best_answers":[0,0],"missing":{}}',
+        '"best_answers":{"keys":[],"counts":[[]]},"missing":{}}',
         '{"answers":[{"histogram":{"keys":[3],"counts":[[1]]},"minimum":0,"maximum":1,"total":1}],'
-        '"best_answers":[0,0],"missing":{}}',
+        '"best_answers":{"keys":[],"counts":[[]]},"missing":{}}',
         '{"answers":[{"histogram":{"keys":[],"counts":[[],[],[]]},"minimum":0,"maximum":1,"total":1}],'
-        '"best_answers":[0],"missing":{}}',
+        '"best_answers":{"keys":[],"counts":[[],[]]},"missing":{}}',
     ],
 )
 def test_what_are_no_counts_of_the_job_raises_a_value_error(text: str) -> None:

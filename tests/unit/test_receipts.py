@@ -79,7 +79,9 @@ def test_a_part_that_is_gone_or_has_other_bytes_is_scored_again_and_no_other(tas
     assert task.scored_again == [1]
 
 
-@pytest.mark.parametrize("counts", [None, "", "{}", "[]", '{"answers": [], "best_answers": [0, 0], "missing": {}}'])
+@pytest.mark.parametrize(
+    "counts", [None, "", "{}", "[]", '{"answers": [], "best_answers": {"keys": [], "counts": [[]]}, "missing": {}}']
+)
 def test_a_part_whose_records_were_not_counted_as_the_job_counts_is_scored_again(
     task: Task, counts: str | None
 ) -> None:

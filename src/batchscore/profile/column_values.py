@@ -79,8 +79,8 @@ class TextColumn:
         """Count the values that are there."""
         if self._has_many:
             return
-        codes = (values.indices.fill_null(-1) if values.null_count else values.indices).to_numpy()
-        numbers = np.bincount(codes + 1, minlength=len(values.dictionary) + 1)[1:]
+        codes = values.indices.drop_null() if values.null_count else values.indices
+        numbers = np.bincount(codes.to_numpy(), minlength=len(values.dictionary))
         filled = np.flatnonzero(numbers)
         if len(filled) <= DISTINCT_TEXTS:
             texts = values.dictionary.take(pa.array(filled)).to_pylist()

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import numpy as np
-
-from batchscore.profile.buckets import Grid, IntArray, Tally
+from batchscore.profile.buckets import Grid, Tally
 from batchscore.profile.column_values import CountedColumn, NumberColumn, TextColumn, TimeColumn
 from batchscore.profile.distribution import DistributionTotals
 from batchscore.profile.format import ProfileFormat
@@ -51,7 +49,7 @@ def profile_document(totals: ProfileTotals, job: JobTotals) -> dict[str, Any]:
         "answers": dict(zip(form.answer_names, map(_answers, totals.answers), strict=True)),
     }
     if form.best_names:
-        found["best_answers"] = dict(zip(form.best_names, totals.best_answers.tolist(), strict=True))
+        found["best_answers"] = dict(zip(form.best_names, totals.best_counts().tolist(), strict=True))
     found["columns"] = _columns(totals, job)
     if form.label is not None:
         found |= _labels_and_quality(totals, form.label.name)
@@ -129,10 +127,7 @@ def _labels_and_quality(totals: ProfileTotals, target: str) -> dict[str, Any]:
     }
     form, quality = totals.form, None
     if totals.is_classifier:
-        size = len(form.best_names)
-        confusion: IntArray = np.zeros(size * size, np.int64)
-        confusion[totals.confusion.keys] = totals.confusion.counts[0]
-        confusion = confusion.reshape(size, size)
+        confusion = totals.confusion_counts()
         if form.model_type == "binary":
             score = totals.answers[0]
             labels["buckets"] = {name: _buckets(score.grid, score.tally, place + 1) for place, name in enumerate("01")}

@@ -32,13 +32,14 @@ from batchscore.storage.stored_json import read_json, typed
 class SplitProfile:
     """The counts of a split, or of several.
 
-    ``answers`` go by the columns of the results; those of a binary model have three rows: of records without a known
-    label, of label 0, and of label 1. ``confusion`` is by label times number of classes plus best answer. ``values``
-    go by the inputs of the model, in the kind ``full``.
+    ``answers`` go by the columns of the results; those of a binary model with labels have three rows: of records
+    without a known label, of label 0, and of label 1, and tell best answers and confusion too. Of several classes
+    ``best_answers`` are by class, and ``confusion`` by label times number of classes plus best answer. ``values`` go by
+    the inputs of the model, in the kind ``full``.
     """
 
     answers: list[Distribution]
-    best_answers: list[int]
+    best_answers: Histogram
     missing: dict[str, int]
     empty_labels: int = 0
     unknown_labels: int = 0
@@ -73,9 +74,9 @@ class ProfileTotals:
     def __init__(self, form: ProfileFormat) -> None:
         self.form = form
         self.is_classifier = form.model_type != "regression"
-        rows = 3 if form.model_type == "binary" else 1
+        rows = 3 if form.model_type == "binary" and form.label else 1
         self.answers = [DistributionTotals(form.grid, rows) for _ in form.answer_names]
-        self.best_answers = np.zeros(len(form.best_names), np.int64)
+        self.best_answers = Tally()
         self.missing = Counter[str]()
         self.empty_labels = self.unknown_labels = 0
         self.confusion = Tally()
@@ -100,23 +101,20 @@ class ProfileTotals:
     def _count_classes(self, texts: pa.StringArray | None, predictions: FloatArray) -> None:
         labels = None if texts is None else class_labels(texts, self.form)
         if predictions.ndim == 1:
-            best = (predictions >= self.form.threshold).view(np.int8)
             self.answers[0].count(predictions, None if labels is None else np.maximum(labels, EMPTY) + 1)
         else:
             best = predictions.argmax(axis=1)
+            self.best_answers.count(best)
             for column, answers in zip(predictions.T, self.answers, strict=True):
                 answers.count(np.ascontiguousarray(column))
-        self.best_answers += np.bincount(best, minlength=len(self.best_answers))
-        if labels is not None:
-            self._count_known(labels, best, predictions)
-
-    def _count_known(self, labels: IntArray, best: npt.NDArray[np.integer], predictions: FloatArray) -> None:
+        if labels is None:
+            return
         known = self._known(labels)
-        labels, best, predictions = labels[known], best[known], predictions[known]
-        self.confusion.count(labels * len(self.best_answers) + best)
+        labels, predictions = labels[known], predictions[known]
         if predictions.ndim == 1:
-            self.class_loss.count(np.where(labels == 1, predictions, 1 - predictions))
+            self.class_loss.count(np.abs((1 - labels) - predictions))
         else:
+            self.confusion.count(labels * len(self.form.classes) + best[known])
             self.class_loss.count(predictions[np.arange(len(labels)), labels])
 
     def _known(self, labels: IntArray) -> npt.NDArray[np.bool_] | slice:
@@ -140,13 +138,31 @@ class ProfileTotals:
                 self.number_loss.count(numbers, errors)
                 self.residuals.count(errors[np.isfinite(errors)])
 
+    def best_counts(self) -> IntArray:
+        """Return how many records have each best answer; at the threshold a key of a binary score is odd."""
+        if self.form.model_type == "binary":
+            sides: IntArray = self._sides().sum(axis=0)
+            return sides
+        return _filled(self.best_answers, len(self.form.best_names))
+
+    def confusion_counts(self) -> IntArray:
+        """Return how many records have each label and best answer."""
+        if self.form.model_type == "binary":
+            return self._sides()[1:]
+        size = len(self.form.classes)
+        return _filled(self.confusion, size * size).reshape(size, size)
+
+    def _sides(self) -> IntArray:
+        """Return the counts of a binary score's rows below the threshold and from it on."""
+        tally = self.answers[0].tally
+        is_above = tally.keys % 2 == 1
+        return np.stack([tally.counts[:, ~is_above].sum(axis=1), tally.counts[:, is_above].sum(axis=1)], axis=1)
+
     def add(self, other: SplitProfile) -> None:
         """Add the counts of a later split; raises ValueError if they are those of another job."""
         for mine, given in zip(self.answers, other.answers, strict=True):
             mine.add(given)
-        if len(other.best_answers) != len(self.best_answers):
-            raise ValueError("expected counts of as many classes")
-        self.best_answers += np.array(other.best_answers, np.int64)
+        self.best_answers.add_histogram(other.best_answers)
         self.missing.update(other.missing)
         self.empty_labels += other.empty_labels
         self.unknown_labels += other.unknown_labels
@@ -165,7 +181,7 @@ class ProfileTotals:
         classes, numbers = has_labels and self.is_classifier, has_labels and self.form.model_type == "regression"
         return SplitProfile(
             [item.sum() for item in self.answers],
-            self.best_answers.tolist(),
+            self.best_answers.histogram(),
             dict(sorted(self.missing.items())),
             self.empty_labels,
             self.unknown_labels,
@@ -183,6 +199,15 @@ def _missing_values(block: ParsedBlock, form: ProfileFormat) -> dict[str, int]:
     numbers = np.isnan(block.inputs).sum(axis=0).tolist() if np.isnan(np.add.reduce(block.inputs, axis=None)) else []
     names = (column.name for column in form.columns.inputs)
     return {name: number for name, number in zip(names, numbers, strict=False) if number}
+
+
+def _filled(tally: Tally, count: int) -> IntArray:
+    """Return the counts of the keys from 0 on; raises ValueError where there are others."""
+    if len(tally.keys) and not 0 <= tally.keys[0] <= tally.keys[-1] < count:
+        raise ValueError(f"expected keys below {count}")
+    counts = np.zeros(count, np.int64)
+    counts[tally.keys] = tally.counts[0]
+    return counts
 
 
 def _vocabulary(form: ProfileFormat, name: str) -> Vocabulary | None:
