@@ -171,6 +171,7 @@ def kind_of(request: Request) -> str:
         r"bp-\d\.report\.html": "page",
         r"bp-\d\.manifest": "manifest",
         r"bp-\d\.manifest\.json": "extended manifest",
+        r"bp-\d\.profile\.json": "profile",
         r"result/.+\.gz": "part",
         r"rejected/.+/part-\d+\.csv\.gz": "rejected records",
         r"in-progress/bp-\d/task-\d+\.json": "receipt",
@@ -198,7 +199,7 @@ def test_every_object_that_is_written_is_encrypted_with_the_key(life: Life) -> N
         assert request.headers[KEY_HEADER] == KEY, request.target
     assert {kind_of(request) for request in creations} == {
         *("record", "log", "manifest", "extended manifest", "part", "rejected records", "receipt", "part to be joined"),
-        *("check", "chosen inputs", "page"),
+        *("check", "chosen inputs", "profile", "page"),
     }
 
 
