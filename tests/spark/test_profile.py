@@ -187,10 +187,10 @@ def test_a_profile_that_cannot_be_written_fails_no_job_and_the_next_run_writes_i
 class NoClassicManifest(LocalStorage):
     """A store that fails right after the commit."""
 
-    def put(self, uri: str, content: IO[bytes]) -> str:
+    def put(self, uri: str, content: IO[bytes], content_type: str | None = None) -> str:
         if uri.endswith("job.manifest"):
             raise CommitError(f"object {uri}: expected to write it, got a broken connection")
-        return super().put(uri, content)
+        return super().put(uri, content, content_type)
 
 
 def test_a_job_whose_driver_ended_right_after_its_commit_gets_its_profile_from_the_next_run(
