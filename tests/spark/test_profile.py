@@ -157,10 +157,10 @@ def test_a_job_of_a_version_that_did_not_count_goes_on_without_a_profile(
 class NoProfile(LocalStorage):
     """A store that takes everything but profiles."""
 
-    def put(self, uri: str, content: IO[bytes]) -> str:
+    def put(self, uri: str, content: IO[bytes], content_type: str | None = None) -> str:
         if uri.endswith(".profile.json"):
             raise CommitError(f"object {uri}: expected to write it, got AccessDenied")
-        return super().put(uri, content)
+        return super().put(uri, content, content_type)
 
 
 def test_a_profile_that_cannot_be_written_fails_no_job_and_the_next_run_writes_it(
