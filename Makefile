@@ -66,6 +66,7 @@ demo: .venv/installed need-java ## Train and register a model, score two files w
 	@$(BIN)/batchscore results demo --top 5 --columns name,phone,score --config conf/local.yaml
 	@echo; echo "== batchscore describe"
 	@$(BIN)/batchscore describe demo --config conf/local.yaml
+	@echo; echo "== the page of the job, to open in a browser: demo/output/batch-prediction/demo.report.html"
 
 test: check dist/environment.tar.gz need-java ## Run all checks and tests
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/browser
