@@ -30,9 +30,10 @@ from tests.unit.test_plan import make_part, make_plan
 
 from batchscore.commands.check import check_job
 from batchscore.commands.clean import find_orphan_files
+from batchscore.commit.discrepancies import classic_discrepancies
 from batchscore.commit.job_record import BatchPrediction, check_same_parameters, pending
 from batchscore.commit.manifest import committed_counts, committed_parameters, extended_manifest
-from batchscore.commit.manifest_reader import classic_discrepancies, read_file_uris, read_manifest, read_sources
+from batchscore.commit.manifest_reader import read_file_uris, read_manifest, read_sources
 from batchscore.commit.receipts import finished_parts, write_receipt
 from batchscore.config.job_config import JobConfig, OutputConfig, load_config, load_output_config, parse_overrides
 from batchscore.errors import ConfigError, InputError, ModelError
@@ -272,7 +273,8 @@ def receipt_of(folder: Path) -> tuple[Any, list[PartFile]]:
 
 
 def keys_of(folder: Path) -> dict[str, Any]:
-    return {"id": "bp-1", "model": "models:/m@best", "input": "s3://b/in/", "output": str(folder), "split_bytes": 100}
+    places = {"model": "models:/m@best", "input": "s3://b/in/", "output": str(folder)}
+    return {"id": "bp-1", **places, "split_bytes": 100, "profile": "off"}
 
 
 @given(st.data())

@@ -37,7 +37,7 @@ def test_a_job_of_known_labels_has_a_line_of_its_quality() -> None:
     quality = {"BinaryAUC": 0.94123456, "precision": None, "f1": 0.5, "a": 1, "b": 2, "c": 3, "d": 4}
     lines = render_completed(SUMMARY | {"quality": quality}, CHECK).splitlines()
     assert lines[3] == "quality         BinaryAUC 0.9412, f1 0.5, a 1, b 2, c 3"
-    assert len(lines) == 6
+    assert len(lines) == 7
 
 
 def test_a_job_that_is_reported_again_says_when_it_was_done() -> None:

@@ -1,1 +1,1 @@
-"""What a user asks for: run, verify, describe, list, check, report and clean, and how they tell it."""
+"""What a user asks for: run, verify, describe, list, check, results, report and clean, and how they tell it."""

@@ -15,18 +15,17 @@ from typing import TypeVar
 from batchscore.commands.check_report import CheckReport
 from batchscore.commands.comparison import Comparison
 from batchscore.commands.part_check import PartToRead, check_part, look_at_file, parts_to_read
-from batchscore.commit.job_record import BatchPrediction
-from batchscore.commit.jobs import check_output_is_there, unfinished_job
-from batchscore.commit.manifest_reader import (
-    CommittedJob,
+from batchscore.commit.discrepancies import (
     Discrepancy,
     classic_discrepancies,
     manifest_discrepancies,
     profile_discrepancies,
-    read_manifest,
     reason_discrepancies,
     record_discrepancies,
 )
+from batchscore.commit.job_record import BatchPrediction
+from batchscore.commit.jobs import check_output_is_there, unfinished_job
+from batchscore.commit.manifest_reader import CommittedJob, read_manifest
 from batchscore.config.job_config import OutputConfig, S3Settings
 from batchscore.errors import ObjectMissingError
 from batchscore.output.paths import Outputs

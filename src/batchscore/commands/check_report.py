@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from batchscore.commands.comparison import Comparison
-from batchscore.commit.manifest_reader import Discrepancy
+from batchscore.commit.discrepancies import Discrepancy
 from batchscore.errors import CheckFailedError
 
 PROOFS = {

@@ -12,7 +12,8 @@ from itertools import chain
 from batchscore.commands.comparison import Comparison
 from batchscore.commands.pairing import pair
 from batchscore.commands.result_lines import PairFormat
-from batchscore.commit.manifest_reader import CommittedInput, CommittedJob, CommittedPart, Discrepancy
+from batchscore.commit.discrepancies import Discrepancy
+from batchscore.commit.manifest_reader import CommittedInput, CommittedJob, CommittedPart
 from batchscore.commit.reading_back import read_by_ranges, sha256_of
 from batchscore.config.job_config import S3Settings
 from batchscore.config.uris import base_name
