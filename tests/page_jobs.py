@@ -77,9 +77,9 @@ def stored_json(value: Mapping[str, Any]) -> bytes:
     """Return a manifest as jobs write it, a line for each input, and a profile likewise."""
     inputs = value.get("inputs")
     text = json.dumps({**value, "inputs": []} if inputs is not None else value, indent=1)
-    if inputs:
-        lines = ",\n  ".join(json.dumps(item) for item in inputs)
-        text = text.replace('"inputs": []', f'"inputs": [\n  {lines}\n ]')
+    if inputs is not None:
+        lines = ",".join(f"\n  {json.dumps(item)}" for item in inputs)
+        text = text.replace('"inputs": []', f'"inputs": [{lines}\n ]')
     return text.encode()
 
 

@@ -54,7 +54,7 @@ def test_run_ends_with_lines_on_a_terminal_and_json_in_a_pipe_or_if_asked_for(
     monkeypatch.setattr(sys, "stdout", terminal)
     assert main(["run", *keys]) == 0
     told = [line.split(maxsplit=1) for line in terminal.getvalue().splitlines()]
-    assert [name for name, _ in told] == ["status", "records", "results", "time", "next"]
+    assert [name for name, _ in told] == ["status", "records", "results", "page", "time", "next"]
     assert told[1][1] == "10, none of them invalid"
     assert told[4][1] == f"batchscore check shown output={run.folder}/output"
 

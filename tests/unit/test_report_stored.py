@@ -14,7 +14,12 @@ def told_inputs(count: int) -> dict[str, object]:
     assert manifest is not None
     one = manifest["inputs"][0]
     parts = [{"record_count": 2, "invalid_record_count": 1}] * 3
-    return {**manifest, "inputs": [{**one, "uri": f"s3://b/{at} ]{{", "parts": parts} for at in range(count)]}
+    skipped = [{"uri": "s3://b/notes.txt", "reason": "excluded by notes.txt"}]
+    return {
+        **manifest,
+        "skipped": skipped,
+        "inputs": [{**one, "uri": f"s3://b/{at} ]{{", "parts": parts} for at in range(count)],
+    }
 
 
 @pytest.mark.parametrize("count", [0, 1, 100, 101, 250])
