@@ -92,11 +92,13 @@ def test_the_notebook_runs_from_its_first_cell_to_its_last(folder: Path) -> None
 
     shown = run_python(folder / "docs", "-m", "tests.e2e.notebook", str(NOTEBOOK))
 
-    review, result, record, *_, best = (text for text in shown if text)
+    review, result, record, likely, *_, best = (text for text in shown if text)
     assert "<strong>ready</strong>" in review
     assert "COMPLETED" in result
     assert "800, 8 of them invalid (blank 2, column_count 2, invalid_value 2, unbalanced_quote 2)" in result
-    assert record == "('COMPLETED', 800, ['tag', 'bestAnswer', 'score'])"
+    assert record == "('COMPLETED', 800, ['tag', 'name', 'phone', 'bestAnswer', 'score'])"
+    assert likely.count("<tr") == 6
+    assert all(f"<th>{name}</th>" in likely for name in ("tag", "name", "phone", "score"))
     assert best.count("<tr") == 6
     assert [name.partition("/")[0] for name in result_files(folder / "demo" / "output")] == [
         "notebook-customers-1.csv",
