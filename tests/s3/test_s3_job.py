@@ -65,7 +65,8 @@ def test_a_file_of_several_splits_gives_its_parts_in_input_order(
         key = part["uri"].removeprefix(f"s3://{bucket}/")
         assert part["etag"] == s3.head_object(Bucket=bucket, Key=key)["ETag"].strip('"')
     loans.check(joined_text(s3, [part["uri"] for part in parts]), people)
-    beside = ["bp-1.json", "bp-1.log", "bp-1.manifest", "bp-1.manifest.json", "bp-1.profile.json"]
+    endings = (".json", ".log", ".manifest", ".manifest.json", ".profile.json", ".report.html")
+    beside = [f"bp-1{ending}" for ending in endings]
     assert keys_below(s3, bucket, "batch-prediction/") == [
         *(f"batch-prediction/{name}" for name in beside),
         *(part["uri"].removeprefix(f"s3://{bucket}/") for part in parts),
