@@ -135,7 +135,7 @@ def test_what_is_no_condition_on_a_record_is_refused_and_told(where: str, messag
         tags(job, where)
 
 
-@pytest.mark.parametrize("where", ["CAST(age AS INT) > 3", "strptime(plan, '%Y') is not null", "age in (1, 2)"])
+@pytest.mark.parametrize("where", ["CAST(age AS INT) > 3", "strptime(plan, '%Y') is not null"])
 def test_a_value_that_it_cannot_be_judged_of_is_an_error_that_does_not_show_it(where: str, job: LaidJob) -> None:
     with pytest.raises(
         ConfigError, match=r"where: expected values that it can be judged of, got a \w+; .*TRY_CAST"
@@ -143,6 +143,25 @@ def test_a_value_that_it_cannot_be_judged_of_is_an_error_that_does_not_show_it(w
         tags(job, where)
     assert not any(text in str(told.value) for text in ("gold", "it's", "NA"))
     assert told.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        *("age = 30", "30 = age", "age <> 30.5", "age in (30, 'x')", "age not in (30)", "age is distinct from 30"),
+        *("case age when 30 then true else false end", "age::varchar = 30", "lower(age) = true", "age = score"),
+        "score > 0 and (plan = 'gold' or age = 30)",
+    ],
+)
+def test_a_text_is_compared_with_texts_alone_since_00501_is_not_501(where: str, job: LaidJob) -> None:
+    with pytest.raises(ConfigError, match=r"where: expected texts to be compared with texts, .*TRY_CAST"):
+        tags(job, where)
+
+
+def test_a_condition_s_own_parentheses_stand_in_pairs_and_it_may_end_in_a_semicolon(job: LaidJob) -> None:
+    with pytest.raises(ConfigError, match=r"where: .*syntax error at character 10, at \) or \(1"):
+        tags(job, "score > 0) or (1 = bestAnswer")
+    assert tags(job, "score > 0 ; ") == tags(job, "score > 0")
 
 
 @pytest.mark.parametrize("columns", [["a.b", "x"], ["Unnamed: 0", "x"], ['say "hi"', "x"], ["1", "x"], ["é", "x"]])

@@ -37,6 +37,10 @@ _REFUSED = {
     "LAMBDA": "a lambda",
     "COLLATE": "a collation; lower(...) compares without case",
 }
+_EQUALITIES = {
+    *("COMPARE_EQUAL", "COMPARE_NOTEQUAL", "COMPARE_DISTINCT_FROM", "COMPARE_NOT_DISTINCT_FROM"),
+    *("COMPARE_IN", "COMPARE_NOT_IN"),
+}
 FUNCTIONS = frozenset(
     [
         "+",
@@ -83,7 +87,6 @@ FUNCTIONS = frozenset(
         "strpos",
         "instr",
         "split_part",
-        "nullif",
         "regexp_matches",
         "regexp_full_match",
         "regexp_extract",
@@ -134,13 +137,17 @@ def statement_of(condition: str) -> str:
     return f"{BEFORE}{condition}{AFTER}"
 
 
+def bare_statement_of(condition: str) -> str:
+    """Return it without parentheses around it, so that its own must be in pairs; places are the same."""
+    return statement_of(condition).replace("(", " ", 1).removesuffix(")")
+
+
 def checked_tree(read: Any, condition: str, columns: Sequence[str], plain: Any) -> ConditionTree:
     """Return what DuckDB read of a condition; raises ConfigError for what is no condition on the columns.
 
     ``plain`` is what it reads of ``true``: all but the expression must be as there.
     """
-    if read["error"] or not condition.strip():
-        raise _syntax_error(read, condition)
+    check_read(read, condition)
     if len(read["statements"]) != 1 or _without_places(_frame(read)) != _without_places(_frame(plain)):
         raise ConfigError(
             "where: expected one condition, got more than that; give a condition as it stands after WHERE"
@@ -160,6 +167,26 @@ def checked_tree(read: Any, condition: str, columns: Sequence[str], plain: Any) 
             f"stands in double quotes; columns: {_listed(columns)}"
         )
     return ConditionTree(read, tuple(used))
+
+
+def check_read(read: Any, condition: str) -> None:
+    """Raise ConfigError if DuckDB could not read a condition."""
+    if read["error"] or not condition.strip():
+        raise _syntax_error(read, condition)
+
+
+def compared(tree: Any) -> Iterator[list[Any]]:
+    """Yield the expressions that are held to be equal or not: DuckDB would make numbers of the texts among them."""
+    for node in _nodes(tree):
+        if node["type"] in _EQUALITIES:
+            yield node["children"] if "children" in node else [node["left"], node["right"]]
+
+
+def with_expression(read: Any, expression: Any) -> Any:
+    """Return a statement as it was read with another expression in it."""
+    [statement] = read["statements"]
+    node = statement["node"] | {"select_list": [expression]}
+    return read | {"statements": [statement | {"node": node}]}
 
 
 def _frame(read: Any) -> Any:
