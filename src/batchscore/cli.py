@@ -232,8 +232,9 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _results(options: argparse.Namespace) -> int:
-    batch_id = check_id(taken_id(options))
+    told = taken_id(options)
     config = output_config(options.config, options.overrides)
+    batch_id = check_id(told or config.id or "latest")
     from batchscore.commands.results import tell_results
 
     tell_results(batch_id, config, options)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -334,6 +335,12 @@ def test_duckdb_reads_the_same_scores_of_the_parts_themselves(tmp_path: Path) ->
     types = "{'tag': 'VARCHAR', 'trueLabel': 'VARCHAR', 'score': 'DOUBLE'}"
     expected = duckdb.execute(f"SELECT * FROM read_csv({files}, header=true, columns={types})").fetchall()
     assert rows(read_predictions(job.config.output, engine="arrow")) == expected
+
+
+@pytest.mark.parametrize("columns", [pd.Index(["score", "tag"]), iter(["score", "tag"]), np.array(["score", "tag"])])
+def test_columns_may_be_any_names_one_after_another(columns: Any, tmp_path: Path) -> None:
+    job = LaidJob(tmp_path, "tag,bestAnswer,score", {"a.csv": ["a,1,9E-1\n"]})
+    assert rows(read(job, columns=columns)) == [(0.9, "a")]
 
 
 @pytest.mark.parametrize(

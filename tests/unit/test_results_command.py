@@ -68,6 +68,16 @@ def test_a_pipe_gets_all_as_csv_of_the_latest_job_unless_an_id_is_given(argument
     assert run(*arguments) == (0, CSV, "")
 
 
+def test_without_an_id_the_key_id_names_the_job(job: LaidJob, run: Any) -> None:
+    file = job.output.parent / "job.yaml"
+    file.write_text("id: bp-1\n")
+    assert run("--config", str(file)) == (0, CSV, "")
+    code, out, told = run("--config", str(file), "id=another")
+    assert (code, out) == (3, b"")
+    assert "job another: expected a job of this id" in told
+    assert run("bp-1", "id=another") == (0, CSV, "")
+
+
 @pytest.mark.parametrize("arguments", [["--json"], ["--format", "json"], ["--json", "--format", "json", "bp-1"]])
 def test_json_is_an_object_a_line(arguments: list[str], run: Any) -> None:
     code, out, _ = run(*arguments)

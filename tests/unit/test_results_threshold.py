@@ -87,6 +87,11 @@ def test_a_threshold_that_is_none_is_refused(threshold: Any, tmp_path: Path) -> 
         answers(tmp_path, threshold)
 
 
+def test_a_threshold_may_be_a_number_of_numpy(tmp_path: Path) -> None:
+    float_of_32_bits: Any = np.float32(0.25)
+    assert answers(tmp_path, float_of_32_bits) == answers(tmp_path, 0.25)
+
+
 @pytest.mark.parametrize("kind", ["regression", "multiclass"])
 def test_other_kinds_of_models_have_none(kind: str, tmp_path: Path) -> None:
     keys: dict[str, Any] = {"model": {"type": kind, "classes": ["x"]}, "threshold": None}

@@ -82,6 +82,15 @@ def test_of_labels_those_that_are_predicted_as_the_class(rows: Any, tmp_path: Pa
     assert "expected the class to go by, got none; give one of yes, b,c" in rows(job, "--top", "1", code=2)
 
 
+def test_a_class_is_named_as_the_model_or_as_the_results_have_it(rows: Any, tmp_path: Path) -> None:
+    keys: dict[str, Any] = {"multiclass_output": "label", "escape_formulas": True}
+    model = {"type": "multiclass", "classes": ["=x", "a\nb"]}
+    text = "a,'=x,9E-1\nb,a b,8E-1\n"
+    job = LaidJob(tmp_path, "tag,predictedLabel,score", {"a.csv": [text]}, model=model, **keys)
+    for name, tag in (("=x", "a"), ("'=x", "a"), ("a\nb", "b"), ("a b", "b")):
+        assert rows(job, "--top", "1", "--by", name, "--columns", "tag") == [[tag]]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

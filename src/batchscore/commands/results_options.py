@@ -19,17 +19,22 @@ def add_options(results: argparse.ArgumentParser) -> None:
     results.add_argument("--positions", action="store_true", help="with input and row: where each record stands")
     results.add_argument("--format", choices=("csv", "json", "parquet"), help="csv in a pipe unless told otherwise")
     results.add_argument("--to", metavar="FILE", help="a file, local or s3://, whose ending tells the format")
-    results.add_argument("overrides", nargs="*", metavar="ID key=value", help="latest unless an id is given; and keys")
+    results.add_argument(
+        "overrides",
+        nargs="*",
+        metavar="ID key=value",
+        help="the key id, or else latest, unless an id is given; and keys",
+    )
 
 
-def taken_id(options: argparse.Namespace) -> str:
-    """Take the id from among the arguments, ``latest`` if there is none; the rest are keys of the configuration.
+def taken_id(options: argparse.Namespace) -> str | None:
+    """Take the id from among the arguments, None if there is none; the rest are keys of the configuration.
 
     An id holds no ``=``. What is named as a configuration is left, to be told as with other commands.
     """
     ids = [item for item in options.overrides if "=" not in item and not item.endswith((".yaml", ".yml"))]
     options.overrides = [item for item in options.overrides if item not in ids[:1]]
-    return ids[0] if ids else "latest"
+    return ids[0] if ids else None
 
 
 def _count(text: str) -> int:

@@ -13,6 +13,7 @@ from pydantic import Field
 from batchscore.commit.manifest import stored_manifest
 from batchscore.config.job_config import ModelType
 from batchscore.errors import InputError
+from batchscore.output.echoed_text import label_texts
 from batchscore.output.parts import WrittenFile
 from batchscore.output.paths import Outputs
 from batchscore.output.result_text import PREDICTED_LABEL, STATUS
@@ -59,7 +60,8 @@ class ResultColumn:
 class CommittedResults:
     """The results of a committed job; ``columns`` are the header.
 
-    Manifests of batchscore 0.1 tell as much. The two last keys are there where they are not the default.
+    Manifests of batchscore 0.1 tell as much. ``multiclass_output`` and ``status_column`` are there where they are not
+    the default.
     """
 
     id: str
@@ -71,6 +73,7 @@ class CommittedResults:
     inputs: tuple[ResultInput, ...]
     multiclass_output: Literal["probabilities", "label"] = "probabilities"
     status_column: bool = False
+    escape_formulas: bool = False
 
     @cached_property
     def typed_columns(self) -> tuple[ResultColumn, ...]:
@@ -85,6 +88,12 @@ class CommittedResults:
     def predicts_label(self) -> bool:
         """Whether a record has the name of its class, in place of a probability for each."""
         return self.model.type == "multiclass" and self.multiclass_output == "label"
+
+    @property
+    def written_labels(self) -> dict[str, str]:
+        """The classes of the model, and how a predicted one is written."""
+        classes = self.model.classes
+        return dict(zip(classes, label_texts(classes, escape_formulas=self.escape_formulas).to_pylist(), strict=True))
 
     @property
     def _predictions(self) -> list[ResultColumn]:

@@ -183,10 +183,11 @@ class JobConfig(_Section):
 
 
 class OutputConfig(_Section):
-    """The keys that reading records back needs: where they are and how S3 is reached."""
+    """The keys that reading records back needs: where they are and how S3 is reached; and the id, if one is told."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
+    id: BatchId | None = None
     output: Annotated[str, AfterValidator(output_uri)]
     s3: S3Settings = S3Settings()
 

@@ -79,10 +79,15 @@ def _unquoted(form: EchoFormat, column: EchoColumn, texts: pa.StringArray) -> pa
     return escaped(texts, column.is_numeric, PLAIN if column.role else form.spelling)
 
 
-def label_cells(classes: Sequence[str], *, escape_formulas: bool) -> pa.StringArray:
-    """Return the classes of a model as cells that name the predicted one; a class that spells a number is one."""
+def label_texts(classes: Sequence[str], *, escape_formulas: bool) -> pa.StringArray:
+    """Return the classes of a model as results name the predicted one; a class that spells a number is one."""
     texts = pa.array([_on_one_line(name) for name in classes], pa.string())
-    return quoted(escaped(texts, numeric=True) if escape_formulas else texts)
+    return escaped(texts, numeric=True) if escape_formulas else texts
+
+
+def label_cells(classes: Sequence[str], *, escape_formulas: bool) -> pa.StringArray:
+    """Return the classes of a model as cells that name the predicted one."""
+    return quoted(label_texts(classes, escape_formulas=escape_formulas))
 
 
 def header_text(name: str, *, escape_formulas: bool) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from batchscore.model.frames import fitting_array, with_missing_rules
 from batchscore.model.predictor import Predictor, load_predictor
 from batchscore.model.registry import resolve_model
 from batchscore.model.version import ModelVersion, threshold_in_force
+from batchscore.output.echoed_text import label_texts
 from batchscore.output.paths import new_id
 from batchscore.output.result_text import COLUMN_NAMES, STATUS
 from batchscore.plan import JobSpec, Plan, check_inputs, make_inputs, naming_root, parameters_of
@@ -122,8 +124,7 @@ def _check_output_of_model(config: JobConfig, model: LoadedModel) -> None:
     """Refuse a class whose column readers of results would take for another, even where that one is not there."""
     uri, kind = model.version.pinned_uri, model.predictor.model_type
     if config.multiclass_output == "label":
-        if kind != "multiclass":
-            raise ModelError(f"model {uri}: expected a multiclass model for multiclass_output: label, got {kind}")
+        _check_labels(config, model.predictor, uri)
         return
     reserved = (*COLUMN_NAMES, STATUS) if config.status_column else COLUMN_NAMES
     taken = [name for name in model.predictor.classes if name in reserved and kind == "multiclass"]
@@ -131,6 +132,22 @@ def _check_output_of_model(config: JobConfig, model: LoadedModel) -> None:
         raise ModelError(
             f"model {uri}: expected classes of other names than {', '.join(reserved)}, which are columns of results, "
             f"got {', '.join(taken)}; train it with other labels"
+        )
+
+
+def _check_labels(config: JobConfig, predictor: Predictor, uri: str) -> None:
+    """Refuse a model that predicts no label, or whose labels cannot be told apart as they are written."""
+    if predictor.model_type != "multiclass":
+        raise ConfigError(
+            f"key multiclass_output: expected a multiclass model for label, got {uri}, which is "
+            f"{predictor.model_type}; leave the key out"
+        )
+    written = label_texts(predictor.classes, escape_formulas=config.escape_formulas).to_pylist()
+    twice = sorted(text for text, count in Counter(written).items() if count > 1)
+    if twice:
+        raise ModelError(
+            f"model {uri}: expected classes that differ as they are written, got {', '.join(twice)} for several; "
+            "train it with other labels, or leave multiclass_output out"
         )
 
 

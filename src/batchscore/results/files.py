@@ -47,6 +47,8 @@ class Target:
 
 def target_of(text: str, kind: FileKind | None, config: OutputConfig) -> Target:
     """Return what is to be written where; raises ConfigError, before anything is read."""
+    if text == "-":
+        raise ConfigError("argument --to -: expected a file, got none; without --to a pipe gets all records")
     try:
         uri = uris.canonical_uri(text)
     except ValueError as error:  # a URI that is refused is not repeated

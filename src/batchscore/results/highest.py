@@ -38,8 +38,10 @@ def order_by(results: CommittedResults, count: int, by: str | None, lowest: bool
         raise ConfigError(f"{'bottom' if lowest else 'top'}: expected a number of records from 1, got {count}")
     scores = [column.name for column in results.typed_columns if column.kind == "score"]
     if results.predicts_label:
-        chosen = _chosen("class", by, results.model.classes, required=True)
-        return Order(count, SCORE, lowest, chosen)
+        written = results.written_labels
+        classes = tuple(dict.fromkeys([*written, *written.values()]))  # as the model has them, or as results do
+        chosen = _chosen("class", by, classes, required=True)
+        return Order(count, SCORE, lowest, written.get(chosen, chosen))
     kind = "class" if results.model.type == "multiclass" else "score"
     return Order(count, _chosen(kind, by, scores, required=len(scores) > 1), lowest)
 

@@ -104,7 +104,8 @@ def _with_positions(types: pa.Schema) -> pa.Schema:
     return pa.schema([*POSITIONS.items(), *types])
 
 
-def _chosen(columns: Sequence[str], names: Sequence[str], positions: bool) -> Sequence[str]:
+def _chosen(columns: Iterable[str], names: Sequence[str], positions: bool) -> Sequence[str]:
+    columns = columns if isinstance(columns, str) else list(columns)
     if isinstance(columns, str) or not columns or len(set(columns)) < len(columns):
         raise ConfigError(f"columns: expected a list of names, each once, got {columns!r}")
     for name in columns:

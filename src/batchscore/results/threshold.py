@@ -55,7 +55,9 @@ def new_threshold(value: float | None, results: CommittedResults) -> Threshold |
     """Return the threshold that is asked for; raises ConfigError where there is no such thing."""
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:  # NaN is neither
+    if (
+        isinstance(value, bool) or not isinstance(value, int | float | np.floating) or not 0 <= value <= 1
+    ):  # NaN is neither
         raise ConfigError(f"threshold: expected a number from 0 to 1, got {value!r}")
     if results.model.type != "binary" or results.threshold is None:
         raise ConfigError(
