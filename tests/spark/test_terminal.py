@@ -56,7 +56,7 @@ def test_run_ends_with_lines_on_a_terminal_and_json_in_a_pipe_or_if_asked_for(
     told = [line.split(maxsplit=1) for line in terminal.getvalue().splitlines()]
     assert [name for name, _ in told] == ["status", "records", "results", "page", "time", "next"]
     assert told[1][1] == "10, none of them invalid"
-    assert told[4][1] == f"batchscore check shown output={run.folder}/output"
+    assert told[5][1] == f"batchscore check shown output={run.folder}/output"
 
     terminal = Terminal()
     monkeypatch.setattr(sys, "stdout", terminal)
