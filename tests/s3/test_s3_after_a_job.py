@@ -149,7 +149,7 @@ def test_what_an_abandoned_job_left_is_removed_and_its_id_begins_anew(
     assert len(remove_orphan_files(config, found)) == len(left) > 2
 
     assert keys_below(s3, bucket, "out/batch-prediction/") == [
-        f"out/batch-prediction/bp-1.{ending}" for ending in ("json", "log")
+        f"out/batch-prediction/bp-1.{ending}" for ending in ("json", "log", "report.html")
     ]
     summary = run_job(loans.config(**keys), spark)
     assert (summary["Status"], summary["reused_part_count"]) == ("COMPLETED", 0)
