@@ -54,7 +54,7 @@ def test_a_small_input_takes_three_requests_with_its_result_and_one_more_with_it
     report = check(job)
 
     assert (report.findings, report.parts_read, report.tried["files"]) == ([], 16, 16 * (most - 2))
-    assert len(proxy.requests) == 16 * most + 3  # and the manifests and the record
+    assert len(proxy.requests) == 16 * most + 5  # and the manifests, the record, the profile and the page
     asked = Counter((request.method, request.path) for request in proxy.requests)
     assert set(asked.values()) == {1}
     pinned = [request for request in proxy.seen("GET") if ".csv" in request.path]
@@ -65,7 +65,7 @@ def test_a_sample_asks_for_each_file_that_it_does_not_read_once(tmp_path: Path, 
     job = finished(tmp_path, bucket, proxy)
     assert check(job, 1).findings == []
     asked = Counter((request.method, "/result/" in request.path) for request in proxy.requests)
-    assert asked == {("HEAD", False): 16, ("HEAD", True): 15, ("GET", True): 1, ("GET", False): 1 + 3}
+    assert asked == {("HEAD", False): 16, ("HEAD", True): 15, ("GET", True): 1, ("GET", False): 1 + 5}
 
 
 class _Together:
@@ -116,7 +116,7 @@ def test_a_part_of_another_etag_holds_by_its_size_and_digest(
     s3.complete_multipart_upload(Bucket=bucket, Key=PART, UploadId=upload, MultipartUpload=parts)
 
     assert check(job).findings == []
-    assert len(proxy.requests) == 16 * 3 + 3 + 2  # its ETag has to be asked for
+    assert len(proxy.requests) == 16 * 3 + 5 + 2  # its ETag has to be asked for
 
     s3.put_object(Bucket=bucket, Key=PART, Body=content + b"x")
     assert whats(check(job)) == [("files", f"expected {len(content)} bytes, got {len(content) + 1}")]
