@@ -237,9 +237,11 @@ class _Job:
             self.storage.put(self.outputs.manifest, file)
 
     def _write_record(self, new: BatchPrediction) -> BatchPrediction:
-        if new.FinishedAt is not None:  # first: what a driver that is killed in between lacks, the next run makes
+        if new.Status == "COMPLETED":  # first: what a driver that is killed in between lacks, the next run makes
             write_report(self.storage, self.outputs, new)
         self.storage.put(self.outputs.record, io.BytesIO(new.to_json()))
+        if new.Status == "FAILED":  # after what whoever stopped the job waits for
+            write_report(self.storage, self.outputs, new)
         return new
 
     def _write_log(self) -> None:
