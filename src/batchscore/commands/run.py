@@ -240,13 +240,10 @@ class _Job:
         if new.Status == "COMPLETED":  # first: what a driver that is killed in between lacks, the next run makes
             write_report(self.storage, self.outputs, new)
         self.storage.put(self.outputs.record, io.BytesIO(new.to_json()))
-        if new.Status == "FAILED":  # after what whoever stopped the job waits for
-            write_report(self.storage, self.outputs, new)
         return new
 
     def _write_log(self) -> None:
-        with self.log_path.open("rb") as content:
-            self.storage.put(self.outputs.log, content)
+        self.storage.put(self.outputs.log, io.BytesIO(self.log_path.read_bytes()))
 
     def _yields_to_another(self, plan: Plan) -> bool:
         """Tell whether another run's commit stands; if so, undo what this one has done to its record and work."""
@@ -272,6 +269,7 @@ class _Job:
                 failed = self._write_record(job_record.failed(prediction, message, self.outputs.log, _now()))
                 if isinstance(error, BatchScoreError):
                     error.record = failed.to_dict()
+                write_report(self.storage, self.outputs, failed)  # last: who stopped the job waits for its record
         except BatchScoreError as second:
             log.error("record %s: expected to write FAILED, got: %s", self.outputs.record, second)  # noqa: TRY400
 
