@@ -18,6 +18,7 @@ from sklearn.tree import DecisionTreeClassifier
 from tests.profiled import BINARY, REGRESSION, document, multiclass
 
 from batchscore.input.csv_lines import TextFormat
+from batchscore.profile.losses import NumberLoss
 from batchscore.profile.ranking import area_under_roc
 
 
@@ -300,3 +301,11 @@ def test_there_is_no_quality_without_known_labels_or_where_a_score_is_no_predict
     several = document(replace(REGRESSION, value_names=("a", "b")), [[0.5, 1.5]], ["1"])
     assert "quality" not in several
     assert list(several["answers"]) == ["score_a", "score_b"]
+
+
+@pytest.mark.parametrize("count", [3, 700])
+def test_labels_that_are_all_one_deviate_from_their_mean_by_nothing(count: int) -> None:
+    loss = NumberLoss()
+    for labels in (np.full(count, 0.1), np.full(2 * count, 0.1)):
+        loss.count(labels, np.ones(len(labels)))
+    assert (loss.mean, loss.deviations) == (0.1, 0.0)

@@ -47,7 +47,7 @@ class NumberLoss:
         if len(labels) == 0:
             return
         with np.errstate(over="ignore", invalid="ignore"):  # what is no number then is written as null
-            mean = np.add.reduce(labels) / len(labels)
+            mean = labels[0] + np.add.reduce(labels - labels[0]) / len(labels)  # exact where all are one
             error, absolute, squared = [float(np.add.reduce(item)) for item in (errors, np.abs(errors), errors**2)]
             deviations = np.add.reduce((labels - mean) ** 2)
         self.add(NumberLoss(len(labels), error, absolute, squared, float(mean), float(deviations)))
