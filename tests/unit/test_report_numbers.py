@@ -144,6 +144,9 @@ def test_a_scale_in_log_odds_has_room_for_all_scores_and_for_the_threshold() -> 
 def test_ticks_are_round_and_within_the_scale() -> None:
     assert linear_ticks(linear_scale(0, 1_230_000)) == [0, 250_000, 500_000, 750_000, 1_000_000]
     assert linear_ticks(linear_scale(3.0, 3.0)) != []
+    for low, high in ((-1e308, 1e308), (-1.7e308, 2.0), (1e308, 1.2e308)):
+        assert all(map(math.isfinite, linear_ticks(linear_scale(low, high))))
+        assert linear_scale(low, high).place(1.7e308) == 1
 
 
 def test_numbers_are_spelt_as_people_read_them() -> None:

@@ -12,6 +12,7 @@ from batchscore.report.stored import Buckets
 _FARTHEST = 16.0  # in log-odds: 1 in 10 million; what lies beyond stands at the end of the scale
 _LEAST_SPAN = 4.0
 _ROOM = 0.02
+_WIDEST = 4e307  # so that a span is a float64
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,8 @@ def spaced(ticks: Sequence[tuple[float, str]], scale: Scale, least: float) -> li
 
 
 def linear_scale(low: float, high: float) -> Scale:
-    """Return a scale of numbers as they are."""
+    """Return a scale of numbers as they are; what is beyond its widest stands at the ends."""
+    low, high = max(low, -_WIDEST), min(high, _WIDEST)
     if not high > low:
         low, high = low - (abs(low) or 1.0) / 2, high + (abs(high) or 1.0) / 2
     return Scale(low, high, lambda value: value)
