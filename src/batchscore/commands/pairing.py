@@ -152,10 +152,11 @@ def _parse_faults(block: ParsedBlock, rows: Sequence[RejectedRow]) -> Comparison
 
 def _lines_of(block: ParsedBlock, rows: Sequence[RejectedRow], invalid: BoolArray, form: PairFormat) -> Expected:
     """Return what is known of the lines of a block's records from its rejected rows."""
-    tags = replace(form, echoed=form.echoed[: form.tag_count])
-    told = ((form, block.echoed), (tags, block.echoed[: form.tag_count]))
-    prefixes, tag_prefixes = (_prefixes(echoed_cells(how, texts), invalid, form) for how, texts in told)
-    return Expected(prefixes, invalid, tag_prefixes, _statuses(block, rows) if form.tells_status else None)
+    prefixes, tags = _prefixes(echoed_cells(form, block.echoed), invalid, form), None
+    if form.tag_count < len(form.echoed):
+        of_tags = replace(form, echoed=form.echoed[: form.tag_count])
+        tags = _prefixes(echoed_cells(of_tags, block.echoed[: form.tag_count]), invalid, form)
+    return Expected(prefixes, invalid, tags, _statuses(block, rows) if form.tells_status else None)
 
 
 def _prefixes(echoed: Sequence[pa.StringArray], invalid: BoolArray, form: PairFormat) -> pa.StringArray:
