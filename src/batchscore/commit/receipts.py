@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
+from typing import Any
 
 from batchscore.commit.reading_back import read_by_ranges, sha256_of
 from batchscore.errors import BatchScoreError, InputError, ObjectChangedError, ObjectMissingError, ScoringError
@@ -43,11 +44,10 @@ def finished_parts(
     """
     none: list[PartFile | None] = [None] * len(work)
     try:
-        receipt = read_json(storage.read(uri))
-        parts = [PartFile.from_dict(raw) for raw in receipt["parts"]]
-    except (ObjectMissingError, ValueError, TypeError, KeyError):
+        bound, parts = _read_receipt(storage.read(uri))
+    except (ObjectMissingError, ValueError):
         return none
-    if receipt.get("parameters") != spec.parameters or len(parts) != len(work):
+    if bound != spec.parameters or len(parts) != len(work):
         return none
     return [
         replace(part, reused=True) if _is_of(part, split, source, spec) and _is_there(storage, part) else None
@@ -70,14 +70,21 @@ def stored_parts(storage: Storage, spec: JobSpec, tasks: Iterable[Sequence[Split
 
 def _told_parts(uri: str, content: bytes, spec: JobSpec, splits: Sequence[Split]) -> list[PartFile]:
     try:
-        receipt = read_json(content)
-        parts = [PartFile.from_dict(raw) for raw in receipt["parts"]]
-        bound = receipt["parameters"]
-    except (ValueError, TypeError, KeyError) as error:
+        bound, parts = _read_receipt(content)
+    except ValueError as error:
         raise InputError(f"receipt {uri}: expected the parts of a task, got something else") from error
     if bound != spec.parameters or [part.split_index for part in parts] != [split.index for split in splits]:
         raise InputError(f"receipt {uri}: expected the parts of this job's task, got others")
     return parts
+
+
+def _read_receipt(content: bytes) -> tuple[Any, list[PartFile]]:
+    """Return what the parts of a receipt were made with, and the parts; raises ValueError if it is none."""
+    receipt = read_json(content)
+    try:
+        return receipt["parameters"], [PartFile.from_dict(raw) for raw in receipt["parts"]]
+    except (TypeError, KeyError) as error:
+        raise ValueError("expected the parts of a task") from error
 
 
 def check_present(storage: Storage, files: Iterable[WrittenFile]) -> None:
