@@ -54,8 +54,8 @@ class PairFormat(EchoFormat):
 class Expected:
     """Consecutive records of the input: how their lines begin, and which of them have no prediction.
 
-    ``tags`` is as much of the beginnings as tag and label are, None where that is all of them; ``statuses`` are the last
-    cells, where lines have such.
+    ``tags`` is as much of the beginnings as tag and label are, None where that is all of them; ``statuses`` are the
+    last cells, where lines have such.
     """
 
     prefixes: pa.StringArray

@@ -9,11 +9,10 @@ from itertools import chain, groupby
 from typing import Any, TypeVar
 
 from batchscore.commit.provenance import input_format_entry, missing_entry, model_entry, unseen_entry
-from batchscore.errors import InputError
 from batchscore.input.files import InputFile, Split
 from batchscore.output.parts import Counts, PartFile, WrittenFile, count
 from batchscore.plan import JobSpec, Plan
-from batchscore.storage.stored_json import read_json, typed
+from batchscore.storage.stored_json import read_versioned
 
 Kind = TypeVar("Kind")
 FORMAT_VERSION = 1
@@ -21,11 +20,6 @@ FORMAT_VERSION = 1
 _TOLD_KEYS = ("mode", "layout", "invalid_records", "precision", "escape_formulas")
 _TOLD_WHERE_SET = {"multiclass_output", "status_column"}
 _TOLD_COUNTS = ("record_count", "invalid_record_count", "invalid_reasons", "invalid_values", "compute_milliseconds")
-
-
-@dataclass(frozen=True)
-class _Format:
-    format_version: int
 
 
 @dataclass(frozen=True)
@@ -178,14 +172,7 @@ def committed_parameters(content: bytes, uri: str) -> dict[str, str]:
 
 def stored_manifest(kind: type[Kind], content: bytes, uri: str) -> Kind:
     """Return what ``kind``, a dataclass, holds of an extended manifest; raises InputError."""
-    try:
-        raw = read_json(content)
-        found = typed(_Format, raw).format_version
-        if found == FORMAT_VERSION:
-            return typed(kind, raw)
-    except ValueError as error:
-        raise InputError(f"manifest {uri}: expected an extended manifest, got something else") from error
-    raise InputError(f"manifest {uri}: expected format {FORMAT_VERSION}, got {found}")
+    return read_versioned(kind, content, FORMAT_VERSION, f"manifest {uri}", "an extended manifest")
 
 
 def _part_entries(

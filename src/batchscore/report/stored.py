@@ -11,10 +11,10 @@ from typing import Any
 
 from batchscore.commit.manifest import stored_manifest
 from batchscore.errors import InputError
-from batchscore.storage.stored_json import read_json, typed
+from batchscore.profile.document import FORMAT_VERSION
+from batchscore.storage.stored_json import read_json, read_versioned, typed
 
 SHOWN_INPUTS = 100
-PROFILE_VERSION = 1
 
 Bucket = tuple[float, float, int]
 """A count of the numbers from a lower edge to below an upper one."""
@@ -236,16 +236,4 @@ class ProfileTold:
 
 def profile_told(content: bytes, uri: str) -> ProfileTold:
     """Return what the page shows of a profile; raises InputError."""
-    try:
-        raw = read_json(content)
-        found = typed(_Version, raw).format_version
-        if found == PROFILE_VERSION:
-            return typed(ProfileTold, raw)
-    except ValueError as error:
-        raise InputError(f"profile {uri}: expected the profile of a job, got something else") from error
-    raise InputError(f"profile {uri}: expected format {PROFILE_VERSION}, got {found}")
-
-
-@dataclass(frozen=True)
-class _Version:
-    format_version: int
+    return read_versioned(ProfileTold, content, FORMAT_VERSION, f"profile {uri}", "the profile of a job")
