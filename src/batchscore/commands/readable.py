@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from batchscore.input.header_names import near_name
+from batchscore.input.header_names import first_names, near_name
 
 SHOWN = 20
 """Rows of a table, or names in a line, that people are shown; JSON has all."""
@@ -44,12 +44,6 @@ def unread_columns(found: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
     lines = [f"{first_names(columns)} ({_files(uris)})" for columns, uris in inputs.items()]
     more = len(lines) - SHOWN
     return [*lines[:SHOWN], f"and other columns in {more:,} more headers"] if more > 0 else lines
-
-
-def first_names(names: Sequence[str]) -> str:
-    """Return names, the first SHOWN of many."""
-    more = len(names) - SHOWN
-    return ", ".join(names[:SHOWN]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def missing_column_lines(found: Iterable[tuple[str, Sequence[str], Sequence[str]]]) -> list[str]:

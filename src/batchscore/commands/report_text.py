@@ -7,11 +7,12 @@ from dataclasses import asdict
 from typing import Any
 
 from batchscore.commands.check_report import PROOFS, CheckReport
-from batchscore.commands.readable import SHOWN, fields, first_names, local_time, table, unread_columns
+from batchscore.commands.readable import SHOWN, fields, local_time, table, unread_columns
 from batchscore.commands.review import Fault, Review, Sample, texts_of
 from batchscore.commands.sample_predictions import prediction_lines
 from batchscore.commit.provenance import missing_entry, unseen_entry
 from batchscore.config.missing_values import PANDAS
+from batchscore.input.header_names import first_names
 from batchscore.plan import JobSpec, pack_tasks
 from batchscore.preflight.parity_report import parity_lines
 from batchscore.storage.base import StoredObject

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from batchscore.commands.readable import first_names, missing_column_lines, repeated_column_lines, unread_columns
+from batchscore.commands.readable import missing_column_lines, repeated_column_lines, unread_columns
 from batchscore.commit.provenance import unseen_entry
+from batchscore.input.header_names import first_names
 from batchscore.input.unseen_texts import TextCounts
 from batchscore.model.flavors import flavor_of
 from batchscore.model.flavors.installed import version_warnings

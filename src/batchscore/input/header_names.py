@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from batchscore.config.missing_values import PLAIN_NUMBER
 
 _NEAR = 0.8  # of 1: below it a name of the header is another one, or a value of a file without a header
+_NAMED = 20
 
 
 def pandas_names(header: Sequence[str]) -> tuple[str, ...]:
@@ -43,6 +44,12 @@ def are_numbers(header: Sequence[str], *, may_have_gaps: bool) -> bool:
     numbers = [name for name in header if PLAIN_NUMBER.fullmatch(name.strip())]
     gaps = [name for name in header if not name.strip()] if may_have_gaps else []
     return bool(numbers) and len(numbers) + len(gaps) == len(header)
+
+
+def first_names(names: Sequence[str]) -> str:
+    """Return names for a message, the first 20 of many."""
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def near_names(missing: Sequence[str], names: Collection[str]) -> str:

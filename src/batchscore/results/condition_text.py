@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from batchscore.errors import ConfigError
-from batchscore.input.header_names import near_name
+from batchscore.input.header_names import first_names, near_name
 
 # Before a condition and after it; the line ends keep a comment in it from hiding what comes after.
 BEFORE, AFTER = "SELECT (\n", "\n)"
-_NAMED = 20
+_SHOWN_CHARACTERS = 20
 _CLASSES = {
     "COMPARISON",
     "CONJUNCTION",
@@ -42,84 +42,16 @@ _EQUALITIES = {
     *("COMPARE_IN", "COMPARE_NOT_IN"),
 }
 FUNCTIONS = frozenset(
-    [
-        "+",
-        "-",
-        "*",
-        "/",
-        "//",
-        "%",
-        "**",
-        "^",
-        "||",
-        "~~",
-        "!~~",
-        "~~*",
-        "!~~*",
-        "~~~",
-        "like_escape",
-        "not_like_escape",
-        "ilike_escape",
-        "not_ilike_escape",
-        "lower",
-        "upper",
-        "length",
-        "strlen",
-        "trim",
-        "ltrim",
-        "rtrim",
-        "left",
-        "right",
-        "substring",
-        "substr",
-        "replace",
-        "reverse",
-        "lpad",
-        "rpad",
-        "concat",
-        "concat_ws",
-        "starts_with",
-        "prefix",
-        "ends_with",
-        "suffix",
-        "contains",
-        "position",
-        "strpos",
-        "instr",
-        "split_part",
-        "regexp_matches",
-        "regexp_full_match",
-        "regexp_extract",
-        "regexp_replace",
-        "levenshtein",
-        "strip_accents",
-        "abs",
-        "sign",
-        "round",
-        "floor",
-        "ceil",
-        "ceiling",
-        "trunc",
-        "sqrt",
-        "exp",
-        "ln",
-        "log",
-        "log2",
-        "log10",
-        "pow",
-        "power",
-        "mod",
-        "greatest",
-        "least",
-        "strptime",
-        "try_strptime",
-        "strftime",
-        "year",
-        "month",
-        "day",
-        "date_part",
-        "date_diff",
-    ]
+    {
+        *("+", "-", "*", "/", "//", "%", "**", "^", "||", "~~", "!~~", "~~*", "!~~*", "~~~", "like_escape"),
+        *("not_like_escape", "ilike_escape", "not_ilike_escape", "lower", "upper", "length", "strlen", "trim"),
+        *("ltrim", "rtrim", "left", "right", "substring", "substr", "replace", "reverse", "lpad", "rpad"),
+        *("concat", "concat_ws", "starts_with", "prefix", "ends_with", "suffix", "contains", "position"),
+        *("strpos", "instr", "split_part", "regexp_matches", "regexp_full_match", "regexp_extract"),
+        *("regexp_replace", "levenshtein", "strip_accents", "abs", "sign", "round", "floor", "ceil", "ceiling"),
+        *("trunc", "sqrt", "exp", "ln", "log", "log2", "log10", "pow", "power", "mod", "greatest", "least"),
+        *("strptime", "try_strptime", "strftime", "year", "month", "day", "date_part", "date_diff"),
+    }
 )
 """The functions and operators of a condition: each gives the same for the same record, whatever else there is."""
 
@@ -164,7 +96,7 @@ def checked_tree(read: Any, condition: str, columns: Sequence[str], plain: Any) 
     if not used:
         raise ConfigError(
             "where: expected a condition on a column, got none in it; a column named as a number or a word of SQL "
-            f"stands in double quotes; columns: {_listed(columns)}"
+            f"stands in double quotes; columns: {first_names(columns)}"
         )
     return ConditionTree(read, tuple(used))
 
@@ -241,13 +173,8 @@ def _column(parts: Sequence[str], columns: Sequence[str]) -> str:
     near = near_name(name, columns)
     hint = f"did you mean {near}?" if near else "a text stands in single quotes"
     raise ConfigError(
-        f"where: column {name}: expected a column of the results, got another; {hint}; columns: {_listed(columns)}"
+        f"where: column {name}: expected a column of the results, got another; {hint}; columns: {first_names(columns)}"
     )
-
-
-def _listed(columns: Sequence[str]) -> str:
-    more = len(columns) - _NAMED
-    return ", ".join(columns[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _syntax_error(read: Any, condition: str) -> ConfigError:
@@ -258,5 +185,5 @@ def _syntax_error(read: Any, condition: str) -> ConfigError:
     if not after:
         return ConfigError(f"where: expected a condition, got an end where more was to come; {hint}")
     number = len(condition.encode()[:place].decode(errors="replace")) + 1
-    shown = after if len(after) <= _NAMED else f"{after[:_NAMED]}..."
+    shown = after if len(after) <= _SHOWN_CHARACTERS else f"{after[:_SHOWN_CHARACTERS]}..."
     return ConfigError(f"where: expected a condition, got a syntax error at character {number}, at {shown}; {hint}")

@@ -11,10 +11,8 @@ import pyarrow.compute as pc
 
 from batchscore.commit.committed_results import SCORE, CommittedResults
 from batchscore.errors import ConfigError
-from batchscore.input.header_names import near_name
+from batchscore.input.header_names import first_names, near_name
 from batchscore.output.result_text import PREDICTED_LABEL
-
-_NAMED = 20
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ def _chosen(kind: str, by: str | None, names: Sequence[str], *, required: bool) 
         return by
     if by is None and not required:
         return names[0]
-    shown = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else "")
+    shown = first_names(names)
     if by is None:
         raise ConfigError(f"by: expected the {kind} to go by, got none; give one of {shown} with --by")
     near = near_name(by, names)

@@ -12,7 +12,7 @@ import pyarrow as pa
 from batchscore.commit.committed_results import BEST_ANSWER, SCORE, CommittedResults, ResultColumn
 from batchscore.config.job_config import S3Settings
 from batchscore.errors import ConfigError
-from batchscore.input.header_names import near_name
+from batchscore.input.header_names import first_names, near_name
 from batchscore.results.condition import Condition
 from batchscore.results.parsing import ARROW_TYPES
 from batchscore.results.parts import LocatedPart, Rows, read_parts
@@ -21,7 +21,6 @@ from batchscore.results.threshold import Threshold, new_threshold
 INPUT, ROW = "input", "row"
 POSITIONS = {INPUT: pa.string(), ROW: pa.int64()}
 """The columns of where a record stands: the URI of its input, and its number there, from 1."""
-_NAMED = 20
 
 
 @dataclass(frozen=True)
@@ -120,5 +119,4 @@ def _hint(name: Any, names: Sequence[str], positions: bool) -> str:
     if name in POSITIONS and not positions:
         return "positions adds input and row"
     near = near_name(str(name), names)
-    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    return f"did you mean {near}?" if near else f"there are {', '.join(names[:_NAMED])}{more}"
+    return f"did you mean {near}?" if near else f"there are {first_names(names)}"
