@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
-from typing import Any
+from typing import Any, TypeVar
 
 from batchscore import __version__
 from batchscore.config.entries import folder_of
@@ -25,6 +25,7 @@ from batchscore.output.result_text import ResultFormat
 from batchscore.profile.format import ProfileFormat
 from batchscore.storage.base import StoredObject
 
+Item = TypeVar("Item")
 # What opening an object costs, in bytes that could have been scored meanwhile: packs many small files into a task.
 OPEN_COST_BYTES = 256 * 1024
 # Keys that change neither a result nor its place: a job that failed on a limit goes on when it is raised.
@@ -177,14 +178,19 @@ def make_inputs(sources: Sequence[StoredObject], root: str, split_bytes: int, re
 
 def pack_tasks(splits: Iterable[Split], task_bytes: int) -> Iterator[list[Split]]:
     """Put neighbouring splits together until a task has about ``task_bytes`` of work; yield the tasks in order."""
-    task: list[Split] = []
+    return pack(splits, lambda split: split.stop - split.start, task_bytes)
+
+
+def pack(items: Iterable[Item], size_in_bytes: Callable[[Item], int], task_bytes: int) -> Iterator[list[Item]]:
+    """Put neighbours together until there are about ``task_bytes`` of work, opening them included."""
+    task: list[Item] = []
     filled = 0
-    for split in splits:
-        weight = split.stop - split.start + OPEN_COST_BYTES
+    for item in items:
+        weight = size_in_bytes(item) + OPEN_COST_BYTES
         if task and filled + weight > task_bytes:
             yield task
             task, filled = [], 0
-        task.append(split)
+        task.append(item)
         filled += weight
     if task:
         yield task

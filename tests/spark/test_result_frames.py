@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from batchscore.errors import ConfigError
+from batchscore.plan import OPEN_COST_BYTES
 from batchscore.results import on_spark
 from batchscore.results.predictions import read_predictions
 from tests.result_files import LaidJob
@@ -19,7 +20,7 @@ COLUMNS = ["tag", "b,c", "bestAnswer", "score"]
 
 @pytest.fixture
 def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LaidJob:
-    monkeypatch.setattr(on_spark, "_TASK_BYTES", 2 * on_spark._OPENING_BYTES)  # a part for each task
+    monkeypatch.setattr(on_spark, "_TASK_BYTES", 2 * OPEN_COST_BYTES)  # a part for each task
     parts = ["".join(f"C{part}-{row},x,0,{row + 1}E-1\n" for row in range(5)) for part in range(6)]
     return LaidJob(tmp_path, HEADER, {"z.csv": parts[:4], "a.csv": [*parts[4:], "NA,,,\n\n"]}, columns=COLUMNS)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from batchscore.errors import ConfigError
+from batchscore.plan import pack
 from batchscore.results.parts import LocatedPart
 from batchscore.results.reading import Reading
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 _TASK_BYTES = 64 * 1024 * 1024
-_OPENING_BYTES = 256 * 1024  # what opening a part costs, in bytes of reading
 
 
 def spark_frame(parts: Sequence[LocatedPart], reading: Reading, spark: SparkSession | None) -> DataFrame:
@@ -25,7 +25,7 @@ def spark_frame(parts: Sequence[LocatedPart], reading: Reading, spark: SparkSess
     session = spark or SparkSession.getActiveSession()
     if session is None:
         raise ConfigError("engine spark: expected a session, got none; start one, or give it as spark=")
-    tasks = _tasks(parts)
+    tasks = list(pack(parts, lambda part: part.part.file_size_in_bytes, _TASK_BYTES))
     schema = _spark_schema(reading.schema)
     if not tasks:
         return session.createDataFrame([], schema)
@@ -36,20 +36,6 @@ def spark_frame(parts: Sequence[LocatedPart], reading: Reading, spark: SparkSess
                 yield from reading.batches(tasks[number])
 
     return session.range(0, len(tasks), 1, len(tasks)).mapInArrow(read, schema)
-
-
-def _tasks(parts: Sequence[LocatedPart]) -> list[list[LocatedPart]]:
-    """Return the parts by task: neighbouring small ones share one."""
-    tasks: list[list[LocatedPart]] = []
-    size = 0
-    for part in parts:
-        cost = part.part.file_size_in_bytes + _OPENING_BYTES
-        if not tasks or size + cost > _TASK_BYTES:
-            tasks.append([])
-            size = 0
-        tasks[-1].append(part)
-        size += cost
-    return tasks
 
 
 def _spark_schema(schema: pa.Schema) -> Any:
