@@ -16,12 +16,10 @@ from batchscore.errors import InputError
 from batchscore.output.echoed_text import label_texts
 from batchscore.output.parts import WrittenFile
 from batchscore.output.paths import Outputs
-from batchscore.output.result_text import PREDICTED_LABEL, STATUS
+from batchscore.output.result_text import BEST_ANSWER, PREDICTED_LABEL, STATUS, prediction_names
 
 Kind = Literal["text", "label", "answer", "score"]
 """What a column holds: a text of the input or the status; the text of a predicted class; 0 or 1; a number."""
-
-BEST_ANSWER, SCORE = "bestAnswer", "score"
 
 
 @dataclass(frozen=True)
@@ -97,14 +95,14 @@ class CommittedResults:
 
     @property
     def _predictions(self) -> list[ResultColumn]:
-        if self.model.type == "binary":
-            return [ResultColumn(BEST_ANSWER, "answer"), ResultColumn(SCORE, "score")]
-        if self.predicts_label:
-            return [ResultColumn(PREDICTED_LABEL, "label"), ResultColumn(SCORE, "score")]
-        if self.model.type == "multiclass":
-            return [ResultColumn(name, "score") for name in self.model.classes]
-        names = [f"score_{name}" for name in self.model.values] or [SCORE]
-        return [ResultColumn(name, "score") for name in names]
+        model = self.model
+        names = prediction_names(model.type, model.classes, model.values, names_label=self.predicts_label)
+        kinds: dict[str, Kind] = {}
+        if model.type == "binary":
+            kinds = {BEST_ANSWER: "answer"}
+        elif self.predicts_label:
+            kinds = {PREDICTED_LABEL: "label"}
+        return [ResultColumn(name, kinds.get(name, "score")) for name in names]
 
 
 def read_results_manifest(content: bytes, uri: str, outputs: Outputs) -> CommittedResults:

@@ -23,7 +23,7 @@ from batchscore.input.echo_columns import EchoColumn, echo_columns
 from batchscore.input.roles import Roles
 from batchscore.output.parts import WrittenFile
 from batchscore.output.paths import Layout
-from batchscore.output.result_text import PREDICTED_LABEL, STATUS
+from batchscore.output.result_text import PREDICTED_LABEL, SCORE, STATUS
 from batchscore.storage.base import StoredObject
 
 
@@ -159,7 +159,7 @@ class CommittedJob:
         echoed = tuple(column.header for column in self.input_format.columns.echoed)
         status = (STATUS,) if self.status_column else ()
         predictions = self.columns[len(echoed) : len(self.columns) - len(status)]
-        return (*echoed, *((PREDICTED_LABEL, "score") if self.multiclass_output == "label" else predictions), *status)
+        return (*echoed, *((PREDICTED_LABEL, SCORE) if self.multiclass_output == "label" else predictions), *status)
 
 
 @dataclass(frozen=True)

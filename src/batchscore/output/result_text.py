@@ -29,11 +29,22 @@ _NO_REASONS: Mapping[int, str] = {}
 _UNSURE = 1e-6  # how near to a tie the eighth digit may be before Python's exact formatting decides
 
 
-PREDICTED_LABEL, STATUS = "predictedLabel", "status"
-COLUMN_NAMES = (TAG, TRUE_LABEL, "bestAnswer", "score")
+BEST_ANSWER, SCORE, PREDICTED_LABEL, STATUS = "bestAnswer", "score", "predictedLabel", "status"
+COLUMN_NAMES = (TAG, TRUE_LABEL, BEST_ANSWER, SCORE)
 """The columns of results that are no class of a multiclass model."""
 SCORED = "ok"
 """The status of a record with a prediction; that of another is its reason."""
+
+
+def prediction_names(
+    model_type: ModelType, classes: Sequence[str], value_names: Sequence[str], *, names_label: bool
+) -> tuple[str, ...]:
+    """Return the names of the prediction columns of a model."""
+    if model_type == "multiclass":
+        return (PREDICTED_LABEL, SCORE) if names_label else tuple(classes)
+    if model_type == "binary":
+        return (BEST_ANSWER, SCORE)
+    return tuple(f"{SCORE}_{name}" for name in value_names) or (SCORE,)
 
 
 @dataclass(frozen=True)
@@ -56,11 +67,7 @@ class ResultFormat(EchoFormat):
     @property
     def prediction_names(self) -> tuple[str, ...]:
         """The names of the prediction columns."""
-        if self.model_type == "multiclass":
-            return (PREDICTED_LABEL, "score") if self.names_label else self.classes
-        if self.model_type == "binary":
-            return ("bestAnswer", "score")
-        return tuple(f"score_{name}" for name in self.value_names) or ("score",)
+        return prediction_names(self.model_type, self.classes, self.value_names, names_label=self.names_label)
 
     @property
     def header(self) -> tuple[str, ...]:

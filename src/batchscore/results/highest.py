@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from batchscore.commit.committed_results import SCORE, CommittedResults
+from batchscore.commit.committed_results import CommittedResults
 from batchscore.errors import ConfigError
 from batchscore.input.header_names import first_names, near_name
-from batchscore.output.result_text import PREDICTED_LABEL
+from batchscore.output.result_text import PREDICTED_LABEL, SCORE
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from batchscore.commit.committed_results import SCORE, Kind, ResultColumn
+from batchscore.commit.committed_results import Kind, ResultColumn
 from batchscore.input.csv_lines import BoolArray, line_starts
+from batchscore.output.result_text import SCORE
 
 ARROW_TYPES: dict[Kind, pa.DataType] = {
     "text": pa.string(),

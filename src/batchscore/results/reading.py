@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from batchscore.commit.committed_results import BEST_ANSWER, SCORE, CommittedResults, ResultColumn
+from batchscore.commit.committed_results import CommittedResults, ResultColumn
 from batchscore.config.job_config import S3Settings
 from batchscore.errors import ConfigError
 from batchscore.input.header_names import first_names, near_name
+from batchscore.output.result_text import BEST_ANSWER, SCORE
 from batchscore.results.condition import Condition
 from batchscore.results.parsing import ARROW_TYPES
 from batchscore.results.parts import LocatedPart, Rows, read_parts
