@@ -159,6 +159,11 @@ def raised_from(error: BaseException) -> Iterator[BaseException]:
         link = link.__cause__ or link.__context__
 
 
+def told_without_content(error: BaseException) -> str:
+    """Return what is told of an error: our own words, and of a foreign one no content."""
+    return str(error) if isinstance(error, BatchScoreError) else describe_without_content(error)
+
+
 def describe_without_content(error: BaseException) -> str:
     """Return the type of a foreign exception and where it was raised, but not its message.
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Any
 
-from batchscore.errors import BatchScoreError, ScoringError, describe_without_content, no_room, raised_from
+from batchscore.errors import BatchScoreError, ScoringError, no_room, raised_from, told_without_content
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
 _LOGGER = logging.getLogger("batchscore")
@@ -131,7 +131,7 @@ def message_of_end(error: BaseException) -> str:
     error = _stop_behind(error) or error
     if isinstance(error, KeyboardInterrupt):
         return str(error) or "stopped by Ctrl-C"
-    return str(error) if isinstance(error, BatchScoreError | StopRequested) else describe_without_content(error)
+    return str(error) if isinstance(error, StopRequested) else told_without_content(error)
 
 
 def _is_no_interrupt(record: logging.LogRecord) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 from batchscore.commit.job_record import BatchPrediction
 from batchscore.commit.jobs import read_record
 from batchscore.config.job_config import OutputConfig
-from batchscore.errors import BatchScoreError, InputError, describe_without_content
+from batchscore.errors import InputError, told_without_content
 from batchscore.output.paths import Outputs
 from batchscore.report.job_report import report_of
 from batchscore.report.page import render
@@ -29,10 +29,9 @@ def write_report(storage: Storage, outputs: Outputs, record: BatchPrediction) ->
     try:
         storage.put(outputs.report, io.BytesIO(_page(storage, outputs, record)), _HTML)
     except Exception as error:
-        got = str(error) if isinstance(error, BatchScoreError) else describe_without_content(error)
         log.warning(
             "page %s: expected to write it, got: %s; the job stands, and batchscore report %s makes the page",
-            *(outputs.report, got, outputs.id),
+            *(outputs.report, told_without_content(error), outputs.id),
         )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from batchscore.commit.job_record import BatchPrediction
 from batchscore.commit.provenance import unseen_entry
 from batchscore.commit.receipts import stored_parts
-from batchscore.errors import BatchScoreError, ScoringError, describe_without_content
+from batchscore.errors import ScoringError, told_without_content
 from batchscore.output.parts import Counts, PartFile, count
 from batchscore.plan import Plan, pack_tasks
 from batchscore.profile.document import JobTotals, as_bytes, profile_document
@@ -57,7 +57,7 @@ def write_profile(storage: Storage, plan: Plan, counts: Counts) -> dict[str, flo
         document = _document(storage, plan, form, counts)
         storage.put(uri, io.BytesIO(as_bytes(document)))
     except Exception as error:
-        got = str(error) if isinstance(error, BatchScoreError) else describe_without_content(error)
+        got = told_without_content(error)
         log.warning("profile %s: expected to write it, got: %s; the result of the job stands", uri, got)
         return None
     return main_measures(document.get("quality", {}))
