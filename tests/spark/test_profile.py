@@ -154,11 +154,15 @@ def test_a_job_of_a_version_that_did_not_count_goes_on_without_a_profile(
     assert not run.job().path(".profile.json").exists()
 
 
-class NoProfile(LocalStorage):
-    """A store that takes everything but profiles."""
+class Refusing(LocalStorage):
+    """A store that takes everything but what ends so."""
+
+    def __init__(self, ending: str) -> None:
+        super().__init__()
+        self.ending = ending
 
     def put(self, uri: str, content: IO[bytes], content_type: str | None = None) -> str:
-        if uri.endswith(".profile.json"):
+        if uri.endswith(self.ending):
             raise CommitError(f"object {uri}: expected to write it, got AccessDenied")
         return super().put(uri, content, content_type)
 
@@ -168,7 +172,7 @@ def test_a_profile_that_cannot_be_written_fails_no_job_and_the_next_run_writes_i
 ) -> None:
     undisturbed = run(model, "undisturbed", **keys)
     with monkeypatch.context() as refused:
-        refused.setattr("batchscore.commands.run.storage_for", lambda *_: NoProfile())
+        refused.setattr("batchscore.commands.run.storage_for", lambda *_: Refusing(".profile.json"))
         summary = run.summary(model, **keys)
 
     job = run.job()
@@ -184,20 +188,11 @@ def test_a_profile_that_cannot_be_written_fails_no_job_and_the_next_run_writes_i
     assert not (job.output / "batch-prediction" / "in-progress").exists()
 
 
-class NoClassicManifest(LocalStorage):
-    """A store that fails right after the commit."""
-
-    def put(self, uri: str, content: IO[bytes], content_type: str | None = None) -> str:
-        if uri.endswith("job.manifest"):
-            raise CommitError(f"object {uri}: expected to write it, got a broken connection")
-        return super().put(uri, content, content_type)
-
-
 def test_a_job_whose_driver_ended_right_after_its_commit_gets_its_profile_from_the_next_run(
     run: Runner, model: str, keys: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     undisturbed = run(model, "undisturbed", **keys)
-    monkeypatch.setattr("batchscore.commands.run.storage_for", lambda *_: NoClassicManifest())
+    monkeypatch.setattr("batchscore.commands.run.storage_for", lambda *_: Refusing("job.manifest"))
     with pytest.raises(CommitError):
         run(model, **keys)
     monkeypatch.undo()
@@ -225,7 +220,7 @@ def test_receipts_of_other_counts_than_the_manifest_s_give_no_profile(
     run: Runner, model: str, keys: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as refused:
-        refused.setattr("batchscore.commands.run.storage_for", lambda *_: NoProfile())
+        refused.setattr("batchscore.commands.run.storage_for", lambda *_: Refusing(".profile.json"))
         run(model, **keys)
     receipt = next((run.job().output / "batch-prediction" / "in-progress" / "job").glob("task-*.json"))
     content = json.loads(receipt.read_bytes())
