@@ -242,13 +242,13 @@ def test_a_model_that_raises_in_the_tasks_alone_ends_the_job_after_a_few_calls(
     run: Runner,
     tmp_path: Path,
 ) -> None:
-    folder = _write(tmp_path / "in", {"a.csv": GOOD * 20_000})
+    folder = _write(tmp_path / "in", {"a.csv": GOOD * 100_000})
 
     with pytest.raises(ModelError, match=r"each of 20 complete records .*: ValueError in predict") as caught:
         run(fussy(_in_task), input=folder, split_bytes=split_bytes)
 
     assert "secret" not in str(caught.value)
-    assert len(list(calls.iterdir())) < 200
+    assert len(list(calls.iterdir())) < 1000  # 2,100 if each of 100 splits called it 21 times
     assert run.job().record["Status"] == "FAILED"
 
 
