@@ -50,11 +50,13 @@ def columns_of(form: ProfileFormat, *inputs: Column, **changed: Any) -> ProfileF
 
 def block(count: int, labels: Sequence[str] | None, inputs: pa.Table | Floats | None = None) -> ParsedBlock:
     """Return so many valid records."""
+    values = np.empty((count, 0)) if inputs is None else inputs
     return ParsedBlock(
         offset=0,
         line_starts=np.arange(count + 1),
         lines=np.arange(count),
-        inputs=np.empty((count, 0)) if inputs is None else inputs,
+        inputs=values,
+        values=values,
         echoed=(pa.array([""] * count if labels is None else labels, pa.string()),),
         invalid=[],
         invalid_values=Counter(),

@@ -100,7 +100,7 @@ def test_full_tells_the_values_of_columns_and_no_text_that_the_model_does_not_kn
     found = run(model, profile="full", **keys)
 
     columns = profile(found)["columns"]
-    known = FRAME.drop([7, 8, *range(20, 24)])["job"].value_counts()
+    known = FRAME.drop(range(20, 24))["job"].value_counts()  # of records whose age is a word too
     expected = sorted((-int(number), str(name)) for name, number in known.items())
     assert columns["job"]["values"] == [[name, -number] for number, name in expected]
     assert columns["job"]["other"] == 3

@@ -39,9 +39,8 @@ def test_plain_numbers_are_rows_in_their_types_numbered_after_the_records_before
 
 
 def test_a_matrix_without_gaps_is_rows_too() -> None:
-    block = ParsedBlock(
-        0, np.array([0, 4, 8]), np.arange(2), np.array([[1.0, np.nan], [2.0, 3.0]]), (), [], Counter(), b"1,,\n2,3\n"
-    )
+    numbers = np.array([[1.0, np.nan], [2.0, 3.0]])
+    block = ParsedBlock(0, np.array([0, 4, 8]), np.arange(2), numbers, numbers, (), [], Counter(), b"1,,\n2,3\n")
     columns = row_columns(Columns(NUMBERS, (), None, has_header=True), HEADER, case_sensitive=False)
     batch = record_rows(block, Binding(2, (0, 1), ()), columns, "in.csv", 0)
     assert batch.schema.types[:2] == [pa.float64(), pa.float32()]

@@ -12,14 +12,19 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.parsed import parse_block
 from tests.profiled import BINARY, REGRESSION, Floats, columns_of, document, merged, multiclass, split_profile
 
 from batchscore.config.missing_values import Vocabulary
-from batchscore.input.columns import Column
+from batchscore.input.binding import bind
+from batchscore.input.blocks import Block
+from batchscore.input.columns import Column, Columns
+from batchscore.input.csv_lines import TextFormat
+from batchscore.input.unseen_texts import count_texts
 from batchscore.profile.buckets import COARSE_BITS, FINE_BITS, Grid, Tally
 from batchscore.profile.document import JobTotals, as_bytes, profile_document
 from batchscore.profile.format import ProfileFormat
-from batchscore.profile.split_profile import SplitProfile
+from batchscore.profile.split_profile import ProfileTotals, SplitProfile
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 ODD = st.sampled_from([0.0, -0.0, 1.0, 0.5, -0.5, 5e-324, -5e-324, 1.7976931348623157e308, 1 - 2**-53, 0.4])
@@ -186,6 +191,34 @@ def test_numbers_flags_and_times_of_columns_have_their_ends_and_means() -> None:
     assert [found["n"][key] for key in ("min", "max", "mean")] == [1, 3, 2]
     assert [count for *_, count in found["flag"]["buckets"]] == [1, 2]
     assert (found["b"]["min"], found["b"]["max"]) == ("1969-12-31T23:59:59.999999", "1970-01-01T00:00:01")
+
+
+def test_each_column_of_a_record_that_another_column_makes_invalid_is_counted() -> None:
+    job = Column("job", "string")
+    columns = Columns((AGE, Column("n", "long"), job), (), None, has_header=True)
+    text = "31,1,cook\nword,2,pilot\n,3,cook\n40,x,clerk\n41,4\n42,5,diver\n?,7,\n"
+    parsed = parse_block(Block(0, text.encode()), bind(columns, ("age", "n", "job"), "in.csv"), columns, TextFormat())
+    vocabularies = {"job": Vocabulary(frozenset({"clerk", "cook"}))}
+    form = replace(BINARY, kind="full", columns=columns, vocabularies=vocabularies, label=None)
+    totals = ProfileTotals(form)
+    totals.count(parsed, parsed.lines, np.full(len(parsed.lines), 0.5))
+
+    unseen = dict(count_texts(parsed.values, vocabularies).unseen)
+    told = JobTotals("id", 7, 4, {}, dict(parsed.invalid_values), unseen)
+    found = profile_document(totals, told)["columns"]
+
+    assert [parsed.lines.tolist(), len(parsed.inputs)] == [[0, 2, 5], 3]
+    assert [(found[name]["missing"], found[name]["invalid"]) for name in ("age", "n", "job")] == [
+        (1, 2),
+        (0, 1),
+        (1, 0),
+    ]
+    assert [found[name]["mean"] for name in ("age", "n")] == [113 / 3, 18 / 5]
+    assert (found["job"]["values"], found["job"]["other"], found["job"]["unseen"]) == (
+        [["cook", 2], ["clerk", 1]],
+        2,
+        2,
+    )
 
 
 def test_a_matrix_of_numbers_is_counted_as_a_table_is_and_what_is_nan_is_missing() -> None:

@@ -78,13 +78,16 @@ class RowsBlock:
     def _parsed(self, first: int, rows: Sequence[Row]) -> ParsedBlock:
         [x, t] = self.binding.input_places
         bad = [place for place, row in enumerate(rows) if not isinstance(row[x], float)]
-        good = [row for place, row in enumerate(rows) if place not in bad]
-        words = pa.array([row[t] for row in good], pa.string()).dictionary_encode()
+        good = [place for place in range(len(rows)) if place not in bad]
+        words = pa.array([row[t] for row in rows], pa.string()).dictionary_encode()
+        numbers = pa.array([None if place in bad else row[x] for place, row in enumerate(rows)], pa.float64())
+        values = pa.table({"x": numbers, "t": words})
         block = RowsParsed(
             offset=first,
             line_starts=np.arange(len(rows) + 1),
-            lines=np.array([place for place in range(len(rows)) if place not in bad], np.int64),
-            inputs=pa.table({"x": pa.array([row[x] for row in good], pa.float64()), "t": words}),
+            lines=np.array(good, np.int64),
+            inputs=values.filter(numbers.is_valid()),
+            values=values,
             echoed=(),
             invalid=[],
             invalid_values=Counter({"x": len(bad)}) if bad else Counter(),

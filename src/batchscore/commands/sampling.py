@@ -94,7 +94,7 @@ class _Found:
         self.values.update(parsed.invalid_values)
         self.missing.update(item.attribute for item in parsed.invalid if item.attribute and item.reason == _MISSING)
         self.empty.update(_empty_cells(parsed, inputs))
-        self.texts.add(count_texts(parsed.inputs, spec.vocabularies))
+        self.texts.add(count_texts(parsed.values, spec.vocabularies))
 
 
 def _value_hints(parsed: ParsedBlock, binding: Binding, spec: JobSpec) -> dict[str, str]:

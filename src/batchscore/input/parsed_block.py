@@ -61,16 +61,18 @@ class ParsedBlock:
     """The records of a block.
 
     ``lines`` are the places within the block, counted from 0, of the valid records, in order; ``inputs`` holds their
-    model columns, as a matrix if all are plain numbers. ``echoed`` has an array for each echoed column, in their order,
-    each with a text for every record of the block: empty where it could not be parsed. ``invalid_values`` counts
-    invalid values by column, those included that reach the model as missing; ``missing_values`` the others that are
-    missing, of a table of inputs: in a matrix they are NaN.
+    model columns, as a matrix if all are plain numbers. ``values`` are those of all records that could be parsed: where
+    one column makes a record invalid, the others have theirs; an invalid value is null. ``echoed`` has an array for
+    each echoed column, in their order, each with a text for every record of the block: empty where it could not be
+    parsed. ``invalid_values`` counts invalid values by column, those included that reach the model as missing;
+    ``missing_values`` the others that are missing, of a table of inputs: in a matrix they are NaN.
     """
 
     offset: int
     line_starts: IntArray
     lines: IntArray
     inputs: pa.Table | FloatArray
+    values: pa.Table | FloatArray
     echoed: Sequence[pa.StringArray]
     invalid: list[InvalidRecord]
     invalid_values: Counter[str]
@@ -171,6 +173,7 @@ def _typed_block(
         line_starts=starts,
         lines=lines[valid],
         inputs=inputs.filter(pa.array(valid)) if faults else inputs,
+        values=inputs,
         echoed=echoed_texts(arrays, texts, binding, lines, len(starts) - 1),
         invalid=_invalid_records(data, offset, starts, found),
         invalid_values=invalid,
@@ -194,6 +197,7 @@ def _plain_block(
         line_starts=lines.starts,
         lines=clean.lines,
         inputs=plain.numbers,
+        values=plain.numbers,
         echoed=echoed_texts(plain.texts, texts, binding, clean.lines, len(clean.lines)),
         invalid=[],
         invalid_values=Counter(),

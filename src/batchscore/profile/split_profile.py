@@ -88,7 +88,7 @@ class ProfileTotals:
     def count(self, block: ParsedBlock, lines: IntArray, predictions: FloatArray) -> None:
         """Count the records of a block, and their predictions; ``lines`` are where in the block they belong."""
         self.missing.update(_missing_values(block, self.form))
-        count_columns(self.values, block.inputs)
+        count_columns(self.values, block.values)
         place = self.form.label_place
         texts = None if place is None else block.echoed[place]
         if texts is not None and len(lines) < block.record_count:

@@ -129,7 +129,7 @@ def _add_block(scored: ScoredSplit, block: ParsedBlock, predictor: Predictor) ->
     scored.invalid_record_count += len(bad)
     scored.reasons.update(record.reason for record in bad)
     scored.invalid_values.update(block.invalid_values)
-    scored.texts.add(count_texts(block.inputs, scored.spec.vocabularies))
+    scored.texts.add(count_texts(block.values, scored.spec.vocabularies))
     _check_limit(scored.invalid_record_count, scored.source, scored.spec)
 
 
