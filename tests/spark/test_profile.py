@@ -180,9 +180,13 @@ def test_a_profile_that_cannot_be_written_fails_no_job_and_the_next_run_writes_i
     assert "quality" not in summary
     assert "expected to write it, got: object" in job.path(".log").read_text()
     written = job.path(".json").read_bytes(), job.path(".log").read_bytes()
+    assert "ROC curve" not in job.path(".report.html").read_text()
 
-    assert run.summary(model, **keys)["reported_again"]
+    again = run.summary(model, **keys)
 
+    assert again["reported_again"]
+    assert again["quality"]["accuracy"] == profile(undisturbed)["quality"]["accuracy"]
+    assert "ROC curve" in job.path(".report.html").read_text()
     assert job.path(".profile.json").read_bytes() == undisturbed.path(".profile.json").read_bytes()
     assert (job.path(".json").read_bytes(), job.path(".log").read_bytes()) == written
     assert not (job.output / "batch-prediction" / "in-progress").exists()
@@ -203,6 +207,17 @@ def test_a_job_whose_driver_ended_right_after_its_commit_gets_its_profile_from_t
 
     assert job.path(".profile.json").read_bytes() == undisturbed.path(".profile.json").read_bytes()
     assert job.record["Status"] == "COMPLETED"
+
+
+def test_a_finished_job_tells_its_quality_again_but_not_of_a_profile_that_cannot_be_read(
+    run: Runner, model: str, keys: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    first = run.summary(model, **keys)
+
+    assert run.summary(model, **keys)["quality"] == first["quality"]
+    run.job().path(".profile.json").write_text("[]")
+    assert "quality" not in run.summary(model, **keys)
+    assert "expected the profile of a job, got something else; what it tells of quality is left out" in caplog.text
 
 
 def test_a_profile_that_is_lost_stays_lost_and_the_result_is_reported(

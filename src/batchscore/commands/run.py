@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import io
 import logging
-import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from batchscore.commands.ending import JobEnding, now
 from batchscore.commands.progress import progress_report
-from batchscore.commands.report import write_report
-from batchscore.commands.summary import log_times, log_unseen, software_versions, summary, telling_extra_columns
+from batchscore.commands.summary import log_unseen, software_versions, telling_extra_columns
 from batchscore.commit import job_record
 from batchscore.commit.checks import Tallies, check_limits, check_scored, checked_parts
 from batchscore.commit.commit_manifest import commit_manifest
 from batchscore.commit.concatenation import plan_concatenations
-from batchscore.commit.job_profile import has_profile, keeping_profile, write_profile
+from batchscore.commit.job_profile import keeping_profile
 from batchscore.commit.job_record import BatchPrediction
-from batchscore.commit.manifest import (
-    classic_manifest,
-    committed_counts,
-    committed_parameters,
-    committed_skipped_count,
-    extended_manifest,
-    named_files,
-)
+from batchscore.commit.manifest import committed_parameters, extended_manifest, named_files
 from batchscore.commit.manifest_reader import read_sources
 from batchscore.commit.receipts import check_present, remove_work
 from batchscore.config.job_config import JobConfig
@@ -80,9 +70,9 @@ class _Job:
         self.config = config
         self.given_spark = spark
         self.folder = folder
-        self.log_path = log_path
         self.storage: Storage = storage_for(config.output, config.s3)
         self.outputs = Outputs(config.output, str(config.id), config.layout)
+        self.ending = JobEnding(self.storage, self.outputs, folder, log_path)
         self.clock = StageClock()
         self.committed = False
 
@@ -103,10 +93,10 @@ class _Job:
             prediction, existed = self._create_record(plan, finished or check_create_only(self.config))
             plan = keeping_profile(plan, prediction)
             if self._is_finished():
-                return self._report_again(plan, prediction)
+                return self.ending.report_again(plan, prediction)
             try:
-                prediction = job_record.in_progress(prediction, _now())
-                self._write_record(prediction)
+                prediction = job_record.in_progress(prediction, now())
+                self.ending.write_record(prediction)
                 parts, counts = self._score(spark, plan, model, existed)
                 concatenated = self._concatenate(spark, plan, parts)
                 if existed:
@@ -118,9 +108,9 @@ class _Job:
                     raise AlreadyCommittedError(
                         f"job {plan.spec.id}: expected to commit, got overtaken by another run; its result stands"
                     ) from error
-                self._write_failure(prediction, error)
+                self._fail(prediction, error)
                 raise
-        return self._complete(plan, prediction, counts)
+        return self.ending.complete(plan, prediction, counts, self.clock)
 
     def _is_finished(self) -> bool:
         return is_present(self.storage, self.outputs.extended_manifest)
@@ -160,7 +150,7 @@ class _Job:
 
     def _create_record(self, plan: Plan, create_only_known: bool) -> tuple[BatchPrediction, bool]:
         """Bind the id to this job, or find it bound to the same one before."""
-        new = job_record.pending(plan.spec, _now())
+        new = job_record.pending(plan.spec, now())
         if self.config.mode == "new_inputs" and not self._is_known():
             bind_inputs(self.config, [item.source for item in plan.inputs])
         try:
@@ -176,22 +166,6 @@ class _Job:
 
     def _read_record(self) -> BatchPrediction:
         return BatchPrediction.from_json(self.storage.read(self.outputs.record), self.outputs.record)
-
-    def _report_again(self, plan: Plan, existing: BatchPrediction) -> dict[str, Any]:
-        """Report a finished job; do what a driver that died right after its commit left undone."""
-        log.info("job %s is finished: its result stands", existing.BatchPredictionId)
-        is_completed, is_profiled = existing.Status == "COMPLETED", has_profile(self.storage, plan)
-        if not (is_completed and is_profiled):
-            content = self.storage.read(self.outputs.extended_manifest)
-            counts = committed_counts(content, self.outputs.extended_manifest)
-            if is_profiled or write_profile(self.storage, plan, counts) is not None:
-                remove_work(self.storage, self.outputs.work)
-            if not is_completed:
-                self._write_classic_manifest(plan)
-                self._write_log()
-                skipped = committed_skipped_count(content, self.outputs.extended_manifest)
-                existing = self._write_record(self._completed(plan, existing, counts, skipped))
-        return existing.to_dict() | {"manifest": self.outputs.manifest, "reported_again": True}
 
     def _score(
         self, spark: BackgroundSpark, plan: Plan, model: LoadedModel, resuming: bool
@@ -230,34 +204,21 @@ class _Job:
             check_still_new(self.config, [item.source for item in plan.inputs], plan.manifests_read)
             commit_manifest(self.storage, self.outputs.extended_manifest, file)
         self.committed = True
-        self._write_classic_manifest(plan)
-
-    def _write_classic_manifest(self, plan: Plan) -> None:
-        with written_down(classic_manifest(plan), self.folder) as file:
-            self.storage.put(self.outputs.manifest, file)
-
-    def _write_record(self, new: BatchPrediction) -> BatchPrediction:
-        if new.Status == "COMPLETED":  # first: what a driver that is killed in between lacks, the next run makes
-            write_report(self.storage, self.outputs, new)
-        self.storage.put(self.outputs.record, io.BytesIO(new.to_json()))
-        return new
-
-    def _write_log(self) -> None:
-        self.storage.put(self.outputs.log, io.BytesIO(self.log_path.read_bytes()))
+        self.ending.write_classic_manifest(plan)
 
     def _yields_to_another(self, plan: Plan) -> bool:
         """Tell whether another run's commit stands; if so, undo what this one has done to its record and work."""
         try:
             if self.committed or not self._is_finished():
                 return False
-            self._report_again(plan, self._read_record())
+            self.ending.report_again(plan, self._read_record())
             remove_work(self.storage, self.outputs.work)
         except BatchScoreError as error:
             log.error("record %s: expected to hold it against the manifest, got: %s", self.outputs.record, error)  # noqa: TRY400
             return False
         return True
 
-    def _write_failure(self, prediction: BatchPrediction, error: BaseException) -> None:
+    def _fail(self, prediction: BatchPrediction, error: BaseException) -> None:
         """Leave a FAILED record and a log; another driver's commit is not touched."""
         message = message_of_end(error)
         log.error("job %s failed: %s", prediction.BatchPredictionId, message)
@@ -265,36 +226,13 @@ class _Job:
             return
         try:
             if not self._is_finished():
-                self._write_log()
-                failed = self._write_record(job_record.failed(prediction, message, self.outputs.log, _now()))
+                failed = self.ending.fail(prediction, message)
                 if isinstance(error, BatchScoreError):
                     error.record = failed.to_dict()
-                write_report(self.storage, self.outputs, failed)  # last: who stopped the job waits for its record
         except BatchScoreError as second:
             log.error("record %s: expected to write FAILED, got: %s", self.outputs.record, second)  # noqa: TRY400
-
-    def _complete(self, plan: Plan, prediction: BatchPrediction, counts: Counts) -> dict[str, Any]:
-        with self.clock("profile"):
-            quality = write_profile(self.storage, plan, counts)
-        done = self._completed(plan, prediction, counts, sum(plan.skipped_count.values()))
-        log.info("job %s completed: %s", plan.spec.id, done.Message)
-        log_times(counts, self.clock.seconds)
-        self._write_log()
-        self._write_record(done)
-        if quality is not None:  # the same id writes it from the receipts
-            remove_work(self.storage, self.outputs.work)
-        return done.to_dict() | summary(plan, counts, self.clock.seconds, self.outputs, quality or {})
-
-    def _completed(self, plan: Plan, prediction: BatchPrediction, counts: Counts, skipped: int) -> BatchPrediction:
-        done = job_record.completed(prediction, counts, self.outputs.log, _now())
-        nothing = f"nothing new: {skipped} files below the inputs, none to score"
-        return done if plan.inputs else replace(done, Message=nothing)
 
 
 def _check_same_parameters(plan: Plan, bound: Mapping[str, str], other_inputs: Iterable[StoredObject]) -> None:
     named = sorted({source.uri for source in other_inputs})
     job_record.check_same_parameters(plan.spec.id, bound, plan.spec.parameters, named)
-
-
-def _now() -> int:
-    return int(time.time())

@@ -8,20 +8,21 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from batchscore.commit.job_record import BatchPrediction
 from batchscore.commit.provenance import unseen_entry
 from batchscore.commit.receipts import stored_parts
-from batchscore.errors import ScoringError, told_without_content
+from batchscore.errors import InputError, ScoringError, told_without_content
 from batchscore.output.parts import Counts, PartFile, count
 from batchscore.plan import Plan, pack_tasks
-from batchscore.profile.document import JobTotals, as_bytes, profile_document
+from batchscore.profile.document import FORMAT_VERSION, JobTotals, as_bytes, profile_document
 from batchscore.profile.format import ProfileFormat
 from batchscore.profile.quality import main_measures
 from batchscore.profile.split_profile import ProfileTotals, SplitProfile
-from batchscore.storage.base import Storage, is_present
+from batchscore.storage.base import Storage, read_if_present
+from batchscore.storage.stored_json import read_versioned
 
 log = logging.getLogger(__name__)
 
@@ -40,9 +41,25 @@ def keeping_profile(plan: Plan, record: BatchPrediction) -> Plan:
     return replace(plan, spec=replace(plan.spec, config=config.model_copy(update={"profile": record.profile})))
 
 
-def has_profile(storage: Storage, plan: Plan) -> bool:
-    """Tell whether the profile is there, or none is to be."""
-    return plan.spec.profile_format is None or is_present(storage, plan.spec.outputs.profile)
+@dataclass(frozen=True)
+class _StoredQuality:
+    quality: dict[str, Any] = field(default_factory=dict)
+
+
+def stored_quality(storage: Storage, plan: Plan) -> dict[str, float | None] | None:
+    """Return the main measures of a profile that is there; None where one is to be and is not."""
+    uri = plan.spec.outputs.profile
+    if plan.spec.profile_format is None:
+        return {}
+    content = read_if_present(storage, uri)
+    try:
+        if content is None:
+            return None
+        told = read_versioned(_StoredQuality, content, FORMAT_VERSION, f"profile {uri}", "the profile of a job")
+    except InputError as error:
+        log.warning("%s; what it tells of quality is left out", error)
+        return {}
+    return main_measures(told.quality)
 
 
 def write_profile(storage: Storage, plan: Plan, counts: Counts) -> dict[str, float | None] | None:
