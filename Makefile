@@ -68,8 +68,12 @@ demo: .venv/installed need-java ## Train and register a model, score two files w
 	@$(BIN)/batchscore describe demo --config conf/local.yaml
 	@echo; echo "== the page of the job, to open in a browser: demo/output/batch-prediction/demo.report.html"
 
-test: check dist/environment.tar.gz need-java ## Run all checks and tests
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/browser
+# A cache of this project's own, whose classes let the sessions of tests start in half the time.
+.venv/cache/warm: .venv/installed | need-java
+	@rm -rf $(@D) && XDG_CACHE_HOME=$(abspath $(@D)) $(BIN)/batchscore warm && touch $@
+
+test: check dist/environment.tar.gz .venv/cache/warm need-java ## Run all checks and tests
+	XDG_CACHE_HOME=$(abspath .venv/cache) $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/browser
 	@$(MAKE) --no-print-directory test-browser
 	@$(if $(filter 3.11,$(call version,$(DIST_PYTHON))), \
 		$(MAKE) --no-print-directory test-spark35, \

@@ -29,8 +29,9 @@ SDKS = {
         *(f"model.flavors.{name}" for name in ("sklearn", "lightgbm", "xgboost", "catboost", "pyfunc")),
     },
     "pyspark": {
-        *("spark.tasks", "spark.action", "spark.session", "spark.shipped_model", "spark.worker_python"),
-        *("spark.read_inputs", "udf", "udf.function", "udf.calls", "commands.summary", "commands.run", "api"),
+        *("spark.tasks", "spark.action", "spark.session", "spark.class_archive", "spark.shipped_model"),
+        *("spark.worker_python", "spark.read_inputs", "udf", "udf.function", "udf.calls", "api"),
+        *("commands.summary", "commands.run"),
         *("results.on_spark", "results.frames", "results.predictions"),
     },
 }

@@ -1,4 +1,4 @@
-"""The command line: run, verify, describe, list, check, results, report, clean."""
+"""The command line: run, verify, describe, list, check, results, report, clean, warm."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from batchscore.errors import BatchScoreError, CommitError, InputError, describe
 from batchscore.process import LOG_FORMAT, hide_warnings, signals_as_errors, temporary_folder
 
 _STOPPED, _NOBODY_READS = 130, 141  # as a shell tells SIGINT and SIGPIPE
-_COMMANDS = ("run", "verify", "describe", "list", "check", "results", "report", "clean")
+_COMMANDS = ("run", "verify", "describe", "list", "check", "results", "report", "clean", "warm")
 _OPTIONS = (
     *("--config", "--dry-run", "--full", "--json", "--status", "--sample", "--open", "--older-than", "--yes", "--help"),
     *OPTIONS,
@@ -41,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if fault:
         parser.error(fault)
     options, rest = parser.parse_known_args(given)
+    if options.command is _warm and (rest or options.config):
+        parser.error("command warm: expected nothing but --json after it, got more")
     options.overrides = [*options.overrides, *rest]
     unknown = [argument for argument in options.overrides if argument.startswith("-")]
     if unknown:
@@ -126,6 +128,8 @@ def _parser() -> argparse.ArgumentParser:
         "results", _results, "show the predictions of a finished job, choose among them, write them to a file"
     )
     add_options(results)
+    warm = add("warm", _warm, "let the next jobs on this machine start sooner; once for a version of Spark and Java")
+    warm.set_defaults(overrides=[])
     for command in (run, verify, describe, listing, check, report, clean):
         command.add_argument("overrides", nargs="*", default=[], metavar="key=value", help="a key of the configuration")
     return parser
@@ -261,6 +265,14 @@ def _clean(options: argparse.Namespace) -> int:
     removed = remove_orphan_files(config, orphan_files) if options.yes else None
     found = orphan_files.objects
     tell(json.dumps(describe_orphan_files(found, removed)) if options.json else render_orphan_files(found, removed))
+    return 0
+
+
+def _warm(options: argparse.Namespace) -> int:
+    from batchscore.commands.warm import warm
+
+    path = str(warm())
+    tell(json.dumps({"classes": path}) if options.json else path)
     return 0
 
 

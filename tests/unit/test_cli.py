@@ -52,7 +52,7 @@ WRONG: list[tuple[list[str], int, str]] = [
     (
         [],
         2,
-        "command: expected run, verify, describe, list, check, results, report, clean, got none; a command comes first",
+        "command: expected run, verify, describe, list, check, results, report, clean, warm, got none; a command comes",
     ),
     (["rnu"], 2, "got rnu; did you mean run?"),
     (["fly"], 2, "got fly; a command comes first, such as batchscore verify --config job.yaml"),

@@ -1,1 +1,1 @@
-"""What a user asks for: run, verify, describe, list, check, results, report and clean, and how they tell it."""
+"""What a user asks for: run, verify, describe, list, check, results, report, clean and warm, and how they tell it."""

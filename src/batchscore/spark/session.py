@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from batchscore.config.job_config import JobConfig
 from batchscore.environment import set_defaults, variables_set
 from batchscore.errors import BatchScoreError, ConfigError, ScoringError
+from batchscore.spark.class_archive import archive_options
 from batchscore.spark.settings import (
     CONNECT_REMEDY,
     DEFAULT_MASTER,
@@ -39,7 +40,7 @@ _SETTINGS = {
 
 # Spark's JVM only schedules here, the work is in Python: its optimising compiler and parallel collector would take more
 # of a small machine's cores, and of a job's first seconds, than they give back.
-_LOCAL_SETTINGS = {"spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
+LOCAL_JVM_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 
 def check_spark() -> None:
@@ -88,7 +89,8 @@ def start_spark(config: JobConfig, job_id: str) -> SparkSession:
 def _settings(config: JobConfig, job_id: str) -> dict[str, str]:
     settings = {"spark.app.name": f"batchscore {job_id}", "spark.master": DEFAULT_MASTER} | _SETTINGS
     if not is_submitted():
-        return settings | _LOCAL_SETTINGS | config.spark
+        options = f"{LOCAL_JVM_OPTIONS} {archive_options()}".strip()
+        return settings | {"spark.driver.extraJavaOptions": options} | config.spark
     settings |= config.spark
     del settings["spark.master"]
     return settings
@@ -110,7 +112,7 @@ def _launch_jvm(settings: Mapping[str, str]) -> dict[str, str]:
     return dict(SparkConf().getAll())
 
 
-def stop_jvm() -> None:
+def stop_jvm(seconds: float = _JVM_ENDS_SECONDS) -> None:
     """End Spark's JVM: another job of this process starts one with settings and an environment of its own."""
     from pyspark import SparkContext
 
@@ -118,7 +120,7 @@ def stop_jvm() -> None:
     SparkContext._gateway = SparkContext._jvm = None
     gateway.shutdown()
     gateway.proc.stdin.close()
-    gateway.proc.wait(_JVM_ENDS_SECONDS)
+    gateway.proc.wait(seconds)
 
 
 _one_session = threading.Lock()
@@ -169,10 +171,7 @@ class BackgroundSpark:
         except BatchScoreError:
             raise
         except Exception as error:
-            raise ScoringError(
-                f"Spark: expected it to start, got {type(error).__name__}; see what it says on stderr, "
-                "and correct the settings of spark or of spark-submit that it names"
-            ) from error
+            raise not_started(error) from error
 
     def __enter__(self) -> BackgroundSpark:
         return self
@@ -188,6 +187,14 @@ class BackgroundSpark:
         finally:
             if self._holds_lock:
                 _one_session.release()
+
+
+def not_started(error: Exception) -> ScoringError:
+    """Return the error of a Spark that did not start."""
+    return ScoringError(
+        f"Spark: expected it to start, got {type(error).__name__}; see what it says on stderr, "
+        "and correct the settings of spark or of spark-submit that it names"
+    )
 
 
 def _attempt(stop: Callable[[], None]) -> None:
