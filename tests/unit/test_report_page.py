@@ -207,10 +207,10 @@ def test_of_more_than_a_hundred_inputs_the_first_are_listed_and_the_others_summe
     job.manifest["inputs"] = inputs
     page = page_of(job)
     [foot] = page.texts["tfoot"]
-    assert foot == "and 250 more250 KiB5002,500250 10.0%"
+    assert foot == "and 250 more; all are in campaign-2026-47.manifest.json250 KiB5002,500250 10.0%"
     assert "s3://b/099" in page.texts["code"]
     assert "s3://b/100" not in page.texts["code"]
-    assert "The first 100 of 350 inputs" in page.texts["caption"]
+    assert "350 inputs" in page.texts["caption"]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from batchscore.commit.job_record import BatchPrediction
-from batchscore.output.paths import Outputs
+from batchscore.output.paths import EXTENDED_MANIFEST_END, PROFILE_END, RECORD_END, Outputs
 from batchscore.report.stored import ManifestTold, ProfileTold
 from batchscore.storage.stored_json import read_json, typed
 
@@ -14,6 +14,8 @@ LOG_LINES = 20
 TIMES = "times "
 """What the line of the log begins with that tells where the time went; JSON follows."""
 _TIMES_LINE = re.compile(rf"^\S+ \S+ INFO {TIMES}(\{{.*\}})$", re.MULTILINE)
+
+_BETWEEN_INPUTS = re.compile(",(?=s3://|file:///)")
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,26 @@ class Report:
     def id(self) -> str:
         """The id of the job."""
         return self.record.BatchPredictionId
+
+    @property
+    def record_file(self) -> str:
+        """The name of the record, beside the page."""
+        return self.id + RECORD_END
+
+    @property
+    def manifest_file(self) -> str:
+        """The name of the extended manifest, beside the page."""
+        return self.id + EXTENDED_MANIFEST_END
+
+    @property
+    def profile_file(self) -> str:
+        """The name of the profile, beside the page."""
+        return self.id + PROFILE_END
+
+    @property
+    def inputs_asked_for(self) -> list[str]:
+        """The configured inputs: the record joins them by commas, which a name may hold too."""
+        return _BETWEEN_INPUTS.split(self.record.InputDataLocationS3)
 
     @property
     def has_failed(self) -> bool:

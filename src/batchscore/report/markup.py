@@ -6,9 +6,11 @@ import html
 import json
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 _LONGEST_SHOWN = 240
+_BYTES_A_LETTER = 3  # of UTF-8: names of any script fit whole; what takes more, as a quote does, has fewer letters
 _VOID = frozenset({"br", "hr", "input", "link", "meta"})
 # What an HTML file may not hold: controls become their pictures, halves of characters the sign for what is no text.
 # What turns the direction of text is spelt out: no name from right to left needs it, and it makes gnp.txt of txt.png.
@@ -29,8 +31,11 @@ Content: TypeAlias = "str | Iterable[Content] | None"
 
 def escaped(text: str) -> Markup:
     """Return text as HTML that shows it and does nothing, in elements and in attributes."""
-    shown = _NO_TEXT.sub("\ufffd", text).translate(_PICTURES | _TURNS)
-    return Markup(html.escape(shown, quote=True))
+    return Markup(html.escape(_spelt(text), quote=True))
+
+
+def _spelt(text: str) -> str:
+    return _NO_TEXT.sub("\ufffd", text).translate(_PICTURES | _TURNS)
 
 
 def join(*content: Content) -> Markup:
@@ -74,11 +79,38 @@ def code(text: str, longest: int = _LONGEST_SHOWN) -> Markup:
 
 
 def shortened(text: str, longest: int) -> str:
-    """Return a text of a bounded length: of a longer one both ends, since names of files differ at either."""
-    if len(text) <= longest:
-        return text
+    """Return a text of a bounded length: of a longer one both ends, since names of files differ at either.
+
+    The length is that of what is shown, and so is a bound of its bytes in the page.
+    """
+    if len(text) <= longest and _is_within(spelt := _spelt(text), longest):
+        return spelt
     half = (longest - 1) // 2
-    return f"{text[:half]}\u2026{text[-half:]}"
+    return "".join([*_beginning(text, half), "\u2026", *reversed(_beginning(reversed(text), half))])
+
+
+def _is_within(spelt: str, longest: int) -> bool:
+    return len(spelt) <= longest and len(escaped(spelt).encode()) <= _BYTES_A_LETTER * longest
+
+
+def _beginning(characters: Iterable[str], longest: int) -> list[str]:
+    """Return the first characters, as they are spelt, as far as they have room."""
+    kept: list[str] = []
+    letters = size_in_bytes = 0
+    for spelt, size in map(_letter, characters):
+        letters += len(spelt)
+        size_in_bytes += size
+        if letters > longest or size_in_bytes > _BYTES_A_LETTER * longest:
+            break
+        kept.append(spelt)
+    return kept
+
+
+@lru_cache(4096)
+def _letter(character: str) -> tuple[str, int]:
+    """Return how a character is spelt, and its bytes in the page."""
+    spelt = _spelt(character)
+    return spelt, len(escaped(spelt).encode())
 
 
 def json_in_script(value: Any) -> Markup:

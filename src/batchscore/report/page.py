@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from collections.abc import Sequence
 from hashlib import sha256
 
 from batchscore import __version__
 from batchscore.report.assets import asset
 from batchscore.report.job_report import Report
-from batchscore.report.markup import Markup, element, join
+from batchscore.report.markup import Markup, element, join, shortened
 from batchscore.report.parts_of_page import Section
 from batchscore.report.sections.columns import columns
 from batchscore.report.sections.failure import failure
@@ -24,6 +25,8 @@ from batchscore.report.sections.times import times
 # An icon of no bytes: without one a browser asks the host of the page for its own.
 _NO_ICON = "data:,"
 _COMMIT = "batchscore-commit"
+MAX_BYTES = 500_000
+_FRAME = 20_000  # bytes of the head, the links to the sections, and what stands around the tables of columns
 
 
 def render(report: Report) -> str:
@@ -36,7 +39,7 @@ def render(report: Report) -> str:
         element("meta", name="referrer", content="no-referrer"),
         element("meta", name="color-scheme", content="light dark"),
         element("meta", name=_COMMIT, content=report.manifest.commit_id if report.manifest else ""),
-        element("title", f"{report.id}: {report.record.Status.lower()}"),
+        element("title", f"{shortened(report.id, 240)}: {report.record.Status.lower()}"),
         element("link", rel="icon", href=_NO_ICON),
         element("style", Markup(style)),
     ]
@@ -79,20 +82,27 @@ def _body(report: Report) -> Markup:
 def sections(report: Report) -> list[Section]:
     """Return the sections in their order; of a job without results, what went wrong and what was asked for."""
     failed = [Section("failure", "What went wrong", failure(report))] if report.has_failed else []
-    found = [*failed, Section("status", "Status", status(report))]
-    if report.manifest or report.profile or report.record.Status == "COMPLETED":
-        found += [
-            Section("scores", _first_picture(report), scores(report)),
-            Section("quality", "Quality", quality(report)),
-            Section("columns", "Columns", columns(report)),
-            Section("rejected", "Rejected records", rejects(report)),
-        ]
-    return [
-        *found,
+    last = [
         Section("inputs", "Inputs", inputs(report)),
         Section("times", "Stages and throughput", times(report)),
         Section("origin", "Parameters, software, digests", origin(report)),
     ]
+    if not (report.manifest or report.profile or report.record.Status == "COMPLETED"):
+        return [*failed, Section("status", "Status", status(report)), *last]
+    first = [
+        Section("status", "Status", status(report)),
+        Section("scores", _first_picture(report), scores(report)),
+        Section("quality", "Quality", quality(report)),
+    ]
+    last = [Section("rejected", "Rejected records", rejects(report)), *last]
+    told_of_columns = columns(report, _room([*failed, *first, *last]))
+    return [*failed, *first, Section("columns", "Columns", told_of_columns), *last]
+
+
+def _room(others: Sequence[Section]) -> int:
+    """Return the bytes that are left for the columns, of which there are thousands: all else is bounded by itself."""
+    frame = len(asset("page.css").encode()) + len(asset("page.js").encode()) + _FRAME
+    return MAX_BYTES - frame - sum(len(section.html.encode()) for section in others)
 
 
 def _first_picture(report: Report) -> str:

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from itertools import islice
 from typing import Any
 
@@ -94,6 +95,10 @@ class ManifestTold:
     def input_count(self) -> int:
         """The number of all inputs."""
         return len(self.shown) + self.rest_count
+
+    def rest_from(self, place: int) -> InputTold:
+        """Return the sum of the inputs from a place on."""
+        return reduce(_added, self.shown[place:], self.rest)
 
 
 def manifest_told(content: bytes, uri: str) -> ManifestTold:

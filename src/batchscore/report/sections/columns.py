@@ -8,8 +8,8 @@ from batchscore.report.bins import bars, linear_scale, middle_range
 from batchscore.report.drawing import outline
 from batchscore.report.figures import count, counted, measure, share
 from batchscore.report.job_report import Report
-from batchscore.report.markup import Content, Markup, element, name
-from batchscore.report.parts_of_page import Title, folded, note, number, table, with_share, words
+from batchscore.report.markup import Content, Markup, element, name, shortened
+from batchscore.report.parts_of_page import Title, folded, more, note, number, table, with_share, words
 from batchscore.report.stored import ColumnTold
 
 _SHOWN = 30
@@ -20,8 +20,8 @@ _SPARK_HEIGHT = 24
 _LONGEST = 80
 
 
-def columns(report: Report) -> Content:
-    """Return a table of the columns, those of which something is told first."""
+def columns(report: Report, room: int) -> Content:
+    """Return a table of the columns, those of which something is told first, as far as they have room."""
     told = _told(report)
     if not told:
         return note("Nothing is told of columns: the job has no profile, and none of its columns had an invalid value.")
@@ -32,17 +32,17 @@ def columns(report: Report) -> Content:
     is_full = any(_is_full(column) for column in told.values())
     titles = [words("Column"), words("Type"), number("Missing"), number("Invalid"), number("Unseen")]
     titles += [words("Values")] if is_full else []
-    shown = _table(
-        ordered[:_SHOWN], titles, total, "Columns, those with the most missing, invalid or unseen values first"
-    )
-    rest = ordered[_SHOWN:]
-    more = folded(f"{len(rest):,} more columns", _table(rest, titles, total, "The other columns")) if rest else None
+    file = report.profile_file if report.profile else report.manifest_file
+    caption = "Columns, those with the most missing, invalid or unseen values first"
+    shown = _table(ordered[:_SHOWN], titles, total, caption, file, room)
+    others, left = ordered[_SHOWN:], room - len(shown.encode())
+    more_columns = _table(others, titles, total, "The other columns", file, left) if others else None
     summary = f"Of {counted(len(told), 'column')}, {count(quiet)} without a missing, invalid or unseen value."
     unseen = note(
         "Unseen: a text that the model does not know. A dash: the model does not show what it knows, or the column is "
         "no text."
     )
-    return [note(summary), shown, more, unseen]
+    return [note(summary), shown, folded(f"{len(others):,} more columns", more_columns) if others else None, unseen]
 
 
 def _told(report: Report) -> Mapping[str, ColumnTold]:
@@ -68,15 +68,33 @@ def _is_full(column: ColumnTold) -> bool:
     return bool(column.buckets or column.values is not None or column.high_cardinality or column.min is not None)
 
 
-def _table(items: Sequence[tuple[str, ColumnTold]], titles: Sequence[Title], total: int, caption: str) -> Markup:
-    return table(titles, [_row(title, column, total, len(titles)) for title, column in items], caption)
+def _table(
+    items: Sequence[tuple[str, ColumnTold]], titles: Sequence[Title], total: int, caption: str, file: str, room: int
+) -> Markup:
+    def rest(place: int) -> Sequence[Content]:
+        return _rest([column for _, column in items[place:]], len(titles), file)
+
+    rows = (_row(title, column, total, len(titles)) for title, column in items)
+    return table(titles, rows, caption, rest, room=room)
+
+
+def _rest(left: Sequence[ColumnTold], width: int, file: str) -> Sequence[Content]:
+    """Return the sums of columns that are left out."""
+    if not left:
+        return ()
+    sums = [
+        sum(max(0, column.missing) for column in left),
+        sum(column.invalid for column in left),
+        sum(column.unseen or 0 for column in left),
+    ]
+    return [more(len(left), file), None, *map(count, sums), *[None] * (width - 5)]
 
 
 def _row(title: str, column: ColumnTold, total: int, width: int) -> list[Content]:
     dash = element("span", "\u2013", class_="none")
     row: list[Content] = [
         name(title, _LONGEST),
-        column.type or dash,
+        shortened(column.type, 20) or dash,
         with_share(column.missing, total) if column.missing >= 0 else dash,
         with_share(column.invalid, total),
         with_share(column.unseen, total) if column.unseen is not None else dash,
@@ -114,7 +132,7 @@ def _spark(column: ColumnTold) -> Markup:
 
 
 def _range(column: ColumnTold) -> Markup:
-    ends = [value if isinstance(value, str) else _end(value) for value in (column.min, column.max)]
+    ends = [shortened(value, 40) if isinstance(value, str) else _end(value) for value in (column.min, column.max)]
     mean = f", mean {measure(column.mean)}" if column.mean is not None else ""
     return element("span", f"{ends[0]} to {ends[1]}{mean}", class_="share")
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import operator
 import re
 
+from batchscore.report.figures import counted
 from batchscore.report.job_report import Report
-from batchscore.report.markup import Content, Markup, code, element, name
+from batchscore.report.markup import Content, Markup, code, element, name, shortened
 from batchscore.report.parts_of_page import command, folded, note
 
 # What describe_without_content of batchscore.errors makes of a foreign error.
 _FOREIGN = re.compile(r"^\w+(?: of [\w.]+)? in \S+ \(\S+:\d+\)")
+
+_LONGEST_LINE = 500
 
 
 def failure(report: Report) -> Content:
@@ -40,6 +44,9 @@ def _advice(message: str) -> list[Content]:
 def _log(report: Report) -> Markup:
     if not report.log_lines:
         return note("There is no log to show.")
-    lines = element("pre", element("code", "\n".join(report.log_lines)), class_="log", tabindex="0", dir="auto")
-    title = f"The last {len(report.log_lines)} lines of the log"
-    return folded(title, lines, note("The whole log: ", code(report.record.LogUri or report.outputs.log)), is_open=True)
+    shown = [shortened(line, _LONGEST_LINE) for line in report.log_lines]
+    lines = element("pre", element("code", "\n".join(shown)), class_="log", tabindex="0", dir="auto")
+    title = f"The last {counted(len(shown), 'line')} of the log"
+    cut = "Of long lines both ends are shown. " if any(map(operator.ne, shown, report.log_lines)) else None
+    where = code(report.record.LogUri or report.outputs.log, _LONGEST_LINE)
+    return folded(title, lines, note(cut, "The whole log: ", where), is_open=True)

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from batchscore.report.job_report import Report
-from batchscore.report.markup import Content, Markup, code
+from batchscore.report.markup import Content, Markup, code, shortened
 from batchscore.report.parts_of_page import folded, table, words
 from batchscore.report.stored import ManifestTold
 
+_COLUMNS = 20
 _TOLD = ("mode", "layout", "invalid_records", "precision")
 
 
@@ -30,7 +31,9 @@ def _digests(manifest: ManifestTold) -> dict[str, Any]:
 
 def _folded(manifest: ManifestTold) -> Markup:
     settings = {key: getattr(manifest, key) for key in _TOLD} | manifest.input_format | manifest.missing
-    settings |= {"columns of the results": ", ".join(manifest.columns[:20])}
+    left = len(manifest.columns) - _COLUMNS
+    more = f", and {left:,} more" if left > 0 else ""
+    settings |= {"columns of the results": shortened(", ".join(manifest.columns[:_COLUMNS]), 250) + more}
     return folded(
         "How the inputs were read, and with which software",
         _pairs(settings, "How inputs were read and results written", "Key"),

@@ -90,17 +90,17 @@ def _number(value: Any) -> float | None:
 
 def _of_kind(report: Report, profile: ProfileTold, labels: LabelsTold) -> list[Content]:
     if profile.model_type == "binary" and report.threshold is not None:
-        return [_curves(profile, report.threshold), _confusion_of_two(labels)]
+        return [_curves(profile, report.threshold), _confusion(("0", "1"), labels)]
     if profile.model_type == "multiclass":
-        return [by_class(profile.quality), confusion(profile.classes, labels.confusion) if labels.confusion else None]
+        return [by_class(profile.quality, report.profile_file), _confusion(profile.classes, labels)]
     if not labels.errors:
         return []
     heading = element("h3", "Errors: score less label")
     return [heading, distribution(labels.errors, "Errors", with_zero=True)]
 
 
-def _confusion_of_two(labels: LabelsTold) -> Content:
-    return confusion(["0", "1"], labels.confusion) if labels.confusion else None
+def _confusion(names: Sequence[str], labels: LabelsTold) -> Content:
+    return confusion(names, labels.confusion) if labels.confusion else None
 
 
 def _curves(profile: ProfileTold, threshold: float) -> Markup | None:

@@ -19,7 +19,9 @@ def scores(report: Report) -> Content:
         return note("No record has a prediction, so there is nothing to draw.")
     if report.model_type == "binary" and report.threshold is not None:
         return cutoff_panel(report, report.threshold)
-    return class_counts(report) if report.model_type == "multiclass" else value_distributions(profile)
+    return (
+        class_counts(report) if report.model_type == "multiclass" else value_distributions(profile, report.profile_file)
+    )
 
 
 def _without_profile() -> Content:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from batchscore.report.figures import count, counted, duration, moment, plain, share
 from batchscore.report.job_report import Report
-from batchscore.report.markup import Content, Markup, code, element, join, name
-from batchscore.report.parts_of_page import command, facts, note, tiles
+from batchscore.report.markup import Content, Markup, code, element, join, name, shortened
+from batchscore.report.parts_of_page import command, facts, listed, note, some, tiles
 
+_INPUTS = 5
+_REASONS = 5
 _STATES = {
     "COMPLETED": ("\u2713", "Completed", "good"),
     "FAILED": ("\u2715", "Failed", "bad"),
@@ -50,7 +52,7 @@ def _unbroken(text: str) -> str:
 def _completed(report: Report, within: str) -> Content:
     total, invalid = report.record.TotalRecordCount or 0, report.record.InvalidRecordCount or 0
     if not total:
-        return [f"Nothing was scored: {report.record.Message or 'there were no records'}."]
+        return ["Nothing was scored: ", name(report.record.Message or "there were no records", 500), "."]
     inputs = f" of {counted(report.manifest.input_count, 'input')}" if report.manifest else ""
     some = f" {count(invalid)} of them ({share(invalid, total)}) are invalid and have no prediction."
     return [
@@ -105,7 +107,7 @@ def _facts(report: Report) -> Markup:
     return facts(
         ("Model", _model_in_full(report)),
         ("Kind", _kind(report)),
-        ("Inputs", [element("div", code(uri)) for uri in record.InputDataLocationS3.split(",")[:5]]),
+        ("Inputs", [element("div", item) for item in some(report.inputs_asked_for, code, _INPUTS)]),
         ("Results", [code(f"{report.outputs.folder}/result/{report.id}-*")] if manifest else None),
         ("Started", moment(record.StartedAt)),
         ("Finished", moment(record.FinishedAt) if record.FinishedAt else None),
@@ -131,18 +133,14 @@ def _kind(report: Report) -> Content:
     if not report.model_type:
         return None
     meaning = manifest.model.score if manifest else None
-    return [report.model_type, ": " if meaning else None, name(meaning) if meaning else None]
+    return [shortened(report.model_type, 40), ": " if meaning else None, name(meaning) if meaning else None]
 
 
 def _skipped(counts: dict[str, int]) -> Content:
-    if not counts:
-        return None
-    first = True
-    shown: list[Content] = []
-    for reason, number in counts.items():
-        shown += ["" if first else "; ", f"{counted(number, 'file')}: ", name(reason)]
-        first = False
-    return shown
+    def told(reason: str) -> Content:
+        return [f"{counted(counts[reason], 'file')}: ", name(reason)]
+
+    return listed(some(list(counts), told, _REASONS), "; ") if counts else None
 
 
 def _next(report: Report) -> Content:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from batchscore.report.figures import count, duration
 from batchscore.report.job_report import Report, Times
-from batchscore.report.markup import Content, Markup
+from batchscore.report.markup import Content, Markup, name
 from batchscore.report.parts_of_page import bar, facts, note, number, table, words
 
 _STEPS = {
@@ -41,7 +41,8 @@ def _steps(found: Times) -> Markup | None:
     steps = {step: seconds for step, seconds in found.seconds.items() if step != "total"}
     longest = max(steps.values(), default=0.0)
     rows: list[list[Content]] = [
-        [_STEPS.get(step, step), duration(seconds), bar(seconds, longest)] for step, seconds in steps.items()
+        [_STEPS.get(step) or name(step, 60), duration(seconds), bar(seconds, longest)]
+        for step, seconds in steps.items()
     ]
     return (
         table([words("Step"), number("Time"), words("")], rows, "Steps of the job, some at the same time")
@@ -53,7 +54,7 @@ def _steps(found: Times) -> Markup | None:
 def _stages(found: Times) -> Markup | None:
     longest = max((stage.seconds for stage in found.stages.values()), default=0.0)
     rows: list[list[Content]] = [
-        [stage, duration(told.seconds), count(told.records_per_second), bar(told.seconds, longest)]
+        [name(stage, 60), duration(told.seconds), count(told.records_per_second), bar(told.seconds, longest)]
         for stage, told in found.stages.items()
     ]
     titles = [words("Stage"), number("Time"), number("Records/s"), words("")]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from batchscore.report.bins import bars, linear_scale, linear_ticks, middle_range, quantile, spaced
 from batchscore.report.drawing import base_line, columns_of, picture, ticks_below
 from batchscore.report.figures import count, counted, measure, plain, tick
 from batchscore.report.markup import Content, Markup, element, name, shortened
-from batchscore.report.parts_of_page import note, number, table, words
+from batchscore.report.parts_of_page import more, note, number, table, words
 from batchscore.report.stored import Buckets, Distribution, ProfileTold
 
 _DRAWN = 12
@@ -17,8 +19,8 @@ _ACROSS = 4
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
 
-def value_distributions(profile: ProfileTold) -> Content:
-    """Return a picture of each value, and a table of all."""
+def value_distributions(profile: ProfileTold, file: str) -> Content:
+    """Return a picture of each value, and a table of them; all are in a file."""
     drawn = [(title, answer.buckets) for title, answer in profile.answers.items() if answer.buckets][:_DRAWN]
     several = len(profile.answers) > 1
     pictures = [
@@ -26,8 +28,8 @@ def value_distributions(profile: ProfileTold) -> Content:
         for title, buckets in drawn
     ]
     left_out = len(profile.answers) - len(drawn)
-    more = note(f"{counted(left_out, 'more value')} without a picture: the table has all.") if left_out else None
-    return [element("div", pictures, class_="several" if several else "single"), more, _table(profile)]
+    without = note(f"{counted(left_out, 'more value')} without a picture: the table has them.") if left_out else None
+    return [element("div", pictures, class_="several" if several else "single"), without, _table(profile, file)]
 
 
 def distribution(buckets: Buckets, label: str, *, with_zero: bool = False) -> Markup:
@@ -51,14 +53,19 @@ def distribution(buckets: Buckets, label: str, *, with_zero: bool = False) -> Ma
     return element("div", drawn, far if outside else None, class_="plotted")
 
 
-def _table(profile: ProfileTold) -> Markup:
+def _table(profile: ProfileTold, file: str) -> Markup:
     """Return a row for each value, or for each part where there are but a few values."""
     heads = ["Predictions", "Lowest", *(_spelt(part) for part in QUANTILES), "Highest", "Mean"]
     found = {title: _figures(answer) for title, answer in profile.answers.items()}
     caption = "Below which value a part of the predictions lies"
     if len(found) > _ACROSS:
         rows: list[list[Content]] = [[name(title, 80), *figures] for title, figures in found.items()]
-        return table([words("Value"), *(number(head) for head in heads)], rows, caption)
+
+        def rest(place: int) -> Sequence[Content]:
+            left = len(rows) - place
+            return [more(left, file), *[None] * len(heads)] if left else ()
+
+        return table([words("Value"), *(number(head) for head in heads)], rows, caption, rest)
     titles = [words("Part"), *(number(shortened(title, 40)) for title in found)]
     return table(titles, [list(row) for row in zip(heads, *found.values(), strict=True)], caption)
 
