@@ -231,6 +231,15 @@ def test_a_matrix_of_numbers_is_counted_as_a_table_is_and_what_is_nan_is_missing
     assert (found["age"]["mean"], found["x"]["mean"]) == (1.75, 7.0)
 
 
+def test_numbers_whose_sum_is_beyond_the_largest_are_looked_through_for_what_is_missing_without_a_warning() -> None:
+    form = columns_of(BINARY, AGE, Column("x", "double"))
+
+    found = document(form, [0.5] * 2, None, np.array([[1e308, np.nan], [1e308, 1.0]]))["columns"]
+
+    assert (found["age"]["missing"], found["x"]["missing"]) == (0, 1)
+    assert document(form, [0.5] * 2, None, np.array([[1e308, 1.0], [1e308, -1e308]]))["columns"]["x"]["missing"] == 0
+
+
 def test_a_job_of_no_records_has_a_profile_of_nothing() -> None:
     for form in (BINARY, multiclass("a", "b", "c"), REGRESSION, columns_of(BINARY, AGE, JOB, BORN)):
         found = profile_document(merged(form, []), JobTotals("id", 0, 0, {}, {}, {}))

@@ -196,7 +196,9 @@ class ProfileTotals:
 def _missing_values(block: ParsedBlock, form: ProfileFormat) -> dict[str, int]:
     if isinstance(block.inputs, pa.Table):
         return block.missing_values
-    numbers = np.isnan(block.inputs).sum(axis=0).tolist() if np.isnan(np.add.reduce(block.inputs, axis=None)) else []
+    with np.errstate(over="ignore", invalid="ignore"):  # a sum beyond the largest number is looked into as NaN is
+        is_whole = np.isfinite(np.add.reduce(block.inputs, axis=None))
+    numbers = [] if is_whole else np.isnan(block.inputs).sum(axis=0).tolist()
     names = (column.name for column in form.columns.inputs)
     return {name: number for name, number in zip(names, numbers, strict=False) if number}
 
