@@ -18,6 +18,7 @@ _BARS = 16
 _SPARK_WIDTH = 96
 _SPARK_HEIGHT = 24
 _LONGEST = 80
+_LARGEST = 1e15  # whole numbers from here on are shown in four digits and a power of ten
 
 
 def columns(report: Report, room: int) -> Content:
@@ -138,4 +139,6 @@ def _range(column: ColumnTold) -> Markup:
 
 
 def _end(value: float | None) -> str:
-    return measure(value) if value is None or value % 1 else count(int(value))
+    if value is None or value % 1 or abs(value) >= _LARGEST:
+        return measure(value)
+    return count(int(value))
