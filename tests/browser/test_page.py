@@ -59,6 +59,35 @@ def test_no_page_is_wider_than_the_window(browser: Browser, folder: Path, name: 
         assert found.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+BEYOND = """() => [...document.querySelectorAll("main *, footer *")].filter((one) => {
+  if (one.closest("defs, thead") || !one.checkVisibility()) return false;
+  const box = one.getBoundingClientRect();
+  const isCut = !(one instanceof SVGElement) && getComputedStyle(one).display !== "inline"
+    && one.scrollWidth > one.clientWidth + 1;
+  return isCut || box.right > innerWidth + 0.5 || box.left < -0.5;
+}).map((one) => `${one.tagName} ${one.textContent.slice(0, 40)}`)"""
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_on_a_narrow_screen_nothing_is_cut_off_or_out_of_sight(browser: Browser, folder: Path, name: str) -> None:
+    with opened(browser, folder / f"{name}.html", 400) as found:
+        found.page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+        assert found.page.evaluate(BEYOND) == []
+
+
+def test_what_is_cut_off_is_seen_by_these_tests(browser: Browser, folder: Path) -> None:
+    with opened(browser, folder / "wide.html", 400) as found:
+        found.page.evaluate("document.querySelectorAll('.stacks').forEach((one) => one.classList.remove('stacks'))")
+        assert found.page.evaluate(BEYOND) != []
+
+
+def test_a_table_laid_out_as_blocks_is_still_a_table_to_who_does_not_see_it(browser: Browser, folder: Path) -> None:
+    with opened(browser, folder / "binary-labels.html", 400) as found:
+        told = found.page.context.new_cdp_session(found.page).send("Accessibility.getFullAXTree")
+        roles = [node["role"]["value"] for node in told["nodes"] if not node["ignored"]]
+        assert {"table", "row", "cell", "rowheader", "columnheader"} <= set(roles)
+
+
 def test_what_breaks_the_policy_is_seen_by_these_tests(browser: Browser, folder: Path, tmp_path: Path) -> None:
     html = (folder / "binary.html").read_text()
     path = tmp_path / "broken.html"
@@ -214,6 +243,14 @@ def test_the_line_is_copied_and_where_that_is_refused_it_is_selected(browser: Br
         page.click("#copy")
         assert page.inner_text("#copied").startswith("Selected: press Ctrl+C")
         assert page.evaluate("String(getSelection())") == "threshold: 0.4"
+
+
+def test_tiny_costs_are_not_shown_as_none(browser: Browser, tmp_path: Path, labelled: Job) -> None:
+    wrong = int(((labelled.scores >= 0.4) & (labelled.labels == 0)).sum())
+    with opened(browser, write(tmp_path, "labelled", labelled)) as found:
+        found.page.fill("#cost-wrong", "0.000001")
+        found.page.fill("#cost-missed", "0")
+        assert float(found.page.inner_text("#cost")) == pytest.approx(wrong * 1e-6, rel=1e-3)
 
 
 CONTRASTS = """() => {

@@ -8,6 +8,12 @@
   addEventListener("beforeprint", () => folded.forEach((one) => { one.dataset.was = one.open ? "open" : ""; one.open = true; }));
   addEventListener("afterprint", () => folded.forEach((one) => { one.open = one.dataset.was === "open"; }));
 
+  // Where a narrow screen lays rows out as blocks some browsers forget that they are a table: the roles say it again.
+  const roles = { table: "table", "thead, tbody, tfoot": "rowgroup", tr: "row", td: "cell", "thead th": "columnheader", "[scope=row]": "rowheader" };
+  for (const [which, role] of Object.entries(roles)) {
+    document.querySelectorAll(which).forEach((one) => one.setAttribute("role", role));
+  }
+
   const held = of("cutoffs");
   if (!held) return;
   const data = JSON.parse(held.textContent);
@@ -18,6 +24,7 @@
 
   // Numbers are spelt as in figures.py.
   const count = (value) => value.toLocaleString("en-US", { maximumFractionDigits: 2 });
+  const cost = (value) => (value > 0 && value < 1 ? String(Number(value.toPrecision(4))) : count(value));
   const share = (part, whole) => {
     if (!whole) return "\u2013";
     const percent = (100 * part) / whole;
@@ -77,8 +84,8 @@
       return;
     }
     const best = cheapest(each);
-    write("cost", count(costOf(at, each)));
-    write("cheapest", best === at ? "It is the lowest." : `The lowest is ${count(costOf(best, each))}, at ${score(data.thresholds[best])}.`);
+    write("cost", cost(costOf(at, each)));
+    write("cheapest", best === at ? "It is the lowest." : `The lowest is ${cost(costOf(best, each))}, at ${score(data.thresholds[best])}.`);
     of("go-cheapest").disabled = best === at;
   };
 
