@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.page_jobs import JOBS, Job, failed_job, multiclass_job, wide_job
+from tests.page_jobs import JOBS, failed_job
 
 from batchscore.report.job_report import Report
 from batchscore.report.markup import escaped, shortened
@@ -23,8 +23,15 @@ UNITS = (
     *("\U0001d518", "\U0001f469\u200d\U0001f680", "\u754c", "\u05e9", "e\u0301", "a", " ", ",s3://b/", "</script>"),
 )
 """Of which hostile texts are made: each takes more room in a page than in its own file, or more than a letter."""
-TEXTS = st.builds(lambda unit, length: (unit * length)[:length], st.sampled_from(UNITS), st.integers(1, 1100))
 KINDS = ("binary-labels", "binary-rare", "multiclass-3", "multiclass-120", "regression-values", "failed", "wide")
+
+
+def filled(text: str, length: int) -> str:
+    """Return so many letters of a text over and over."""
+    return (text * (length // len(text) + 1))[:length]
+
+
+TEXTS = st.builds(filled, st.sampled_from(UNITS), st.integers(1, 1100))
 
 
 def named(text: str, number: int) -> Mapping[str, int]:
@@ -40,11 +47,11 @@ def hostile(report: Report, text: str, number: int) -> Report:
         Name=text[:1024],
         MLModelId=text,
         InputDataLocationS3=",s3://".join(["s3://b", *names]),
-        Message=(text * 10_240)[:10_240],
+        Message=filled(text, 10_240),
         LogUri=text,
         parameters=dict.fromkeys(names, text),
     )
-    found = replace(report, record=record, log_lines=tuple((text * 10_000)[:10_000] for _ in range(100)))
+    found = replace(report, record=record, log_lines=(filled(text, 10_000),) * 20)
     if found.profile is not None:
         column = ColumnTold(text, 1, 10**12, 10**12, values=values, other=10**12)
         ends = ColumnTold("datetime", 1, 1, None, min=text, max=text)
@@ -85,15 +92,18 @@ def test_a_page_is_below_500_kb_whatever_its_names_are(
 def test_a_page_of_500_columns_and_1000_inputs_of_names_of_1000_hostile_characters_is_below_500_kb(
     reports: dict[str, Report], kind: str, unit: str
 ) -> None:
-    page = render(hostile(reports[kind], (unit * 1000)[:1000], 1000))
+    page = render(hostile(reports[kind], filled(unit, 1000), 1000))
     assert len(page.encode()) < MAX_BYTES
     assert "; all are in <code>" in page
 
 
 @pytest.mark.parametrize("unit", ['"', "\u202e", "\U0001d518", "a"])
-def test_a_page_of_5000_classes_is_below_500_kb_and_counts_those_that_it_leaves_out(unit: str) -> None:
+def test_a_page_of_5000_classes_is_below_500_kb_and_counts_those_that_it_leaves_out(
+    reports: dict[str, Report], unit: str
+) -> None:
     names = [f"{at}{unit * 500}{at}" for at in range(5000)]
-    profile = multiclass_job(3).report.profile
+    job = reports["multiclass-3"]
+    profile = job.profile
     assert profile is not None
     assert profile.labels is not None
     counts = [[(at == to) * 3 + (to == at + 1) * 2 for to in range(300)] for at in range(300)]
@@ -105,7 +115,7 @@ def test_a_page_of_5000_classes_is_below_500_kb_and_counts_those_that_it_leaves_
         classes=tuple(names[:300]),
         labels=replace(profile.labels, confusion=tuple(map(tuple, counts))),
     )
-    page = render(replace(multiclass_job(3).report, profile=profile))
+    page = render(replace(job, profile=profile))
     assert len(page.encode()) < MAX_BYTES
     [shown, left, records] = told_of(page, "The other classes")
     assert shown + left == 5000 - 30
@@ -134,8 +144,8 @@ def test_columns_that_have_no_room_are_summed_and_said(reports: dict[str, Report
     assert (left > 0) == (number == 500)
 
 
-def test_500_columns_of_names_as_people_give_them_have_room_beside_all_else() -> None:
-    page = render(wide_job(1000, 500).report)
+def test_500_columns_of_names_as_people_give_them_have_room_beside_all_else(reports: dict[str, Report]) -> None:
+    page = render(reports["wide"])
     assert len(page.encode()) < MAX_BYTES
     assert sum(f"customer_feature_of_the_last_quarter_{at:03d}" in page for at in range(500)) == 500
 
@@ -191,16 +201,15 @@ def test_a_name_of_any_script_that_is_not_long_is_whole() -> None:
     assert shortened("\u202e" * 80, 80) == "[U+202E]" * 4 + "\u2026" + "[U+202E]" * 4
 
 
-def test_a_page_of_many_stops_and_large_counts_is_below_500_kb() -> None:
-    job: Job = wide_job(1000, 500)
-    profile = job.report.profile
+def test_a_page_of_many_stops_and_large_counts_is_below_500_kb(reports: dict[str, Report]) -> None:
+    profile = reports["wide"].profile
     assert profile is not None
     edges = [10 ** (-at / 180) for at in range(2400, 0, -1)]
     buckets = tuple((low, high, 10**9 + at) for at, (low, high) in enumerate(pairwise(edges)))
     answer = replace(profile.answers["score"], buckets=buckets)
     assert profile.labels is not None
     labels = replace(profile.labels, buckets={"0": buckets, "1": buckets})
-    report = replace(job.report, profile=replace(profile, answers={"score": answer}, labels=labels))
+    report = replace(reports["wide"], profile=replace(profile, answers={"score": answer}, labels=labels))
     page = render(hostile(report, '"' * 1000, 1000))
     assert len(page.encode()) < MAX_BYTES
     [_, left, _] = told_of(page, "The other columns")

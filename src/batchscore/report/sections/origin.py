@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from batchscore.report.job_report import Report
 from batchscore.report.markup import Content, Markup, code, shortened
-from batchscore.report.parts_of_page import folded, table, words
+from batchscore.report.parts_of_page import folded, more, table, words
 from batchscore.report.stored import ManifestTold
 
 _COLUMNS = 20
@@ -42,8 +42,13 @@ def _folded(manifest: ManifestTold) -> Markup:
 
 
 def _pairs(pairs: Mapping[str, Any], caption: str, title: str) -> Markup | None:
-    rows: list[list[Content]] = [[code(key), code(_text(value), 300)] for key, value in pairs.items() if value != ""]
-    return table([words(title), words("Value")], rows, caption) if rows else None
+    told = [(key, value) for key, value in pairs.items() if value != ""]
+    rows = ([code(key), code(_text(value), 300)] for key, value in told)
+
+    def rest(place: int) -> Sequence[Content]:
+        return [more(len(told) - place), None] if place < len(told) else ()
+
+    return table([words(title), words("Value")], rows, caption, rest) if told else None
 
 
 def _text(value: Any) -> str:
