@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page
 
 from batchscore.report.page import render
 from tests.browser.opened import opened, require_chromium
-from tests.page_jobs import JOBS, Job, binary_job
+from tests.page_jobs import JOBS, Job, binary_job, binary_job_of
 
 require_chromium()
 
@@ -181,6 +181,80 @@ def test_what_the_page_says_without_a_script_is_what_the_script_says_first(brows
             with opened(browser, folder / f"{name}.html", javascript=javascript) as found:
                 told.append([found.page.text_content(f"#{identity}") for identity in SHOWN])
         assert told[0] == told[1]
+
+
+TEXTS_BEYOND = """() => {
+  const plot = document.querySelector("#scores-plot");
+  const frame = plot.getBoundingClientRect();
+  return [...plot.querySelectorAll("text")].filter((one) => {
+    const box = one.getBoundingClientRect();
+    return getComputedStyle(one).visibility === "visible" && (box.left < frame.left - 1 || box.right > frame.right + 1);
+  }).map((one) => one.textContent);
+}"""
+
+
+@pytest.mark.parametrize("threshold", [0.0, 1e-300, 1.2345e-5, 0.02, 0.4, 0.9999, 1 - 2**-53, 1.0])
+def test_no_text_leaves_the_picture_wherever_the_cut_off_is(browser: Browser, tmp_path: Path, threshold: float) -> None:
+    path = write(tmp_path, "ends", binary_job(3000, threshold=threshold))
+    for javascript in (True, False):
+        with opened(browser, path, javascript=javascript) as found:
+            for key in ["", "Home", *["PageUp"] * 9, "End"] if javascript else [""]:
+                if key:
+                    found.page.focus("#stop")
+                    found.page.keyboard.press(key)
+                for width in (400, 640, 1400):
+                    found.page.set_viewport_size({"width": width, "height": 900})
+                    assert found.page.evaluate(TEXTS_BEYOND) == []
+                    assert found.page.is_visible(".answer.zero") or found.page.is_visible(".answer.one")
+
+
+@pytest.mark.parametrize("threshold", [0.0, 1e-300, 1.2345e-5, 9.99999e-5, 1e-6, 0.5, 0.9999, 1 - 2**-53, 1.0])
+def test_away_and_back_the_script_spells_all_as_the_page_did(
+    browser: Browser, tmp_path: Path, threshold: float
+) -> None:
+    path = write(tmp_path, "ends", binary_job(3000, threshold=threshold))
+    told = []
+    for javascript in (True, False):
+        with opened(browser, path, javascript=javascript) as found:
+            if javascript:
+                found.page.focus("#stop")
+                found.page.keyboard.press("Home")
+                found.page.keyboard.press("End")
+                found.page.evaluate("document.querySelector('#back').click()")
+            texts = [found.page.text_content(f"#{identity}") for identity in (*SHOWN, "here-note")]
+            attributes = [("#stop", "aria-valuetext"), ("#cut", "x"), ("#cut", "class"), ("#cut-from", "x")]
+            told.append(texts + [found.page.get_attribute(*one) for one in attributes])
+    assert told[0] == told[1]
+
+
+def test_the_script_spells_each_stop_as_the_table_and_yaml_do(browser: Browser, tmp_path: Path) -> None:
+    scores = 1 / (1 + np.exp(-np.random.default_rng(1).uniform(-36, 36, 3000)))
+    labels = np.zeros(3000, dtype=np.int64)
+    labels[::50] = 1
+    with opened(browser, write(tmp_path, "wide", binary_job_of(scores, labels, 0.4))) as found:
+        page = found.page
+        rows = page.evaluate(ROWS)
+        assert len(rows) > 15
+        thresholds = stops_of(page)["thresholds"]
+        for at in range(0, len(thresholds), 10):
+            page.evaluate(MOVE, at)
+            assert yaml.safe_load(page.inner_text("#line"))["threshold"] == thresholds[at]
+        spelt = {}
+        for at in range(len(thresholds)):
+            page.evaluate(MOVE, at)
+            followed = [page.inner_text(f"#{one}") for one in ("ones", "precision", "recall", "f1")]
+            spelt[page.inner_text("#here")] = followed
+        for cutoff, ones, precision, recall, f1 in rows:
+            assert spelt[cutoff.removesuffix(" in force")] == [ones, precision, recall, f1]
+
+
+ROWS = """() => [...document.querySelectorAll("#scores table tbody tr")].map((row) =>
+  [0, 1, 4, 5, 6].map((at) => row.children[at].textContent))"""
+MOVE = """(at) => {
+  const slider = document.querySelector("#stop");
+  slider.value = String(at);
+  slider.dispatchEvent(new Event("input"));
+}"""
 
 
 def test_without_a_script_there_is_a_table_and_no_slider(browser: Browser, folder: Path) -> None:

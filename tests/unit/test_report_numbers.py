@@ -79,7 +79,9 @@ def test_every_stop_is_a_threshold_that_a_configuration_takes_and_reads_back_the
 
 
 def test_the_line_is_the_shortest_that_reads_back() -> None:
-    assert [yaml_number(value) for value in (0.4, 0.5, 1.0, 1e-7, 1.5e-7)] == ["0.4", "0.5", "1", "1.0e-07", "1.5e-07"]
+    told = {0.4: "0.4", 0.5: "0.5", 1.0: "1", 1.5e-5: "0.000015", 1e-6: "0.000001", 1e-7: "1.0e-7", 1.5e-7: "1.5e-7"}
+    told |= {-0.0: "0", 1e-300: "1.0e-300", 1 - 2**-53: "0.9999999999999999"}
+    assert {value: yaml_number(value) for value in told} == told
 
 
 def test_rates_of_nothing_are_none() -> None:
@@ -158,8 +160,8 @@ def test_numbers_are_spelt_as_people_read_them() -> None:
     assert [measure(value) for value in (0.94123, 0, 1234.56, 12.3456, -0.5, None, math.nan, 1e-9, 1e20)] == [
         *("0.9412", "0", "1,235", "12.35", "\u22120.5000", "\u2013", "\u2013", "1e-9", "1e+20")
     ]
-    assert [score(value) for value in (0.4, 0.123456, 0.9999997, 0, 1, 1.23456e-7)] == [
-        *("0.4", "0.1235", "0.9999997", "0", "1", "1.235e-7")
+    assert [score(value) for value in (0.4, 0.123456, 0.9999997, 0, 1, 1.23456e-7, 9.99999e-5, 1 - 2**-53, -0.0)] == [
+        *("0.4", "0.1235", "0.9999997", "0", "1", "1.235e-7", "1e-4", "0.99999999999999989", "0")
     ]
     assert [size(value) for value in (0, 1023, 1536, 20 * 1024 * 1024)] == [
         "0 bytes",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from batchscore.report.markup import Content, Markup, element, join
 
-_NEAR_END = 0.08
+_NEAR_END = 0.1
 
 
 def percent(fraction: float) -> str:
@@ -47,9 +47,9 @@ def ticks_below(ticks: Sequence[tuple[float, str]], y: int) -> Markup:
     return element("g", [_tick(place, text, y) for place, text in ticks], class_="ticks", aria_hidden="true")
 
 
-def anchored(place: float) -> str:
+def anchored(place: float, near: float = _NEAR_END) -> str:
     """Return how a text stands to its place, so that none leaves the picture."""
-    return "start" if place < _NEAR_END else "end" if place > 1 - _NEAR_END else "middle"
+    return "start" if place < near else "end" if place > 1 - near else "middle"
 
 
 def _tick(place: float, text: str, y: int) -> Markup:

@@ -11,6 +11,7 @@ _TEN = 10  # seconds, below which a tenth of one matters
 _DIGITS = 4
 _TINY = 1e-4
 _LARGE = 1e15
+_LEAST_WITHOUT_EXPONENT = 1e-6
 _KIB = 1024
 
 
@@ -48,10 +49,9 @@ def measure(value: float | None) -> str:
         return "\u2013"
     if value == 0:
         return "0"
-    magnitude = math.floor(math.log10(abs(value)))
-    if abs(value) >= _LARGE or magnitude < -_DIGITS:
-        return plain(value)
-    return _minus(f"{fixed(value, max(0, _DIGITS - 1 - magnitude)):,}")
+    if abs(value) >= _LARGE or abs(value) < _TINY:
+        return _minus(_with_exponent(value))
+    return _minus(f"{fixed(value, max(0, _DIGITS - 1 - _magnitude(value))):,}")
 
 
 def plain(value: float) -> str:
@@ -67,11 +67,22 @@ def tick(value: float) -> str:
 def score(value: float) -> str:
     """Return a score in four digits of itself, or of what it lacks of 1."""
     if value <= 0 or value >= 1:
-        return _minus(f"{value:g}")
+        return f"{value + 0.0:g}"  # -0 is 0
     if value < _TINY:
-        return _short_exponent(f"{value:.4g}")
-    decimals = 3 - math.floor(math.log10(value if value < 0.5 else 1 - value))
+        return _with_exponent(value)
+    decimals = _DIGITS - 1 - _magnitude(value if value < 0.5 else 1 - value)
     return str(fixed(value, min(17, decimals))).rstrip("0")
+
+
+def _magnitude(value: float) -> int:
+    """Return the power of ten of the first digit of the shortest text of a number."""
+    return Decimal(repr(float(value))).adjusted()
+
+
+def _with_exponent(value: float) -> str:
+    """Return a number in at most four digits and a power of ten."""
+    digits, power = f"{value:.{_DIGITS - 1}e}".split("e")
+    return _short_exponent(f"{digits.rstrip('0').rstrip('.')}e{power}")
 
 
 def _short_exponent(text: str) -> str:
@@ -83,9 +94,14 @@ def _minus(text: str) -> str:
 
 
 def yaml_number(value: float) -> str:
-    """Return the shortest text that YAML 1.1 reads back as this number: it wants a point before an exponent."""
-    text = repr(value).removesuffix(".0")
-    return text.replace("e", ".0e") if "e" in text and "." not in text else text
+    """Return the shortest text that YAML 1.1 reads back as this number, as JavaScript spells numbers.
+
+    YAML wants a point before an exponent.
+    """
+    if value == 0 or abs(value) >= _LEAST_WITHOUT_EXPONENT:
+        return f"{Decimal(repr(value + 0.0)):f}".removesuffix(".0")
+    digits, power = repr(value).split("e")
+    return f"{digits}{'' if '.' in digits else '.0'}e{int(power)}"
 
 
 def size(size_in_bytes: int) -> str:

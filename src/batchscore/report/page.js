@@ -23,6 +23,8 @@
   let at = data.inForce;
 
   // Numbers are spelt as in figures.py.
+  const magnitude = (value) => Number(value.toExponential().split("e")[1]);
+  const withExponent = (value) => value.toExponential(3).replace(/\.?0*e/, "e");
   const count = (value) => value.toLocaleString("en-US", { maximumFractionDigits: 2 });
   const cost = (value) => (value > 0 && value < 1 ? String(Number(value.toPrecision(4))) : count(value));
   const share = (part, whole) => {
@@ -35,12 +37,14 @@
   const rate = (part, whole) => {
     if (!whole) return "\u2013";
     const value = part / whole;
-    return value === 0 ? "0" : value.toFixed(Math.min(8, 3 - Math.floor(Math.log10(value))));
+    if (value === 0) return "0";
+    return value < 1e-4 ? withExponent(value) : value.toFixed(3 - magnitude(value));
   };
   const score = (value) => {
     if (value <= 0 || value >= 1) return String(value);
-    const digits = value < 0.5 ? 3 - Math.floor(Math.log10(value)) : 3 - Math.floor(Math.log10(1 - value));
-    return value < 1e-4 ? String(Number(value.toPrecision(4))) : String(Number(value.toFixed(Math.min(17, digits))));
+    if (value < 1e-4) return withExponent(value);
+    const digits = 3 - magnitude(value < 0.5 ? value : 1 - value);
+    return value.toFixed(Math.min(17, digits)).replace(/0+$/, "");
   };
   // The shortest text that reads back as the number; YAML 1.1 wants a point before an exponent.
   const yamlNumber = (value) => {
@@ -49,6 +53,11 @@
   };
 
   const write = (id, text) => { of(id).textContent = text; };
+  // Near an end of the picture the outer name has no room: as in cutoff.py.
+  const nearEnd = (place) => {
+    const room = Math.min(place, 1 - place);
+    return room < 0.42 ? `${room < 0.2 ? "at" : "near"}-${place < 0.5 ? "start" : "end"}` : "";
+  };
   const percent = (fraction) => `${Math.round(10000 * fraction) / 100}%`;
 
   const move = (dot, x, y) => {
@@ -110,6 +119,7 @@
     slider.value = String(at);
     slider.setAttribute("aria-valuetext", `${score(threshold)}${isInForce ? ", in force" : ""}: ${count(above)} answered 1`);
     of("cut").setAttribute("x", percent(data.places[at]));
+    of("cut").setAttribute("class", nearEnd(data.places[at]));
     of("cut-from").setAttribute("x", percent(data.places[at]));
     write("here", score(threshold));
     write("here-note", isInForce ? "in force" : `in force is ${score(data.thresholds[data.inForce])}`);

@@ -17,6 +17,9 @@ _TOP = 26  # pixels above the bars, for the names of both sides
 _ONE = 190  # the height of bars upwards, where they stand alone
 _EACH = 120  # where those of the other label hang below
 _ROWS = 21
+_ROOM_OF_NAME = 0.2  # of a picture from 500 pixels on
+_ROOM_OF_NAME_NARROW = 0.42  # of one from 240 pixels on
+_NEAR_END = 0.34  # where half of the text in force has no room
 
 Drawn = Sequence[Sequence[float]]
 """The heights of the bars: of all scores, or of those labelled 1 and of those labelled 0."""
@@ -74,8 +77,8 @@ def _picture(drawn: Drawn, scale: Scale, threshold: float) -> Markup:
         element("line", x1=place, x2=place, y1=_TOP, y2=bottom, class_="in-force"),
         element("line", x1="0", x2="100%", y1=bottom, y2=bottom, class_="track"),
         ticks_below([(scale.place(value), text) for value, text in log_odds_ticks(scale, 0.13)], bottom),
-        element("text", in_force, x=place, y=bottom + 38, text_anchor=anchored(at)),
-        _handle(place, bottom),
+        element("text", in_force, x=place, y=bottom + 38, text_anchor=anchored(at, _NEAR_END)),
+        _handle(at, bottom),
     ]
     label = "Distribution of the scores, in log-odds; the table of cut-offs has its numbers"
     return picture(bottom + 46, label, *content, id="scores-plot")
@@ -90,22 +93,31 @@ def _sides(base: int, tall: int) -> list[Markup]:
     return [upper, element("text", "labelled 0", x="0", y=base + tall - 8, class_="side")]
 
 
-def _handle(place: str, bottom: int) -> Markup:
+def _handle(at: float, bottom: int) -> Markup:
     """Return the line at the cut-off with what it parts, which the script moves as one."""
     return element(
         "svg",
         element("line", x1=0, x2=0, y1=4, y2=bottom, class_="cut"),
-        element("text", "\u25c2 answer 0", x=-8, y=15, text_anchor="end", class_="answer"),
-        element("text", "answer 1 \u25b8", x=8, y=15, text_anchor="start", class_="answer"),
+        element("text", "\u25c2 answer 0", x=-8, y=15, text_anchor="end", class_="answer zero"),
+        element("text", "answer 1 \u25b8", x=8, y=15, text_anchor="start", class_="answer one"),
         element("circle", cx=0, cy=bottom, r=9, class_="knob"),
         id="cut",
-        x=place,
+        x=percent(at),
         y=0,
+        class_=_near_end(at),
         overflow="visible",
         width=1,
         height=bottom,
         aria_hidden="true",
     )
+
+
+def _near_end(at: float) -> str:
+    """Return the class of a handle whose outer name has no room: at an end of the picture, and of a narrow one."""
+    room = min(at, 1 - at)
+    if room >= _ROOM_OF_NAME_NARROW:
+        return ""
+    return f"{'at' if room < _ROOM_OF_NAME else 'near'}-{'start' if at < 0.5 else 'end'}"
 
 
 def _slider(found: Cutoffs) -> Markup:

@@ -8,7 +8,7 @@ from typing import Any
 
 from batchscore.report.cutoffs import Cutoffs, cutoffs
 from batchscore.report.drawing import square_plot
-from batchscore.report.figures import count, counted, measure, plain, score, share
+from batchscore.report.figures import count, counted, measure, plain, score, share, yaml_number
 from batchscore.report.job_report import Report
 from batchscore.report.markup import Content, Markup, code, element, name
 from batchscore.report.parts_of_page import note, number, table, words
@@ -69,7 +69,7 @@ def _measures(profile: ProfileTold) -> Markup:
     titles = [words("Measure"), number("Value"), number("Off by at most")]
     if not any(row[-1] for row in rows):
         rows, titles = [row[:-1] for row in rows], titles[:-1]
-    at = f" at the threshold {plain(profile.threshold)}" if profile.threshold is not None else ""
+    at = f" at the threshold {yaml_number(profile.threshold)}" if profile.threshold is not None else ""
     return table(titles, rows, f"Quality{at}")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from batchscore.report.figures import count, counted, duration, moment, plain, share
+from batchscore.report.figures import count, counted, duration, moment, share, yaml_number
 from batchscore.report.job_report import Report
 from batchscore.report.markup import Content, Markup, code, element, join, name, shortened
 from batchscore.report.parts_of_page import command, facts, listed, note, some, tiles
@@ -125,7 +125,7 @@ def _kind(report: Report) -> Content:
     profile, manifest = report.profile, report.manifest
     positive = (manifest.model.positive_label if manifest else None) or (profile.positive_label if profile else None)
     if report.model_type == "binary":
-        threshold = f", the threshold is {plain(report.threshold)}" if report.threshold is not None else ""
+        threshold = f", the threshold is {yaml_number(report.threshold)}" if report.threshold is not None else ""
         return join("binary: 1 stands for ", name(positive or "1"), threshold)
     classes = manifest.model.classes if manifest else ()
     if report.model_type == "multiclass":
