@@ -221,6 +221,15 @@ def test_each_column_of_a_record_that_another_column_makes_invalid_is_counted() 
     )
 
 
+@pytest.mark.parametrize("ends", [(-(2**63), 2**63 - 1), (2**53 + 1, 2**53 + 3), (-(2**53) - 1, -1), (7, 7)])
+def test_the_ends_of_whole_numbers_are_exact_through_receipts_and_in_the_file(ends: tuple[int, int]) -> None:
+    form = columns_of(BINARY, Column("n", "long"))
+    splits = [split_profile(form, [0.5] * 2, None, pa.table({"n": pa.array([None, end], pa.int64())})) for end in ends]
+    totals = merged(form, [SplitProfile.from_json(split.to_json()) for split in splits])
+    stored = as_bytes(profile_document(totals, JobTotals("id", 4, 0, {}, {}, {})))
+    assert f'"min": {ends[0]}, "max": {ends[1]}, "mean"' in stored.decode()
+
+
 def test_a_matrix_of_numbers_is_counted_as_a_table_is_and_what_is_nan_is_missing() -> None:
     matrix = np.array([[1.0, np.nan], [2.5, 7.0], [np.nan, np.nan]])
     form = columns_of(BINARY, AGE, Column("x", "double"))

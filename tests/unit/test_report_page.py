@@ -175,6 +175,13 @@ def test_the_ends_of_a_range_are_read_whatever_their_size() -> None:
     assert "\u22121.798e+308 to 123,456" in text_of(job)
 
 
+def test_whole_ends_of_a_range_are_shown_to_the_last_digit() -> None:
+    job = JOBS["regression"]()
+    assert job.profile is not None
+    job.profile["columns"]["rooms"] |= {"min": -(2**63), "max": 2**53 + 1, "mean": None}
+    assert "\u22129,223,372,036,854,775,808 to 9,007,199,254,740,993" in text_of(job)
+
+
 def test_a_page_without_a_profile_shows_the_rest_and_says_so() -> None:
     text = text_of(JOBS["no-profile"]())
     assert "This job has no profile" in text

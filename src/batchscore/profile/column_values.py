@@ -61,7 +61,8 @@ class NumberColumn(DistributionTotals):
         if isinstance(values, pa.Array):
             values = values.drop_null() if values.null_count else values
             values = values.cast(pa.uint8()) if pa.types.is_boolean(values.type) else values
-            self.count(values.to_numpy(zero_copy_only=False).astype(np.float64, copy=False))
+            numbers = values.to_numpy(zero_copy_only=False)
+            self.count(numbers.astype(np.float64, copy=False), exact=numbers)
         else:
             self.count(values[~np.isnan(values)])
 

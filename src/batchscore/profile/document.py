@@ -66,7 +66,7 @@ def _answers(item: DistributionTotals) -> dict[str, Any]:
     return {"count": item.tally.total(), **_summary(item), "buckets": _buckets(item.grid, item.tally)}
 
 
-def _summary(item: DistributionTotals) -> dict[str, float | None]:
+def _summary(item: DistributionTotals) -> dict[str, int | float | None]:
     count = item.tally.total()
     ends = (item.minimum, item.maximum) if count else (None, None)
     return {"min": ends[0], "max": ends[1], "mean": ratio(item.total, count)}

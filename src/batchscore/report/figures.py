@@ -17,7 +17,7 @@ _KIB = 1024
 
 def count(number: int) -> str:
     """Return a whole number with its thousands apart."""
-    return f"{number:,}"
+    return _minus(f"{number:,}")
 
 
 def counted(number: int, singular: str, plural: str | None = None) -> str:

@@ -190,8 +190,8 @@ class ColumnTold:
     invalid: int = 0
     unseen: int | None = None
     buckets: Buckets = ()
-    min: float | str | None = None
-    max: float | str | None = None
+    min: int | float | str | None = None
+    max: int | float | str | None = None
     mean: float | None = None
     values: tuple[tuple[str, int], ...] | None = None
     other: int = 0

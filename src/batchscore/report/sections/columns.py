@@ -138,7 +138,9 @@ def _range(column: ColumnTold) -> Markup:
     return element("span", f"{ends[0]} to {ends[1]}{mean}", class_="share")
 
 
-def _end(value: float | None) -> str:
+def _end(value: int | float | None) -> str:
+    if isinstance(value, int):
+        return shortened(count(value), 40)
     if value is None or value % 1 or abs(value) >= _LARGEST:
         return measure(value)
     return count(int(value))
