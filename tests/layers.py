@@ -30,8 +30,8 @@ SDKS = {
     },
     "pyspark": {
         *("spark.tasks", "spark.action", "spark.session", "spark.class_archive", "spark.shipped_model"),
-        *("spark.worker_python", "spark.read_inputs", "udf", "udf.function", "udf.calls", "api"),
-        *("commands.summary", "commands.run"),
+        *("spark.worker_python", "spark.lost_executors", "spark.read_inputs", "udf", "udf.function", "udf.calls"),
+        *("commands.summary", "commands.run", "api"),
         *("results.on_spark", "results.frames", "results.predictions"),
     },
 }

@@ -22,6 +22,8 @@ from batchscore.errors import (
     describe_without_content,
     tells_of_memory,
 )
+from batchscore.process import StopRequested
+from batchscore.spark.lost_executors import REMEDY, LostExecutors, over_memory
 from batchscore.storage.s3_client import begin_run
 
 if TYPE_CHECKING:
@@ -53,6 +55,11 @@ def run_tasks(
     rows = spark.range(0, count, 1, numPartitions=count).select(answer(col("id")).alias("answer"))
     context = spark.sparkContext
     limit = context.getConf().get(WORKER_MEMORY)
+    lost = LostExecutors(spark)
+
+    def look() -> None:
+        lost.look()
+        watch()
 
     def collect() -> list[str]:
         context.setJobGroup(group, description, interruptOnCancel=True)
@@ -61,13 +68,14 @@ def run_tasks(
     with ThreadPoolExecutor(1, thread_name_prefix="spark-action") as pool:
         action = pool.submit(collect)
         try:
-            _watch(action, watch)
+            _watch(action, look)
             return action.result()
         except BaseException as error:
             _cancel(spark, group, action)
-            if isinstance(error, Exception) and not isinstance(error, BatchScoreError):
-                raise spark_failure(error, limit) from error
-            raise
+            told = what_ended(error, limit, lost.over_memory)
+            if told is error:
+                raise
+            raise told from error
 
 
 def _answering(work: Callable[[int], str], run: str) -> UserDefinedFunction:
@@ -100,13 +108,27 @@ def _watch(action: Future[list[str]], watch: Callable[[], None]) -> None:
     watch()
 
 
-def spark_failure(error: Exception, limit: str | None = None) -> BatchScoreError:
+def what_ended(error: BaseException, limit: str | None, killed: str | None) -> BaseException:
+    """Return what the tasks' end is to be told as: the error itself, unless more can be said of it (pure).
+
+    ``limit`` and ``killed`` are those of ``spark_failure``.
+    """
+    if isinstance(error, StopRequested) and killed:  # YARN gives up a job that loses too many executors
+        return ScoringError(f"{error}; before that Spark lost {killed}: {REMEDY}")
+    if isinstance(error, Exception) and not isinstance(error, BatchScoreError):
+        return spark_failure(error, limit, killed)
+    return error
+
+
+def spark_failure(error: Exception, limit: str | None = None, killed: str | None = None) -> BatchScoreError:
     """Say why Spark gave up: the last line that a worker's own message holds, which carries no content.
 
-    ``limit`` is the memory that Spark allows the workers of an executor.
+    ``limit`` is the memory that Spark allows the workers of an executor, ``killed`` an executor that used too much.
     """
     text = str(error)
     marked = [line for line in text.splitlines() if _WORKER_MARK in line]
+    if not marked and (killed := over_memory(text) or killed):
+        return ScoringError(f"Spark: expected every task to finish, got {killed}: {REMEDY}; see the log of Spark")
     if not marked:
         got = next((meaning for words, meaning in _DEATHS.items() if words in text), type(error).__name__)
         hint = ""
