@@ -39,8 +39,8 @@ identity = $(shell "$(1)" -c 'import os, sys; print("%d.%d" % sys.version_info[:
 version = $(firstword $(call identity,$(1)))
 
 .DEFAULT_GOAL := help
-.PHONY: help install constraints demo test test-browser test-spark35 test-pythons test-lowest test-on-the-lowest check fmt unit \
-	soak soak-fuzz bench dist clean need-python need-dist-python need-java FORCE
+.PHONY: help install constraints demo test test-browser test-spark35 test-pythons test-lowest test-on-the-lowest yarn \
+	test-on-yarn check fmt unit soak soak-fuzz bench dist clean need-python need-dist-python need-java FORCE
 # One target after the other: environments write the same src/batchscore.egg-info, and tests have the cores to themselves.
 .NOTPARALLEL:
 
@@ -73,7 +73,8 @@ demo: .venv/installed need-java ## Train and register a model, score two files w
 	@rm -rf $(@D) && XDG_CACHE_HOME=$(abspath $(@D)) $(BIN)/batchscore warm && touch $@
 
 test: check dist/environment.tar.gz .venv/cache/warm need-java ## Run all checks and tests
-	XDG_CACHE_HOME=$(abspath .venv/cache) $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/browser
+	XDG_CACHE_HOME=$(abspath .venv/cache) $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/browser \
+		--ignore tests/yarn
 	@$(MAKE) --no-print-directory test-browser
 	@$(if $(filter 3.11,$(call version,$(DIST_PYTHON))), \
 		$(MAKE) --no-print-directory test-spark35, \
@@ -100,6 +101,14 @@ test-lowest: need-python ## Run the tests of models on the lowest versions of th
 test-on-the-lowest: .venv-lowest/installed
 	.venv-lowest/bin/python -m pytest --numprocesses 2 --dist loadfile -W default $(LOWEST_TESTS)
 
+yarn: .venv/installed need-java ## Run jobs on YARN, whose servers Maven fetches; a line where it cannot
+	@$(if $(filter 3.11,$(call version,$(DIST_PYTHON))),$(MAKE) --no-print-directory .venv-spark35/installed)
+	@$(BIN)/python -m tests.yarn.jars
+	@[ ! -e .yarn/complete ] || $(MAKE) --no-print-directory test-on-yarn
+
+test-on-yarn: dist/environment.tar.gz
+	$(BIN)/python -m pytest tests/yarn
+
 check: .venv/installed ## Run the linters, the type checker, and the check of dependencies for known vulnerabilities
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -125,7 +134,7 @@ fmt: .venv/installed ## Format the code and mend what the linter can
 dist: dist/environment.tar.gz ## Build the wheel and the packed environment for a cluster in dist/
 
 clean: ## Remove what the other targets made, environments included
-	rm -rf .venv .venv-* .bench .settings build dist demo src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis spark-warehouse
+	rm -rf .venv .venv-* .yarn .bench .settings build dist demo src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis spark-warehouse
 
 # $(call environment,folder,python,what to install): an environment that holds that alone, in the versions of constraints.txt.
 # uv takes a third of pip's time, and unpacks what several environments share once; pip knows indexes that uv is not told of.

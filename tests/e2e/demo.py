@@ -5,10 +5,15 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.processes import free_port, wait_for_port
+
 REPOSITORY = Path(__file__).parents[2]
+ARCHIVE = REPOSITORY / "dist" / "environment.tar.gz"
 
 
 def clean_environment(**variables: str) -> dict[str, str]:
@@ -21,6 +26,35 @@ def register_demo(folder: Path, records: int) -> None:
     """Train and register the demo's model and write customers below ``folder``."""
     command = [sys.executable, "jobs/register_demo_model.py", "--folder", str(folder), "--records", str(records)]
     subprocess.run(command, cwd=REPOSITORY, env=clean_environment(), check=True, capture_output=True)
+
+
+def make_bare_python(folder: Path) -> str:
+    """Make an interpreter with nothing installed below ``folder`` and return its path."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    python = str(folder / "bin" / "python")
+    bare = clean_environment(PYTHONPATH="")
+    found = subprocess.run([python, "-c", "import batchscore"], env=bare, capture_output=True, check=False)
+    assert found.returncode != 0
+    return python
+
+
+@contextmanager
+def serve_registry(folder: Path) -> Iterator[str]:
+    """Run a server before the demo's registry: the packed environment has mlflow-skinny, which knows no sqlite."""
+    port = free_port()
+    arguments = f"-m mlflow server --host 127.0.0.1 --port {port} --workers 1 --serve-artifacts".split()
+    server = subprocess.Popen(
+        [sys.executable, *arguments, "--backend-store-uri", f"sqlite:///{folder}/mlflow.db"],
+        env=clean_environment(MLFLOW_DISABLE_TELEMETRY="true", MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false"),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_for_port(server, port)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(30)
 
 
 def settings(folder: Path, output: str, **others: str) -> list[str]:

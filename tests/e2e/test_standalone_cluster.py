@@ -4,32 +4,33 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import tarfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.e2e.demo import REPOSITORY, clean_environment, expected_lines, result_lines, settings
-from tests.processes import SPARK_HOME, START_SECONDS, free_port, spark_cluster, wait_for_port
+from tests.e2e.demo import (
+    ARCHIVE,
+    REPOSITORY,
+    clean_environment,
+    expected_lines,
+    make_bare_python,
+    result_lines,
+    serve_registry,
+    settings,
+)
+from tests.processes import SPARK_HOME, START_SECONDS, spark_cluster
 
 from batchscore.commands.check import check_job
 from batchscore.config.job_config import OutputConfig
 
-ARCHIVE = REPOSITORY / "dist" / "environment.tar.gz"
 STOP_SECONDS = 10
 
 
 @pytest.fixture(scope="module")
 def bare_python(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """An interpreter with nothing installed."""
-    folder = tmp_path_factory.mktemp("bare")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
-    python = str(folder / "bin" / "python")
-    found = subprocess.run([python, "-c", "import batchscore"], capture_output=True, check=False)
-    assert found.returncode != 0
-    return python
+    return make_bare_python(tmp_path_factory.mktemp("bare"))
 
 
 @pytest.fixture(scope="module")
@@ -57,21 +58,8 @@ def test_the_packed_environment_has_no_pyspark(packed_python: str) -> None:
 
 @pytest.fixture(scope="module")
 def registry_server(demo: Path) -> Iterator[str]:
-    """A server before the demo's registry: the packed environment has mlflow-skinny, which knows no sqlite."""
-    port = free_port()
-    arguments = f"-m mlflow server --host 127.0.0.1 --port {port} --workers 1 --serve-artifacts".split()
-    server = subprocess.Popen(
-        [sys.executable, *arguments, "--backend-store-uri", f"sqlite:///{demo}/mlflow.db"],
-        env=clean_environment(MLFLOW_DISABLE_TELEMETRY="true"),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        wait_for_port(server, port)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(30)
+    with serve_registry(demo) as uri:
+        yield uri
 
 
 @pytest.fixture

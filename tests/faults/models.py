@@ -18,6 +18,7 @@ from pyspark import TaskContext
 from sklearn.linear_model import LogisticRegression
 
 HANG_SECONDS = 600.0
+HOARD_SECONDS = 20.0
 
 
 class OrderlyClassifier(LogisticRegression):  # type: ignore[misc] # its library has no types
@@ -42,6 +43,10 @@ def obey(order: str) -> None:
         raise RuntimeError("on order, of a record that must not be shown: 4711")
     if order == ".memory":
         np.empty(1 << 50)  # more than an address can tell; of 1 << 60 numpy says ValueError
+    if order == ".hoard":  # takes more than the container has, and waits for whoever limits it to see that
+        hoard = np.ones(1 << 27)
+        time.sleep(HOARD_SECONDS)
+        del hoard
     if order == ".exit":
         os._exit(3)
     if order == ".segv":
