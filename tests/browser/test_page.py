@@ -75,6 +75,24 @@ def test_on_a_narrow_screen_nothing_is_cut_off_or_out_of_sight(browser: Browser,
         assert found.page.evaluate(BEYOND) == []
 
 
+@pytest.mark.parametrize("name", JOBS)
+def test_on_paper_nothing_is_cut_off_at_the_edge(browser: Browser, folder: Path, name: str) -> None:
+    with opened(browser, folder / f"{name}.html", 718) as found:  # A4 less 1 cm at each side
+        found.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        found.page.emulate_media(media="print")
+        assert found.page.evaluate(BEYOND) == []
+
+
+def test_on_a_narrow_screen_the_type_of_a_column_stands_beside_its_name(browser: Browser, folder: Path) -> None:
+    with opened(browser, folder / "binary-labels.html", 400) as found:
+        row = found.page.locator("#columns tbody tr").first
+        name, kind = (row.locator(which).bounding_box() for which in ("th", ".beside"))
+        assert name is not None
+        assert kind is not None
+        assert name["y"] == kind["y"]
+        assert name["x"] + name["width"] < kind["x"]
+
+
 def test_what_is_cut_off_is_seen_by_these_tests(browser: Browser, folder: Path) -> None:
     with opened(browser, folder / "wide.html", 400) as found:
         found.page.evaluate("document.querySelectorAll('.stacks').forEach((one) => one.classList.remove('stacks'))")

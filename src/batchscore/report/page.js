@@ -56,7 +56,7 @@
   // Near an end of the picture the outer name has no room: as in cutoff.py.
   const nearEnd = (place) => {
     const room = Math.min(place, 1 - place);
-    return room < 0.42 ? `${room < 0.2 ? "at" : "near"}-${place < 0.5 ? "start" : "end"}` : "";
+    return room < 0.36 ? `${room < 0.2 ? "at" : "near"}-${place < 0.5 ? "start" : "end"}` : "";
   };
   const percent = (fraction) => `${Math.round(10000 * fraction) / 100}%`;
 

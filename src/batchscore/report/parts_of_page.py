@@ -54,15 +54,16 @@ def tiles(*tiles: tuple[str, str, Content] | None) -> Markup:
 
 @dataclass(frozen=True)
 class Title:
-    """The title of a column; numbers stand to the right."""
+    """The title of a column; numbers stand to the right, and on a narrow screen one word can beside that of the row."""
 
     text: str
     is_number: bool = False
+    is_beside: bool = False
 
     @property
     def class_(self) -> str | None:
         """The class of the cells."""
-        return "n" if self.is_number else None
+        return "n" if self.is_number else "beside" if self.is_beside else None
 
 
 def number(text: str) -> Title:
@@ -73,6 +74,11 @@ def number(text: str) -> Title:
 def words(text: str) -> Title:
     """Return the title of a column of words."""
     return Title(text)
+
+
+def word(text: str) -> Title:
+    """Return the title of a column of one word, which needs no line of its own where rows are blocks."""
+    return Title(text, is_beside=True)
 
 
 def more(number_of: int, file: str | None = None) -> Content:

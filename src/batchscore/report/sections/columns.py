@@ -9,7 +9,7 @@ from batchscore.report.drawing import outline
 from batchscore.report.figures import count, counted, measure, share
 from batchscore.report.job_report import Report
 from batchscore.report.markup import Content, Markup, element, name, shortened
-from batchscore.report.parts_of_page import Title, folded, more, note, number, table, with_share, words
+from batchscore.report.parts_of_page import Title, folded, more, note, number, table, with_share, word, words
 from batchscore.report.stored import ColumnTold
 
 _SHOWN = 30
@@ -31,7 +31,7 @@ def columns(report: Report, room: int) -> Content:
     noted = sum(1 for column in told.values() if _weight(column))
     quiet = len(told) - noted
     is_full = any(_is_full(column) for column in told.values())
-    titles = [words("Column"), words("Type"), number("Missing"), number("Invalid"), number("Unseen")]
+    titles = [words("Column"), word("Type"), number("Missing"), number("Invalid"), number("Unseen")]
     titles += [words("Values")] if is_full else []
     file = report.profile_file if report.profile else report.manifest_file
     caption = "Columns, those with the most missing, invalid or unseen values first"

@@ -18,7 +18,7 @@ _ONE = 190  # the height of bars upwards, where they stand alone
 _EACH = 120  # where those of the other label hang below
 _ROWS = 21
 _ROOM_OF_NAME = 0.2  # of a picture from 500 pixels on
-_ROOM_OF_NAME_NARROW = 0.42  # of one from 240 pixels on
+_ROOM_OF_NAME_NARROW = 0.36  # of one from 260 pixels on
 _NEAR_END = 0.34  # where half of the text in force has no room
 
 Drawn = Sequence[Sequence[float]]
