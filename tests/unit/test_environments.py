@@ -20,7 +20,9 @@ case "$*" in
   *"< (3, 11)"*) exit {is_old} ;;
   *version_info*) echo "{version} $0" ;;
   *realpath*) echo "$0" ;;
-  "-m venv"*) mkdir -p .venv/bin; printf '#!/bin/sh\\n' > .venv/bin/pip; chmod +x .venv/bin/pip ;;
+  "-m venv --clear"*)
+    mkdir -p $4/bin
+    for name in pip uv; do printf '#!/bin/sh\\n' > $4/bin/$name; chmod +x $4/bin/$name; done ;;
 esac
 """
 
@@ -122,7 +124,7 @@ def test_a_python_without_its_venv_module_is_told_as_such(checkout: Path) -> Non
 def test_an_environment_is_made_anew_for_another_python_or_other_versions_alone(checkout: Path) -> None:
     for version in ("3.11", "3.12"):
         python(checkout, version)
-    made = "-m venv --clear .venv"
+    made = "-m venv --clear .venv\n"
     assert made in make(checkout, "install")
     assert made not in make(checkout, "install")
     assert made not in make(checkout, "install", "PYTHON=python3.11")
