@@ -169,5 +169,5 @@ def test_a_program_sees_of_the_log_what_it_configures_and_nothing_else_is_printe
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout == ""
-    assert ("batchscore.commands.run" in done.stderr) == told
+    assert ("batchscore.commands.ending" in done.stderr) == told
     assert ("loading the model" in done.stderr) == told
