@@ -21,10 +21,10 @@ from batchscore.config.job_config import JobConfig, OutputConfig
 from batchscore.errors import AlreadyCommittedError, BatchScoreError
 from tests.faults import models
 from tests.faults.models import OrderlyClassifier
-from tests.processes import running_cli
+from tests.processes import executor_of, kill, owner_of_port, running_cli
 from tests.registry import Registry, columns
 from tests.s3.loans import SCHEMA, json_of, keys_below, make_people
-from tests.s3.proxy import Proxy
+from tests.s3.proxy import Answer, ConnectionDroppedError, Forward, Proxy, Script
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -210,6 +210,19 @@ class Bench:
         text = content.decode().replace(f"s3://{self.bucket}/{output}/", "s3://output/")
         manifest = json.loads(text.replace(f"s3://{self.bucket}/", "s3://bucket/"))
         return {key: value for key, value in manifest.items() if key not in _OWN}
+
+
+def kill_sender(*, lands: bool) -> Script:
+    """Kill the executor, worker and all, that sends a request, before or after the request reaches the server."""
+
+    def script(forward: Forward) -> Answer:
+        worker = owner_of_port(forward.client_port)
+        if lands:
+            forward()
+        kill(executor_of(worker), worker)
+        raise ConnectionDroppedError
+
+    return script
 
 
 def in_soak(*cases: Any) -> tuple[Any, ...]:

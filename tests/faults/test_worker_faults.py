@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from batchscore.errors import ScoringError
-from tests.faults.bench import Bench, in_soak
+from tests.faults.bench import Bench, in_soak, kill_sender
 from tests.faults.models import HANG_SECONDS
-from tests.processes import executor_of, kill, owner_of_port, spark_cluster, without_spark
-from tests.s3.proxy import Answer, ConnectionDroppedError, Forward, HeldUpload, Script
+from tests.processes import spark_cluster, without_spark
+from tests.s3.proxy import HeldUpload
 
 
 def one_task(bench: Bench) -> str:
@@ -68,22 +68,9 @@ def test_a_worker_that_fails_every_time_fails_the_job_and_its_id_goes_on(
     bench.prove(**keys)
 
 
-def kill_sender(lands: bool) -> Script:
-    """Kill the executor, worker and all, that sends a request, before or after the request reaches the server."""
-
-    def script(forward: Forward) -> Answer:
-        worker = owner_of_port(forward.client_port)
-        if lands:
-            forward()
-        kill(executor_of(worker), worker)
-        raise ConnectionDroppedError
-
-    return script
-
-
 @pytest.mark.parametrize("lands", [False, True], ids=["before_the_put_of_its_part", "after_the_put_of_its_part"])
 def test_an_executor_that_is_lost_is_replaced_and_its_task_done_again(lands: bool, bench: Bench) -> None:
-    bench.proxy.play("PUT", "/result/job-a.csv/part-00001", kill_sender(lands), times=1)
+    bench.proxy.play("PUT", "/result/job-a.csv/part-00001", kill_sender(lands=lands), times=1)
 
     bench.run()
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.bench import register_orderly
-from tests.processes import executor_of, kill, owner_of_port
+from tests.faults.bench import kill_sender, register_orderly
+from tests.processes import kill
 from tests.registry import Registry
 from tests.s3.loans import put_people
-from tests.s3.proxy import Answer, ConnectionDroppedError, Forward, HeldUpload, Script, after
+from tests.s3.proxy import HeldUpload, after
 from tests.yarn.cluster import Submission, wait_until
 from tests.yarn.jobs import ONE_ATTEMPT, TWO_EXECUTORS, Jobs
 
@@ -22,19 +22,6 @@ STOP_SECONDS = 10
 def commits(jobs: Jobs) -> int:
     """Return how many create-only writes of the extended manifest there were."""
     return len(jobs.gate.seen("PUT", COMMIT))
-
-
-def kill_sender(*, lands: bool) -> Script:
-    """Kill the executor, worker and all, that sends a request, before or after the request reaches the server."""
-
-    def script(forward: Forward) -> Answer:
-        worker = owner_of_port(forward.client_port)
-        if lands:
-            forward()
-        kill(executor_of(worker), worker)
-        raise ConnectionDroppedError
-
-    return script
 
 
 def test_executor_containers_lost_before_and_after_the_put_of_their_part_are_replaced_and_the_tasks_done_again(

@@ -17,12 +17,11 @@ from batchscore.commit.receipts import stored_parts
 from batchscore.errors import InputError, ScoringError, told_without_content
 from batchscore.output.parts import Counts, PartFile, count
 from batchscore.plan import Plan, pack_tasks
-from batchscore.profile.document import FORMAT_VERSION, JobTotals, as_bytes, profile_document
+from batchscore.profile.document import JobTotals, as_bytes, profile_document, stored_profile
 from batchscore.profile.format import ProfileFormat
 from batchscore.profile.quality import main_measures
 from batchscore.profile.split_profile import ProfileTotals, SplitProfile
 from batchscore.storage.base import Storage, read_if_present
-from batchscore.storage.stored_json import read_versioned
 
 log = logging.getLogger(__name__)
 
@@ -52,14 +51,13 @@ def stored_quality(storage: Storage, plan: Plan) -> dict[str, float | None] | No
     if plan.spec.profile_format is None:
         return {}
     content = read_if_present(storage, uri)
+    if content is None:
+        return None
     try:
-        if content is None:
-            return None
-        told = read_versioned(_StoredQuality, content, FORMAT_VERSION, f"profile {uri}", "the profile of a job")
+        return main_measures(stored_profile(_StoredQuality, content, uri).quality)
     except InputError as error:
         log.warning("%s; what it tells of quality is left out", error)
         return {}
-    return main_measures(told.quality)
 
 
 def write_profile(storage: Storage, plan: Plan, counts: Counts) -> dict[str, float | None] | None:

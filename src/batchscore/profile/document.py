@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from batchscore.profile.buckets import Grid, Tally
 from batchscore.profile.column_values import CountedColumn, NumberColumn, TextColumn, TimeColumn
@@ -14,7 +14,9 @@ from batchscore.profile.distribution import DistributionTotals
 from batchscore.profile.format import ProfileFormat
 from batchscore.profile.quality import binary_quality, multiclass_quality, ratio, regression_quality
 from batchscore.profile.split_profile import ProfileTotals
+from batchscore.storage.stored_json import read_versioned
 
+Kind = TypeVar("Kind")
 FORMAT_VERSION = 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC).replace(tzinfo=None)
 
@@ -54,6 +56,11 @@ def profile_document(totals: ProfileTotals, job: JobTotals) -> dict[str, Any]:
     if form.label is not None:
         found |= _labels_and_quality(totals, form.label.name)
     return found
+
+
+def stored_profile(kind: type[Kind], content: bytes, uri: str) -> Kind:
+    """Return what ``kind``, a dataclass, holds of a profile; raises InputError."""
+    return read_versioned(kind, content, FORMAT_VERSION, f"profile {uri}", "the profile of a job")
 
 
 def as_bytes(document: Mapping[str, Any]) -> bytes:

@@ -194,11 +194,11 @@ class ProfileTotals:
 
 
 def _missing_values(block: ParsedBlock, form: ProfileFormat) -> dict[str, int]:
-    if isinstance(block.inputs, pa.Table):
+    if isinstance(block.values, pa.Table):
         return block.missing_values
     with np.errstate(over="ignore", invalid="ignore"):  # a sum beyond the largest number is looked into as NaN is
-        is_whole = np.isfinite(np.add.reduce(block.inputs, axis=None))
-    numbers = [] if is_whole else np.isnan(block.inputs).sum(axis=0).tolist()
+        is_whole = np.isfinite(np.add.reduce(block.values, axis=None))
+    numbers = [] if is_whole else np.isnan(block.values).sum(axis=0).tolist()
     names = (column.name for column in form.columns.inputs)
     return {name: number for name, number in zip(names, numbers, strict=False) if number}
 

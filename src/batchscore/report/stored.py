@@ -12,8 +12,8 @@ from typing import Any
 
 from batchscore.commit.manifest import stored_manifest
 from batchscore.errors import InputError
-from batchscore.profile.document import FORMAT_VERSION
-from batchscore.storage.stored_json import read_json, read_versioned, typed
+from batchscore.profile.document import stored_profile
+from batchscore.storage.stored_json import read_json, typed
 
 SHOWN_INPUTS = 100
 
@@ -241,4 +241,4 @@ class ProfileTold:
 
 def profile_told(content: bytes, uri: str) -> ProfileTold:
     """Return what the page shows of a profile; raises InputError."""
-    return read_versioned(ProfileTold, content, FORMAT_VERSION, f"profile {uri}", "the profile of a job")
+    return stored_profile(ProfileTold, content, uri)

@@ -34,7 +34,7 @@ def archive_place() -> Path | None:
 
     None where there is no Java, no Spark of jars, or no folder for caches.
     """
-    java, spark, cache = _java(), _spark_jars(), _cache_folder()
+    java, spark, cache = java_command(), _spark_jars(), _cache_folder()
     if not (java and spark and cache) or " " in str(cache):  # Spark cuts the options of its JVM at spaces
         return None
     parts = [*map(_identity, (java, java.parents[1] / "release")), *map(_identity, sorted(spark.glob("*.jar")))]
@@ -55,8 +55,8 @@ def keep(written: Path, place: Path) -> Path:
     return path
 
 
-def _java() -> Path | None:
-    """Return the java that Spark starts."""
+def java_command() -> Path | None:
+    """Return the java that Spark starts, if there is one."""
     home = os.environ.get("JAVA_HOME")
     found = shutil.which(f"{home}/bin/java" if home else "java")
     return Path(found).resolve() if found else None

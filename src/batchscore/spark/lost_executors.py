@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from batchscore.spark.settings import has_containers
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
@@ -34,8 +36,7 @@ class LostExecutors:
 
     def __init__(self, spark: SparkSession) -> None:
         context: Any = spark.sparkContext
-        limited = context.master.startswith(("yarn", "k8s:"))
-        self._store: Any = context._jsc.sc().statusStore() if limited else None
+        self._store: Any = context._jsc.sc().statusStore() if has_containers(context.master) else None
         self._known = set[str]()
         self._lost_before = 0
         self._next_look = 0.0

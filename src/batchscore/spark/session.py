@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-import os
-import shutil
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -15,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from batchscore.config.job_config import JobConfig
 from batchscore.environment import set_defaults, variables_set
 from batchscore.errors import BatchScoreError, ConfigError, ScoringError
-from batchscore.spark.class_archive import archive_options
+from batchscore.spark.class_archive import archive_options, java_command
 from batchscore.spark.settings import (
     CONNECT_REMEDY,
     DEFAULT_MASTER,
@@ -49,8 +47,7 @@ def check_spark() -> None:
         raise ConfigError(
             "pyspark: expected it to be installed, got none; pip install batchscore[local], or use spark-submit"
         )
-    home = os.environ.get("JAVA_HOME")
-    if not is_submitted() and not shutil.which(f"{home}/bin/java" if home else "java"):
+    if not is_submitted() and java_command() is None:
         raise ConfigError("Java: expected version 17 or later, got none; install it, for example openjdk-17-jre")
 
 

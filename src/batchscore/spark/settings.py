@@ -43,8 +43,13 @@ def check_settings(settings: Mapping[str, str]) -> None:
 def check_session_settings(settings: Mapping[str, str]) -> None:
     """Raise ConfigError if no job can run with the settings in force of a session."""
     _check_no_connect(settings)
-    by_request = settings.get("spark.master", "").startswith(("yarn", "k8s:"))
-    _check_cores(({"spark.executor.cores": "1"} if by_request else {}) | dict(settings))
+    of_request = {"spark.executor.cores": "1"} if has_containers(settings.get("spark.master", "")) else {}
+    _check_cores(of_request | dict(settings))
+
+
+def has_containers(master: str) -> bool:
+    """Tell whether a cluster gives an executor the cores and the memory that are asked for, and no more."""
+    return master.startswith(("yarn", "k8s:"))
 
 
 def _check_no_connect(settings: Mapping[str, str]) -> None:
