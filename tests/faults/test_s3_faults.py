@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING
 
 import pytest
@@ -260,9 +261,14 @@ def test_an_input_that_changes_after_planning_fails_the_job_by_its_name(
     change: Change, moment: str, bench: Bench, s3: "S3Client"
 ) -> None:
     before = s3.get_object(Bucket=bench.bucket, Key="in/a.csv")["Body"].read()
-    # The last splits of the input are still to be read when the first writes its part.
-    bench.proxy.play("PUT", moment, after(lambda: change(s3, bench.bucket, before)), times=1)
-    wait_with_the_last_split(bench)
+    changed = Event()
+
+    def change_it() -> None:
+        change(s3, bench.bucket, before)
+        changed.set()
+
+    bench.proxy.play("PUT", moment, after(change_it), times=1)
+    hold_the_last_split(bench, changed)
 
     with pytest.raises((ObjectChangedError, ObjectMissingError), match=r"/in/a\.csv: expected") as raised:
         bench.run()
@@ -277,19 +283,15 @@ def test_an_input_that_changes_after_planning_fails_the_job_by_its_name(
     bench.prove()
 
 
-def wait_with_the_last_split(bench: Bench) -> None:
-    """Let the last range of the input be asked for when a part has been written."""
+def hold_the_last_split(bench: Bench, until: Event) -> None:
+    """Let the input's third and last split be read only after the event: two tasks run beside each other."""
 
     def hold(request: Request) -> Script | None:
-        if request.method != "GET" or "/in/a.csv" not in request.target or not bench.proxy.seen("PUT", RECORD):
+        if request.method != "GET" or "/in/a.csv" not in request.target:
             return None
-        return after(until_written) if request.headers["range"].startswith("bytes=2999") else None
-
-    def until_written() -> None:
-        for _ in range(100):
-            if bench.proxy.seen("PUT", PART):
-                return
-            time.sleep(0.1)
+        planning = 1
+        read = len(bench.proxy.seen("GET", "/in/a.csv")) - planning
+        return after(lambda: until.wait(50)) if read == 3 else None
 
     bench.proxy.play_chosen(hold)
 
