@@ -23,6 +23,9 @@ LOWEST_EXTRAS := .[local,sklearn,lightgbm,xgboost,catboost]
 LOWEST_TESTS := $(addprefix tests/models/,test_kinds.py test_flavors.py test_encoders.py test_model_facts.py) \
 	tests/agreement/test_models.py
 
+# Two files of tests beside each other, folder by folder, so that the files of a folder share its Spark session.
+BESIDE := --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
 BIN := .venv/bin
 BIN_BENCH := .venv-bench/bin
 SOURCES := $(shell find src jobs -name '*.py')
@@ -73,18 +76,17 @@ demo: .venv/installed need-java ## Train and register a model, score two files w
 	@rm -rf $(@D) && XDG_CACHE_HOME=$(abspath $(@D)) $(BIN)/batchscore warm && touch $@
 
 test: check dist/environment.tar.gz .venv/cache/warm need-java ## Run all checks and tests
-	XDG_CACHE_HOME=$(abspath .venv/cache) $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/browser \
-		--ignore tests/yarn
+	XDG_CACHE_HOME=$(abspath .venv/cache) $(BIN)/python -m pytest $(BESIDE) --ignore tests/browser --ignore tests/yarn
 	@$(MAKE) --no-print-directory test-browser
 	@$(if $(filter 3.11,$(call version,$(DIST_PYTHON))), \
 		$(MAKE) --no-print-directory test-spark35, \
 		echo "Spark 3.5: skipped, it takes Python 3.11, and DIST_PYTHON is $(DIST_PYTHON)")
 
 test-browser: .venv/installed ## Run the tests of the page in a headless Chromium, where one is here
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile tests/browser
+	$(BIN)/python -m pytest $(BESIDE) tests/browser
 
 test-spark35: .venv-spark35/installed need-java
-	.venv-spark35/bin/python -m pytest --numprocesses 2 --dist loadfile tests/e2e/test_main_job.py tests/e2e/test_api.py
+	.venv-spark35/bin/python -m pytest $(BESIDE) tests/e2e/test_main_job.py tests/e2e/test_api.py
 
 test-pythons: need-python need-java ## Run the unit tests and the main job on the other Pythons of 3.11 to 3.13 that are here
 	@$(foreach version,$(filter-out $(call version,$(PYTHON)),$(PYTHONS)),$(if $(FOUND_$(version)), \
@@ -92,14 +94,14 @@ test-pythons: need-python need-java ## Run the unit tests and the main job on th
 		echo "Python $(version): skipped, none runs here") &&) true
 
 test-on-%: .venv-%/installed need-java
-	.venv-$*/bin/python -m pytest --numprocesses 2 --dist loadfile tests/unit tests/e2e/test_main_job.py
+	.venv-$*/bin/python -m pytest $(BESIDE) tests/e2e/test_main_job.py tests/unit
 
 test-lowest: need-python ## Run the tests of models on the lowest versions of their libraries, which know Python 3.11
 	@$(if $(FOUND_3.11),$(MAKE) --no-print-directory test-on-the-lowest, \
 		echo "Lowest versions: skipped, they take Python 3.11, and none runs here")
 
 test-on-the-lowest: .venv-lowest/installed
-	.venv-lowest/bin/python -m pytest --numprocesses 2 --dist loadfile -W default $(LOWEST_TESTS)
+	.venv-lowest/bin/python -m pytest $(BESIDE) -W default $(LOWEST_TESTS)
 
 yarn: .venv/installed need-java ## Run jobs on YARN, whose servers Maven fetches; a line where it cannot
 	@$(if $(filter 3.11,$(call version,$(DIST_PYTHON))),$(MAKE) --no-print-directory .venv-spark35/installed)

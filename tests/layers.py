@@ -30,7 +30,16 @@ SDKS = {
     },
     "pyspark": {
         *("spark.tasks", "spark.action", "spark.session", "spark.class_archive", "spark.shipped_model"),
-        *("spark.worker_python", "spark.lost_executors", "spark.read_inputs", "udf", "udf.function", "udf.calls"),
+        *(
+            "spark.worker_python",
+            "spark.lost_executors",
+            "spark.read_inputs",
+            "spark.local_session",
+            "spark.rehearsal",
+            "udf",
+            "udf.function",
+            "udf.calls",
+        ),
         *("commands.summary", "commands.run", "api"),
         *("results.on_spark", "results.frames", "results.predictions"),
     },

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import difflib
+import gc
 import json
 import logging
 import shlex
@@ -47,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     unknown = [argument for argument in options.overrides if argument.startswith("-")]
     if unknown:
         parser.error("; ".join(_option_fault(argument.partition("=")[0]) for argument in unknown))
+    atexit.register(gc.freeze)  # an interpreter that ends walks over all libraries, for a second
     with process_kept(), names_that_are_no_text():
         _log_to_stderr()
         hide_warnings()

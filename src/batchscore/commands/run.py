@@ -24,7 +24,6 @@ from batchscore.config.job_config import JobConfig
 from batchscore.environment import process_kept
 from batchscore.errors import AlreadyCommittedError, BatchScoreError, ObjectExistsError
 from batchscore.input.files import InputFile
-from batchscore.model.archive import pack_model
 from batchscore.output.parts import Counts, PartFile, WrittenFile, count
 from batchscore.output.paths import Outputs, new_id
 from batchscore.plan import Plan
@@ -33,7 +32,14 @@ from batchscore.preflight.new_inputs import bind_inputs, check_still_new
 from batchscore.preflight.output_check import check_create_only, put_record
 from batchscore.preflight.places import check_places
 from batchscore.preflight.planner import LoadedModel, load_model, log_plan, make_plan, preflight
-from batchscore.process import log_file, message_of_end, signals_as_errors, temporary_folder, written_down
+from batchscore.process import (
+    log_file,
+    message_of_end,
+    no_garbage_collection,
+    signals_as_errors,
+    temporary_folder,
+    written_down,
+)
 from batchscore.scoring.stage_clock import StageClock
 from batchscore.spark.session import BackgroundSpark
 from batchscore.storage.base import Storage, StoredObject, is_present, read_if_present
@@ -83,7 +89,7 @@ class _Job:
                 spark.check()
                 if self.config.mode == "all":  # among new inputs there may be none to score
                     spark.start()
-            with self.clock("load_model"):
+            with self.clock("load_model"), no_garbage_collection():
                 model = load_model(self.config, self.folder / "model")
             with self.clock("plan"):
                 plan = make_plan(self.config, model)
@@ -140,6 +146,7 @@ class _Job:
         with self.clock("preflight"):
             plan = preflight(plan, model, look_by_tasks, self._is_known)
         if plan.inputs:
+            spark.load_in_workers(plan, model)
             self._session(spark)  # where it does not start, no record is written
         log_plan(plan)
         return plan
@@ -175,9 +182,8 @@ class _Job:
         from batchscore.spark.tasks import score
 
         session = self._session(spark)
-        archive = pack_model(model.folder)
         with self.clock("score"), progress_report(plan) as report:
-            parts = score(session, plan, archive, resuming, report)
+            parts = score(session, plan, model.archive, resuming, report)
         tallies = Tallies(plan)
         counts = count(tallies.adding(telling_extra_columns(plan, checked_parts(plan, parts))))
         if resuming:

@@ -10,7 +10,8 @@ from pathlib import Path
 from batchscore.config.job_config import JobConfig
 from batchscore.errors import CommitError, ConfigError, ScoringError, told_without_content
 from batchscore.spark.class_archive import archive_place, keep, writing_options
-from batchscore.spark.session import LOCAL_JVM_OPTIONS, check_spark, not_started, start_spark, stop_jvm
+from batchscore.spark.local_session import JVM_OPTIONS
+from batchscore.spark.session import check_spark, not_started, start_spark, stop_jvm
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +47,8 @@ def _start_and_end(written: Path) -> None:
     """Let a session do what that of a job does, so that its classes are loaded, and wait for its JVM's end."""
     from batchscore.spark.action import run_tasks
 
-    options = {"spark.driver.extraJavaOptions": f"{LOCAL_JVM_OPTIONS} {writing_options(written)}"}
-    settings = {"spark.master": "local[2]", "spark.ui.enabled": "false"} | options
+    options = {"spark.driver.extraJavaOptions": f"{JVM_OPTIONS} {writing_options(written)}"}
+    settings = {"spark.master": "local[2]"} | options
     config = JobConfig.model_validate({"model": "models:/none/1", "input": "none", "output": "none", "spark": settings})
     try:
         spark = start_spark(config, "warm")
@@ -60,6 +61,7 @@ def _start_and_end(written: Path) -> None:
         progress.add(len(broadcast.value))
         return str(number)
 
+    spark.sparkContext.parallelize(range(1), 1).count()
     run_tasks(spark, os.cpu_count() or 1, work, "warm", "batchscore warm", lambda: None)
     spark.stop()
     log.info("Spark: waiting for Java to write its classes")

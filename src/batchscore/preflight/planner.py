@@ -6,6 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from batchscore.config.job_config import JobConfig
@@ -16,6 +17,7 @@ from batchscore.input.columns import Columns, resolve_columns
 from batchscore.input.factory import job_reader
 from batchscore.input.files import make_splits, with_headers
 from batchscore.input.roles import Roles
+from batchscore.model.archive import pack_model
 from batchscore.model.flavors import predictor_settings
 from batchscore.model.flavors.installed import version_warnings
 from batchscore.model.frames import fitting_array, with_missing_rules
@@ -47,6 +49,11 @@ class LoadedModel:
     folder: Path
     predictor: Predictor
     threshold: float
+
+    @cached_property
+    def archive(self) -> bytes:
+        """The model's files, as they reach the workers."""
+        return pack_model(self.folder)
 
 
 def load_model(config: JobConfig, folder: Path) -> LoadedModel:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 import pandas as pd
 from pyspark.sql.functions import col
 from pyspark.sql.pandas.functions import pandas_udf
+from pyspark.sql.types import StringType
 
 from batchscore.errors import (
     ERRORS_BY_NAME,
@@ -27,7 +28,7 @@ from batchscore.spark.lost_executors import REMEDY, LostExecutors, over_memory
 from batchscore.storage.s3_client import begin_run
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
     from pyspark.sql.udf import UserDefinedFunction
 
 log = logging.getLogger(__name__)
@@ -51,8 +52,7 @@ def run_tasks(
     """
     if count == 0:
         return []
-    answer = _answering(work, uuid.uuid4().hex)
-    rows = spark.range(0, count, 1, numPartitions=count).select(answer(col("id")).alias("answer"))
+    rows = planned_tasks(spark, count, work)
     context = spark.sparkContext
     limit = context.getConf().get(WORKER_MEMORY)
     lost = LostExecutors(spark)
@@ -78,6 +78,12 @@ def run_tasks(
             raise told from error
 
 
+def planned_tasks(spark: SparkSession, count: int, work: Callable[[int], str]) -> DataFrame:
+    """Return the query that runs ``work`` for 0..count-1, a task and a row each."""
+    answer = _answering(work, uuid.uuid4().hex)
+    return spark.range(0, count, 1, numPartitions=count).select(answer(col("id")).alias("answer"))
+
+
 def _answering(work: Callable[[int], str], run: str) -> UserDefinedFunction:
     """Return ``work`` as an iterator pandas UDF, which means the same on PySpark 3.5 to 4.3."""
 
@@ -88,7 +94,7 @@ def _answering(work: Callable[[int], str], run: str) -> UserDefinedFunction:
 
     answers.__annotations__ = {"ids": Iterator[pd.Series], "return": Iterator[pd.Series]}
     # Not deterministic, so that Spark never runs it twice for one row.
-    udf: UserDefinedFunction = pandas_udf(answers, "string").asNondeterministic()  # type: ignore[call-overload] # typed by annotations
+    udf: UserDefinedFunction = pandas_udf(answers, StringType()).asNondeterministic()  # type: ignore[call-overload] # typed by annotations
     return udf
 
 

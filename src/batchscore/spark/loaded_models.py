@@ -12,7 +12,7 @@ from batchscore.model.archive import unpack_model
 from batchscore.model.flavors import PredictorSettings
 from batchscore.model.predictor import Predictor, load_predictor
 from batchscore.model.version import ModelVersion
-from batchscore.process import hide_warnings
+from batchscore.process import hide_warnings, no_garbage_collection
 from batchscore.spark.worker_environment import limit_threads
 
 # A worker outlives a job, and a query may use several models: the ones used last stay.
@@ -32,7 +32,8 @@ def loaded_predictor(read_archive: Callable[[], bytes], model: ModelVersion, set
         _make_room(model)
         folder = unpack_model(read_archive())
         try:
-            _loaded[key] = load_predictor(folder, model, settings), model, folder
+            with no_garbage_collection():
+                _loaded[key] = load_predictor(folder, model, settings), model, folder
         except BaseException:
             _let_go(folder)
             raise

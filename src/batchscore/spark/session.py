@@ -8,12 +8,14 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from batchscore.config.job_config import JobConfig
 from batchscore.environment import set_defaults, variables_set
 from batchscore.errors import BatchScoreError, ConfigError, ScoringError
-from batchscore.spark.class_archive import archive_options, java_command
+from batchscore.spark.class_archive import java_command
+from batchscore.spark.local_session import is_local, launcher_variables, local_settings, make_session
 from batchscore.spark.settings import (
     CONNECT_REMEDY,
     DEFAULT_MASTER,
@@ -24,21 +26,20 @@ from batchscore.spark.settings import (
 from batchscore.spark.worker_environment import WORKER_VARIABLES
 
 if TYPE_CHECKING:
+    from pyspark import SparkContext
     from pyspark.sql import SparkSession
+
+    from batchscore.plan import Plan
+    from batchscore.preflight.planner import LoadedModel
 
 log = logging.getLogger(__name__)
 
-_LOOPBACK = "127.0.0.1"
 _JVM_ENDS_SECONDS = 30
 
 _SETTINGS = {
     "spark.ui.showConsoleProgress": "false",  # it garbles our own progress
     "spark.sql.execution.arrow.maxRecordsPerBatch": "1",
 } | {f"spark.executorEnv.{name}": value for name, value in WORKER_VARIABLES.items()}
-
-# Spark's JVM only schedules here, the work is in Python: its optimising compiler and parallel collector would take more
-# of a small machine's cores, and of a job's first seconds, than they give back.
-LOCAL_JVM_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 
 def check_spark() -> None:
@@ -72,23 +73,35 @@ def start_spark(config: JobConfig, job_id: str) -> SparkSession:
 
     spark-submit's own master always holds; its other settings give way to the configuration's.
     """
-    from pyspark.sql import SparkSession
+    return _make_session(start_context(config, job_id))
 
-    settings = _settings(config, job_id)
+
+def start_context(config: JobConfig, job_id: str) -> SparkContext:
+    """Start what runs the tasks of a session, as start_spark does."""
+    from pyspark import SparkConf, SparkContext
+
     if not is_submitted():
         set_defaults({"PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable})
+    settings = _settings(config, job_id)
     check_session_settings(_launch_jvm(settings) | settings)
-    spark: SparkSession = SparkSession.builder.config(map={**settings}).getOrCreate()
-    spark.sparkContext.setLogLevel(config.spark.get("spark.log.level", "ERROR"))
-    return spark
+    context: SparkContext = SparkContext.getOrCreate(SparkConf().setAll(list(settings.items())))
+    context.setLogLevel(config.spark.get("spark.log.level", "ERROR"))
+    return context
+
+
+def _make_session(context: SparkContext) -> SparkSession:
+    from pyspark.sql import SparkSession
+
+    if not is_submitted():
+        return make_session(context)
+    session: SparkSession = SparkSession.builder.getOrCreate()
+    return session
 
 
 def _settings(config: JobConfig, job_id: str) -> dict[str, str]:
-    settings = {"spark.app.name": f"batchscore {job_id}", "spark.master": DEFAULT_MASTER} | _SETTINGS
+    settings = {"spark.app.name": f"batchscore {job_id}", "spark.master": DEFAULT_MASTER} | _SETTINGS | config.spark
     if not is_submitted():
-        options = f"{LOCAL_JVM_OPTIONS} {archive_options()}".strip()
-        return settings | {"spark.driver.extraJavaOptions": options} | config.spark
-    settings |= config.spark
+        return local_settings(settings)
     del settings["spark.master"]
     return settings
 
@@ -101,12 +114,19 @@ def _launch_jvm(settings: Mapping[str, str]) -> dict[str, str]:
     """
     from pyspark import SparkConf, SparkContext
 
-    # Bound to the loopback unless told otherwise: a laptop's host name often does not resolve.
-    loopback = {"SPARK_LOCAL_IP": _LOOPBACK} if settings.get("spark.master", "").startswith("local") else {}
-    with variables_set(loopback):
+    with variables_set(launcher_variables(settings)):
         conf = SparkConf(loadDefaults=False).setAll(list(settings.items()))
         SparkContext._ensure_initialized(conf=conf)
     return dict(SparkConf().getAll())
+
+
+def stop_session(spark: SparkSession) -> None:
+    """Stop a session without waiting for the thread that adds up accumulators: it looks for its end once a second."""
+    context: Any = spark.sparkContext
+    server, context._accumulatorServer = context._accumulatorServer, None
+    server.handle_error = lambda *_: None  # whose connection ends with the JVM
+    spark.stop()
+    threading.Thread(target=server.shutdown, name="accumulators-end", daemon=True).start()
 
 
 def stop_jvm(seconds: float = _JVM_ENDS_SECONDS) -> None:
@@ -130,8 +150,10 @@ class BackgroundSpark:
     def __init__(self, config: JobConfig, given: SparkSession | None) -> None:
         self._config = config
         self._given = given
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="start-spark")
-        self._starting: Future[SparkSession] | None = None
+        self._pool = ThreadPoolExecutor(3, thread_name_prefix="spark-session")
+        self._context: Future[SparkContext] | None = None
+        self._session: Future[SparkSession] | None = None
+        self._loading: Future[None] | None = None
         self._holds_lock = self._has_jvm = False
 
     def check(self) -> None:
@@ -143,7 +165,7 @@ class BackgroundSpark:
 
     def start(self) -> None:
         """Begin to start, if that has not been done and no session runs already."""
-        if self._starting is not None or self._given is not None:
+        if self._context is not None or self._given is not None:
             return
         check_spark()
         _wait_for_its_end(_one_session)
@@ -155,35 +177,60 @@ class BackgroundSpark:
             return
         self._has_jvm = not is_submitted() and not _jvm_is_there()
         log.info("starting Spark")
-        self._starting = self._pool.submit(start_spark, self._config, str(self._config.id))
+        self._context = self._pool.submit(start_context, self._config, str(self._config.id))
+        self._session = self._pool.submit(_ready_session, self._context)
+
+    def load_in_workers(self, plan: Plan, model: LoadedModel) -> None:
+        """Begin to have workers on this machine load the model, as many as the job is going to use."""
+        if self._context is not None:
+            self._loading = self._pool.submit(_load_in_workers, self._context, plan, model)
 
     def session(self) -> SparkSession:
         """Return the session, when it has started; raises ConfigError, or ScoringError if Spark does not start."""
         self.start()
         if self._given is not None:
             return self._given
-        assert self._starting is not None
+        assert self._session is not None
         try:
-            return self._starting.result()
+            session = self._session.result()
         except BatchScoreError:
             raise
         except Exception as error:
             raise not_started(error) from error
+        if self._loading is not None:
+            self._loading.result()
+        return session
 
     def __enter__(self) -> BackgroundSpark:
         return self
 
     def __exit__(self, *_: object) -> None:
         """Stop what was started; a session that was given stays."""
-        self._pool.shutdown()
         try:
-            if self._starting is not None and self._starting.exception() is None:
-                _attempt(self._starting.result().stop)
+            if self._session is not None and self._session.exception() is None:
+                _attempt(partial(stop_session, self._session.result()))
+            self._pool.shutdown()
             if self._has_jvm and _jvm_is_there():
                 _attempt(stop_jvm)
         finally:
             if self._holds_lock:
                 _one_session.release()
+
+
+def _ready_session(context: Future[SparkContext]) -> SparkSession:
+    session = _make_session(context.result())
+    if is_local(session.sparkContext):
+        from batchscore.spark.rehearsal import plan_ahead
+
+        _attempt(lambda: plan_ahead(session))
+    return session
+
+
+def _load_in_workers(context: Future[SparkContext], plan: Plan, model: LoadedModel) -> None:
+    if context.exception() is None and is_local(context.result()):
+        from batchscore.spark.rehearsal import load_in_workers
+
+        _attempt(lambda: load_in_workers(context.result(), plan, model.archive))
 
 
 def not_started(error: Exception) -> ScoringError:
@@ -194,11 +241,11 @@ def not_started(error: Exception) -> ScoringError:
     )
 
 
-def _attempt(stop: Callable[[], None]) -> None:
+def _attempt(action: Callable[[], None]) -> None:
     try:
-        stop()
-    except Exception as error:  # it may have died: the job's own error says more
-        log.warning("Spark: expected to stop it, got %s", type(error).__name__)
+        action()
+    except Exception as error:  # Spark may have died: the job's own error says more
+        log.debug("Spark: got %s", type(error).__name__)
 
 
 def _wait_for_its_end(lock: threading.Lock) -> None:

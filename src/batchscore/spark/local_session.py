@@ -1,0 +1,92 @@
+"""What a session that a job starts on this machine does without, so that the job begins seconds sooner.
+
+Such a session runs one query: a range of numbers and a pandas UDF on it. Spark and its JVM are made for more; each of
+these leaves out something that this query does not use, by measurement (docs/performance.md, "Start-up").
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from batchscore.spark.class_archive import archive_options
+
+if TYPE_CHECKING:
+    from pyspark import SparkContext
+    from pyspark.sql import SparkSession
+
+# Spark's JVM only schedules here, the work is in Python: its optimising compiler and parallel collector would take more
+# of a small machine's cores, and of a job's first seconds, than they give back. The classes of Spark's own jars need
+# no proof that they are well formed. The options are those of Java 17; a Java that lacks one is to start all the same.
+JVM_OPTIONS = (
+    "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC "
+    "-XX:+IgnoreUnrecognizedVMOptions -XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote"
+)
+
+_QUERY_SETTINGS = {
+    # Code is generated and compiled for a query whose one row a task is the number of the task.
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.adaptive.enabled": "false",  # it plans what follows a shuffle, and there is none
+    # With it the workers of a pandas UDF have a variable more than those of an RDD, and are not the same ones.
+    "spark.sql.execution.pyspark.udf.simplifiedTraceback.enabled": "false",
+}
+
+
+def local_settings(given: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings of a session whose JVM this process starts, with those that are given, which go before."""
+    options = {"spark.driver.extraJavaOptions": f"{JVM_OPTIONS} {archive_options()}".strip()}
+    settings = _QUERY_SETTINGS | options
+    if _is_local(given.get("spark.master", "")):
+        settings["spark.ui.enabled"] = "false"  # the job tells its progress itself
+        if os.environ.get("PYSPARK_PYTHON") == sys.executable and "spark.pyspark.python" not in given:
+            settings["spark.python.daemon.module"] = "batchscore.spark.worker_daemon"
+    return settings | dict(given)
+
+
+def is_local(context: SparkContext) -> bool:
+    """Tell whether tasks run on this machine."""
+    return _is_local(str(context.master))
+
+
+def _is_local(master: str) -> bool:
+    return master.startswith("local")
+
+
+def launcher_variables(settings: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that Spark's scripts are started with."""
+    # A JVM of its own tells spark-submit how to start the JVM.
+    variables = {"SPARK_LAUNCHER_OPTS": JVM_OPTIONS}
+    # Bound to the loopback unless told otherwise: a laptop's host name often does not resolve.
+    return variables | ({"SPARK_LOCAL_IP": "127.0.0.1"} if _is_local(settings.get("spark.master", "")) else {})
+
+
+def make_session(context: SparkContext) -> SparkSession:
+    """Return a session of a context, without the SQL extensions that Spark finds by itself."""
+    from pyspark.sql import SparkSession
+
+    if not context.getConf().get("spark.sql.extensions") and int(context.version.split(".")[0]) >= 4:
+        with _no_services(context) as jvm_builder:
+            jvm_builder.getOrCreate()
+    session: SparkSession = SparkSession.builder.getOrCreate()
+    return session
+
+
+@contextmanager
+def _no_services(context: SparkContext) -> Iterator[Any]:
+    """Let Spark find no service in its jars: the extension that MLlib is loads Scala's whole reflection.
+
+    Services are looked up with the class loader of the JVM's thread, and that of the platform has none of Spark's.
+    Py4J looks classes up with it too, so that the block can only call what it is given.
+    """
+    jvm: Any = context._jvm
+    builder, thread = jvm.org.apache.spark.sql.classic.SparkSession.builder(), jvm.java.lang.Thread.currentThread()
+    loader, platform = thread.getContextClassLoader(), jvm.java.lang.ClassLoader.getPlatformClassLoader()
+    thread.setContextClassLoader(platform)
+    try:
+        yield builder
+    finally:
+        thread.setContextClassLoader(loader)
