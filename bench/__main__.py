@@ -84,7 +84,8 @@ class Benchmark:
     def _job(self, turn: Turn, output: Path) -> Job:
         folder = make_data(turn.case.data_set, turn.record_count, self._work)
         uri = f"sqlite:///{self._work}/mlflow.db"
-        return Job(str(folder), str(output), turn.case.model_uri, turn.case.model_type, uri, self._cores)
+        schema = str(folder / ".schema")
+        return Job(str(folder), str(output), turn.case.model_uri, turn.case.model_type, uri, self._cores, schema)
 
     def _check(self, turn: Turn, predictions: Predictions) -> None:
         expected = self._expected.setdefault((turn.case.name, turn.record_count), predictions)

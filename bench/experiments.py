@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from tests.yarn.jars import UnreachableError
 
 from batchscore.commit.checks import checked_parts
 from batchscore.commit.manifest import classic_manifest, extended_manifest
@@ -42,7 +43,10 @@ from batchscore.storage.base import StoredObject
 from bench.cases import MODELS
 from bench.data import DATA_SETS, make_data
 from bench.dialects import dialect_rows
+from bench.figures import WAYS
+from bench.measure import adopt_orphans, use_cores
 from bench.object_server import running_object_server
+from bench.on_s3 import costs_on_s3
 from bench.result_reading import result_costs
 from bench.unseen import unseen_rows
 from bench.ways.job import way_environment
@@ -100,11 +104,26 @@ def delay(work: Path) -> None:
         seconds = []
         for delay_seconds in (0.0, 0.05):
             shutil.rmtree(root / "out" / "batch-prediction", ignore_errors=True)
-            with running_object_server(root, delay_seconds) as endpoint:
-                keys = {"output": "s3://out", "s3.endpoint": endpoint}
+            with running_object_server(root, delay_seconds) as server:
+                keys = {"output": "s3://out", "s3.endpoint": server.endpoint}
                 summary = _score(work, "bank-logistic", "s3://data/", data / ".schema", **keys)
             seconds.append(summary["seconds"]["total"])
         _row(number + 1, *(f"{value:.1f}" for value in seconds), f"{seconds[1] / seconds[0]:.3f}")
+
+
+def s3(work: Path) -> None:
+    """Score the bank set from and to an S3 server that waits 20 ms before each answer, by each way that knows S3."""
+    _prepare(work, "bank-logistic")
+    adopt_orphans()
+    use_cores(CORES)
+    _titles("way", "records", "s", "core-s", "requests", "bytes read a record", "bytes written a record")
+    try:
+        for cost in costs_on_s3(work, [2_000_000, 10_000_000], rounds=3, delay_seconds=0.02, cores=CORES):
+            each = [f"{value / cost.record_count:.1f}" for value in (cost.bytes_read, cost.bytes_written)]
+            took = [f"{cost.measured.seconds:.1f}", f"{cost.measured.cpu_seconds:.1f}", f"{cost.request_count:,}"]
+            _row(WAYS[cost.way], f"{cost.record_count:,}", *took, *each)
+    except UnreachableError as error:
+        print(f"S3: skipped, {error}")
 
 
 def _spoilt(cells: list[bytes], kind: str) -> bytes:
@@ -169,7 +188,7 @@ class _WorkerSampler:
                     command, size = " ".join(process.cmdline()), process.memory_full_info().uss
                 except psutil.Error:  # it ended meanwhile
                     continue
-                if "pyspark.daemon" in command:
+                if "worker_daemon" in command:
                     self.worker_bytes = max(self.worker_bytes, size)
                 elif "batchscore.cli" in command:
                     self.driver_bytes = max(self.driver_bytes, size)
@@ -322,6 +341,7 @@ EXPERIMENTS: dict[str, Callable[[Path], None]] = {
     "planning": planning,
     "profile": profile,
     "results": results,
+    "s3": s3,
     "unseen": unseen,
 }
 

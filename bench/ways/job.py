@@ -18,7 +18,10 @@ _OTHERS = ("SPARK_", "PYSPARK_", "MLFLOW_", "RAY_", "POLARS_", "DASK_")
 
 @dataclass(frozen=True)
 class Job:
-    """A folder of CSV files with a .schema among them, the model that scores them, and where the results go."""
+    """A folder of CSV files, the model that scores them, where the results go, and the file that has their schema.
+
+    ``input`` and ``output`` may be URIs of folders on S3, for those ways that know it; ``schema`` is a local path.
+    """
 
     input: str
     output: str
@@ -26,6 +29,7 @@ class Job:
     model_type: str
     tracking_uri: str
     cores: int
+    schema: str
 
     def arguments(self) -> list[str]:
         """Return the job as arguments of a program."""
@@ -39,7 +43,7 @@ class Job:
     @property
     def is_number(self) -> Mapping[str, bool]:
         """The columns of the files in order, and whether each is of numbers."""
-        attributes: list[dict[str, Any]] = json.loads((Path(self.input) / ".schema").read_text())["attributes"]
+        attributes: list[dict[str, Any]] = json.loads(Path(self.schema).read_text())["attributes"]
         return {item["attributeName"]: item["attributeType"] == "NUMERIC" for item in attributes}
 
     @property
@@ -81,6 +85,7 @@ def way_command(way: str, job: Job) -> list[str]:
         "model": job.model,
         "tracking_uri": job.tracking_uri,
         "input": f"{job.input}/",
+        "schema": job.schema,
         "output": job.output,
         "spark.master": f"local[{job.cores}]",
         "spark.ui.enabled": "false",

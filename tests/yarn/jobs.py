@@ -67,7 +67,7 @@ class Jobs:
         """Where the results are."""
         return f"s3://{self.bucket}/out"
 
-    def submit(self, batch_id: str, *keys: str, **settings: str) -> Submission:
+    def submit(self, batch_id: str, *keys: str, entry: str = "jobs/batch_predict.py", **settings: str) -> Submission:
         """Submit a job, with settings of Spark whose dots are written as two underscores.
 
         It runs in this environment, which lies at the same place on all nodes: an archive that each unpacks for each
@@ -75,7 +75,7 @@ class Jobs:
         """
         here = {"spark__pyspark__python": sys.executable, "spark__yarn__appMasterEnv__PYSPARK_PYTHON": sys.executable}
         options = [f"--conf={name.replace('__', '.')}={value}" for name, value in (here | settings).items()]
-        program = ["jobs/batch_predict.py", "--config", f"s3://{self.bucket}/job.yaml", f"id={batch_id}", *keys]
+        program = [entry, "--config", f"s3://{self.bucket}/job.yaml", f"id={batch_id}", *keys]
         command = ["spark-submit", "--master", "yarn", "--deploy-mode", "cluster", *options, *program]
         return self.yarn.submit(*command, PYTHONPATH=f"{REPOSITORY}/src")
 
