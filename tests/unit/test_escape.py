@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.committed import FinishedJob
 from tests.unit.test_check import HEADER, check
-from tests.unit.test_first_look import look
+from tests.unit.test_first_look import explained
 from tests.unit.test_multiline import read
 from tests.unit.test_open_quotes import source_of
 from tests.unit.test_reader import COLUMNS as COLUMNS_OF_READER
@@ -79,12 +79,10 @@ def test_the_check_of_a_job_knows_the_escape(tmp_path: Path) -> None:
 def test_a_file_with_escapes_names_the_key_if_it_mends_the_file_and_else_does_not(tmp_path: Path) -> None:
     mended = b"x,t\n" + b'1,"a \\"b\\" c"\n' * 20
     broken = b"x,t\n" + b'1,"a \\"b"c\n' * 20
-    files = {"a.csv": mended, "b.csv": broken}
-    first, second = look(tmp_path, files).findings
-    assert first
-    assert second
-    assert first.explanation.endswith('a backslash before them inside quoted values: `escape: "\\\\"` reads them')
-    assert second.explanation.endswith("; double the quotes within quoted values, and quote only whole values")
+    assert explained(tmp_path, mended).endswith(
+        'a backslash before them inside quoted values: `escape: "\\\\"` reads them'
+    )
+    assert explained(tmp_path, broken).endswith("; double the quotes within quoted values, and quote only whole values")
 
 
 @pytest.mark.parametrize(("bad", "named"), [(b'1,"a \\"b\\" c"\n', True), (b'1,"a \\"b"c\n', False)])

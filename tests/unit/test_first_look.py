@@ -19,7 +19,7 @@ from batchscore.input.files import InputFile, make_splits
 from batchscore.model.frames import with_missing_rules
 from batchscore.model.predictor import Predictor
 from batchscore.plan import JobSpec, Plan
-from batchscore.preflight.beginnings import Looked
+from batchscore.preflight.beginnings import Looked, explain_input
 from batchscore.preflight.first_look import FIRST_BYTES, first_look, look_in_task, scope_of
 from batchscore.preflight.sample import choose_sample, complete_records, evenly, read_sample
 from batchscore.preflight.unseen import column_warnings
@@ -39,6 +39,11 @@ def written(folder: Path, files: dict[str, bytes]) -> tuple[InputFile, ...]:
 
 def look(folder: Path, files: dict[str, bytes], spec: JobSpec = SPEC) -> Looked:
     return looked_at(written(folder, files), spec)
+
+
+def explained(folder: Path, content: bytes, spec: JobSpec = SPEC) -> str:
+    [source] = written(folder, {"explained.csv": content})
+    return explain_input(source, scope_of(spec))
 
 
 FILES = {
@@ -117,11 +122,12 @@ def test_a_finding_reads_back_as_a_task_wrote_it(name: str) -> None:
 
 
 def test_a_file_of_values_over_several_lines_names_the_key_that_reads_them(tmp_path: Path) -> None:
-    [found] = look(tmp_path, {"a.csv": b"x,t\n" + b'1,"a\n2,b\nc"\n' * 200}).findings
+    content = b"x,t\n" + b'1,"a\n2,b\nc"\n' * 200
+    [found] = look(tmp_path, {"a.csv": content}).findings
     assert found
     assert dict(found.faults) == {("line_end_in_quotes", None): 600}
     assert find_misfits([found]).places == (0,)
-    assert found.explanation == (
+    assert explained(tmp_path, content) == (
         "expected a record in each line, got quoted values over several lines in 600 of 600 records read; "
         "there are no line ends inside values: `multiline: true` reads a file that has them"
     )
@@ -135,7 +141,7 @@ def test_small_files_of_records_over_several_lines_show_the_same_alone_and_toget
     assert look(tmp_path, clean_files, spec).findings == clean
     stray = Finding(1, 1, 0, False, {("unbalanced_quote", None): 1})
     found = look(tmp_path, files, spec).findings
-    assert [replace(item, explanation="") for item in found if item] == [*clean, stray, Finding(1, 0, 1)]
+    assert [item for item in found if item] == [*clean, stray, Finding(1, 0, 1)]
 
 
 def test_a_missing_value_that_its_record_needs_is_counted_and_no_fault_of_the_file(tmp_path: Path) -> None:
@@ -153,19 +159,21 @@ def test_a_column_of_markers_names_the_key_unless_they_are_to_be_missing_and_hid
         "c.csv": b"x,y\n" + b"NA,1\n" * 20,
     }
 
-    found, _, missing = look(tmp_path, files, replace(SPEC, columns=columns)).findings
+    spec = replace(SPEC, columns=columns)
+    _, _, missing = look(tmp_path, files, spec).findings
 
-    assert found
-    assert "the marker ? stands where a value is missing: name it in `null_values`" in found.explanation
+    told = explained(tmp_path, files["a.csv"], spec)
+    assert "the marker ? stands where a value is missing: name it in `null_values`" in told
     assert missing == Finding(20, 0, 0)
     lenient = with_missing_rules(columns, MissingSettings(invalid_values="missing"), NO_FACTS)
     required = replace(lenient.inputs[1], missing=replace(lenient.inputs[1].missing, invalid_is_missing=False))
     lenient = replace(lenient, inputs=(lenient.inputs[0], required))
-    markers, commas, _ = look(tmp_path, files, replace(SPEC, columns=lenient)).findings
+    spec = replace(SPEC, columns=lenient)
+    markers, commas, _ = look(tmp_path, files, spec).findings
     assert markers == Finding(20, 0, 0)
     assert commas
     assert commas.faults == {("invalid_value", "y"): 20}
-    assert "decimal commas" in commas.explanation
+    assert "decimal commas" in explained(tmp_path, files["b.csv"], spec)
 
 
 def test_values_that_cannot_be_read_in_one_column_or_another_are_one_fault_of_the_file(tmp_path: Path) -> None:
@@ -176,7 +184,7 @@ def test_values_that_cannot_be_read_in_one_column_or_another_are_one_fault_of_th
     assert found
     assert found.faults == {("invalid_value", "x"): 70, ("invalid_value", "y"): 50, ("invalid_value", None): 120}
     assert find_misfits([found]).places == (0,)
-    assert found.explanation.endswith(
+    assert explained(tmp_path, content, spec).endswith(
         '120 of 120 records read; the numbers have decimal commas: `decimal: ","` reads them'
     )
 

@@ -28,7 +28,7 @@ from batchscore.input.reader import Reader
 from batchscore.model.predictor import Predictor
 from batchscore.output.parts import PartFile
 from batchscore.plan import JobSpec, make_inputs
-from batchscore.preflight.beginnings import Scope, look_at
+from batchscore.preflight.beginnings import Scope, explain_input, look_at
 from batchscore.preflight.sample import choose_sample, complete_records
 from batchscore.scoring.score_split import score_split
 from batchscore.storage.base import StoredObject
@@ -199,13 +199,9 @@ def test_records_of_another_source_are_looked_at_and_sampled(tmp_path: Path) -> 
 def test_a_reader_explains_what_most_of_its_records_have_wrong(tmp_path: Path) -> None:
     tables = (("mem://people", ("x", "t"), (("word", "a"), ("word", "b"))),)
     reader = RowsReader(tables)
-    [found] = look_at(
-        make_inputs([StoredObject("mem://people", 2, "e")], "mem://", 2, reader),
-        Scope(spec_of(tmp_path), reader, first_bytes=10),
-        keep_bytes=0,
-    ).findings
-    assert found
-    assert found.explanation == "2 of 2 rows have invalid_value in x"
+    [source] = make_inputs([StoredObject("mem://people", 2, "e")], "mem://", 2, reader)
+    told = explain_input(source, Scope(spec_of(tmp_path), reader, first_bytes=10))
+    assert told == "2 of 2 rows have invalid_value in x"
 
 
 # --- CSV's

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from batchscore.commit.checks import INPUTS_TOLD
 from batchscore.config.exclusion import exclude_advice
 from batchscore.errors import BatchScoreError, InputError, TransientReadError
-from batchscore.input.diagnosis.findings import Finding, find_misfits
+from batchscore.input.diagnosis.findings import Misfits, find_misfits
 from batchscore.plan import Plan
-from batchscore.preflight.beginnings import Looked
+from batchscore.preflight.beginnings import Looked, explain_input
+from batchscore.preflight.first_look import scope_of
 
 _FAULTS_TOLD = 100
 
@@ -23,7 +24,7 @@ def input_faults(plan: Plan, looked: Looked, is_known: Callable[[], bool]) -> li
     uris = [item.source.uri for item in plan.inputs]
     faults: list[tuple[int | None, BatchScoreError]] = [*sorted(looked.faults.items(), key=lambda item: item[0])]
     if misfits.places:
-        faults.append((None, InputError(_told(misfits.together, misfits.places, uris, looked.findings))))
+        faults.append((None, InputError(_told(misfits, plan))))
     if not faults:
         return []
     left_out = {uris[place] for place in (*looked.faults, *misfits.places)}
@@ -37,17 +38,15 @@ def input_faults(plan: Plan, looked: Looked, is_known: Callable[[], bool]) -> li
     return faults
 
 
-def _told(together: str, places: Sequence[int], uris: Sequence[str], findings: Sequence[Finding | None]) -> str:
-    shown = [
-        f"input {uris[place]}: {finding.explanation}"
-        for place in places[:INPUTS_TOLD]
-        if (finding := findings[place]) is not None
-    ]
-    if len(places) == 1 and not together:
+def _told(misfits: Misfits, plan: Plan) -> str:
+    count, scope = len(misfits.places), scope_of(plan.spec)
+    inputs = [plan.inputs[place] for place in misfits.places[:INPUTS_TOLD]]
+    shown = [f"input {item.source.uri}: {explain_input(item, scope)}" for item in inputs]
+    if count == 1 and not misfits.together:
         return shown[0]
-    first = f", the first {INPUTS_TOLD} of them" if len(places) > INPUTS_TOLD else ""
-    common = f" ({together})" if together else ""
-    return "\n  ".join([f"{len(places)} inputs that do not fit the job{common}{first}:", *shown])
+    first = f", the first {INPUTS_TOLD} of them" if count > INPUTS_TOLD else ""
+    common = f" ({misfits.together})" if misfits.together else ""
+    return "\n  ".join([f"{count} inputs that do not fit the job{common}{first}:", *shown])
 
 
 def raise_together(faults: Sequence[BatchScoreError]) -> None:

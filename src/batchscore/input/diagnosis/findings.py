@@ -30,7 +30,6 @@ class Finding:
     ``faults`` counts records by reason and column; values that are no number count in each column that has one, but
     for columns where they reach the model as missing. ``complete_count`` are the records without a fault and without a
     missing value. ``is_large`` tells of the whole input whether it has JUDGED_ALONE records.
-    ``explanation`` says what was expected and what was seen, where nearly all records have the same fault.
     """
 
     record_count: int = 0
@@ -38,7 +37,6 @@ class Finding:
     complete_count: int = 0
     is_large: bool = False
     faults: Mapping[FaultKind, int] = field(default_factory=dict)
-    explanation: str = ""
 
 
 def same_fault(faults: Mapping[FaultKind, int], record_count: int) -> FaultKind | None:
@@ -105,7 +103,7 @@ def finding_as_json(item: Finding | None) -> str:
         return "null"
     faults = [[*kind, number] for kind, number in item.faults.items()]
     counts = [item.record_count, item.invalid_count, item.complete_count, item.is_large]
-    return json.dumps([*counts, faults, item.explanation], separators=(",", ":"))
+    return json.dumps([*counts, faults], separators=(",", ":"))
 
 
 def finding_from_json(text: str) -> Finding | None:
@@ -113,6 +111,6 @@ def finding_from_json(text: str) -> Finding | None:
     raw = json.loads(text)
     if raw is None:
         return None
-    records, invalid, complete, is_large, faults, explanation = raw
+    records, invalid, complete, is_large, faults = raw
     by_kind = {(reason, column): number for reason, column, number in faults}
-    return Finding(records, invalid, complete, is_large, by_kind, explanation)
+    return Finding(records, invalid, complete, is_large, by_kind)
