@@ -26,6 +26,9 @@ from batchscore.commands.check import check_job
 from batchscore.config.job_config import OutputConfig
 
 STOP_SECONDS = 10
+IN_ARCHIVE = ("--archives", f"{ARCHIVE}#environment", "--conf", "spark.pyspark.python=./environment/bin/python")
+
+Submit = Callable[..., subprocess.Popen[str]]
 
 
 @pytest.fixture(scope="module")
@@ -63,21 +66,17 @@ def registry_server(demo: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def submit(
-    demo: Path, master: str, packed_python: str, bare_python: str, registry_server: str
-) -> Callable[[str], subprocess.Popen[str]]:
+def submit(demo: Path, master: str, packed_python: str, bare_python: str, registry_server: str) -> Submit:
     """Start spark-submit of the job with an id, which is also the name of its output."""
-    command = [f"{SPARK_HOME}/bin/spark-submit", "--master", master, "--archives", f"{ARCHIVE}#environment"]
-    command += ["--conf", "spark.pyspark.python=./environment/bin/python"]
-    command += ["--conf", f"spark.pyspark.driver.python={packed_python}"]
-    command += ["--conf", "spark.driver.host=127.0.0.1", "--executor-memory", "1g", "jobs/batch_predict.py"]
+    options = ["--conf", f"spark.pyspark.driver.python={packed_python}", "--conf", "spark.driver.host=127.0.0.1"]
+    options += ["--master", master, "--executor-memory", "1g"]
     environment = clean_environment(SPARK_HOME=SPARK_HOME, SPARK_LOCAL_IP="127.0.0.1", PYTHONPATH="")
     environment["PATH"] = f"{Path(bare_python).parent}:{os.environ['PATH']}"
 
-    def start(batch_id: str) -> subprocess.Popen[str]:
+    def start(batch_id: str, *executors_python: str) -> subprocess.Popen[str]:
         keys = settings(demo, batch_id, id=batch_id, split_bytes="40000", tracking_uri=registry_server)
         return subprocess.Popen(
-            [*command, *keys],
+            [f"{SPARK_HOME}/bin/spark-submit", *options, *executors_python, "jobs/batch_predict.py", *keys],
             cwd=REPOSITORY,
             env=environment,
             stdout=subprocess.PIPE,
@@ -98,15 +97,15 @@ def check_completed(process: subprocess.Popen[str], demo: Path, batch_id: str) -
     assert check_job(batch_id, OutputConfig(output=f"{demo}/{batch_id}")).findings == []
 
 
-def test_the_packed_job_runs_on_a_cluster_that_has_no_batchscore(
-    demo: Path, submit: Callable[[str], subprocess.Popen[str]]
-) -> None:
-    check_completed(submit("cluster"), demo, "cluster")
+def test_the_packed_job_runs_on_a_cluster_that_has_no_batchscore(demo: Path, submit: Submit) -> None:
+    check_completed(submit("cluster", *IN_ARCHIVE), demo, "cluster")
 
 
 def test_a_spark_submit_that_is_told_to_stop_leaves_a_failed_job_in_ten_seconds_and_its_id_goes_on(
-    demo: Path, submit: Callable[[str], subprocess.Popen[str]]
+    demo: Path, submit: Submit, packed_python: str
 ) -> None:
+    # Unpacked already: each executor that unpacks an archive takes half a minute.
+    executors_python = ("--conf", f"spark.pyspark.python={packed_python}")
     folder = demo / "stopped" / "batch-prediction"
     record = folder / "stopped.json"
 
@@ -116,7 +115,7 @@ def test_a_spark_submit_that_is_told_to_stop_leaves_a_failed_job_in_ten_seconds_
             assert time.monotonic() < deadline
             time.sleep(0.05)
 
-    with submit("stopped") as process:
+    with submit("stopped", *executors_python) as process:
         wait_for("INPROGRESS", START_SECONDS)
         process.terminate()
         wait_for("FAILED", STOP_SECONDS)
@@ -124,4 +123,4 @@ def test_a_spark_submit_that_is_told_to_stop_leaves_a_failed_job_in_ten_seconds_
 
     assert process.returncode == 128 + signal.SIGTERM
     assert sorted(folder.glob("*.manifest*")) == []
-    check_completed(submit("stopped"), demo, "stopped")
+    check_completed(submit("stopped", *executors_python), demo, "stopped")
