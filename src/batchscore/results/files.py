@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import stat
 import tempfile
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,6 +32,7 @@ _KINDS: dict[str, FileKind] = {
     ".parquet": "parquet",
 }
 _GZIP_LEVEL = 1
+_GZIP_CONTAINER = 16 + zlib.MAX_WBITS
 _MEMORY_BYTES = 32 * 1024 * 1024
 _GROUP_BYTES = 32 * 1024 * 1024  # of records in memory, before they are a row group of Parquet
 
@@ -95,9 +96,12 @@ def write_file(target: Target, schema: pa.Schema, batches: Iterable[pa.RecordBat
     counted = _Counted(batches)
     place = _stored if uris.is_s3(target.uri) else _moved
     with place(target.uri, s3) as file:
-        if target.is_gzip:
-            with gzip.GzipFile(filename="", mode="wb", compresslevel=_GZIP_LEVEL, fileobj=file, mtime=0) as packed:
-                write_to(cast("IO[bytes]", packed), target.kind, schema, counted)
+        if target.is_gzip and target.kind != "parquet":
+            # Not a GzipFile, which tries to write what it has left when it is collected, though the disk is full.
+            deflate = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, _GZIP_CONTAINER)
+            for chunk in text_chunks(target.kind, schema, counted):
+                file.write(deflate.compress(chunk))
+            file.write(deflate.flush())
         else:
             write_to(file, target.kind, schema, counted)
     return counted.record_count
