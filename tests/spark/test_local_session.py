@@ -1,14 +1,24 @@
 """A session that a job starts on this machine: what it does without, and that the job finds its workers ready."""
 
 import os
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
 import pyspark
+from sklearn.linear_model import LinearRegression
 
+from batchscore.preflight.planner import load_model, make_plan
+from batchscore.spark import loaded_models
 from batchscore.spark.action import run_tasks
+from batchscore.spark.rehearsal import load_in_workers
+from tests.registry import columns
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+    from tests.registry import Registry
 
 
 def _daemon(_: int) -> str:
@@ -17,6 +27,11 @@ def _daemon(_: int) -> str:
 
 def _pyspark(_: int) -> str:
     return pyspark.__file__
+
+
+def _loaded(_: int) -> str:
+    time.sleep(1)  # each worker has one of the tasks
+    return " ".join(loaded_models._loaded)
 
 
 def test_a_worker_of_an_rdd_is_one_of_the_job_s_query(spark: "SparkSession") -> None:
@@ -38,3 +53,18 @@ def test_no_extension_is_looked_for(spark: "SparkSession") -> None:
 
 def test_no_ui_is_started(spark: "SparkSession") -> None:
     assert spark.sparkContext.uiWebUrl is None
+
+
+def test_the_query_of_a_job_finds_its_model_loaded(spark: "SparkSession", registry: "Registry", tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("x\n1\n")
+    model_uri = registry.register(
+        LinearRegression().fit(pd.DataFrame({"x": [0.0]}), [0.0]), signature=columns("x:double")
+    )
+    places = {"input": str(tmp_path / "in.csv"), "output": str(tmp_path / "out")}
+    model = load_model(registry.config(model_uri, id="job", **places), tmp_path / "model")
+    plan = make_plan(registry.config(model_uri, id="job", **places), model)
+
+    load_in_workers(spark.sparkContext, plan, model.archive)
+
+    told = run_tasks(spark, 2, _loaded, "group", "a query", lambda: None)
+    assert [model.version.pinned_uri in names for names in told].count(True) == 1  # as many as the job has tasks

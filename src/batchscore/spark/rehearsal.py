@@ -6,10 +6,11 @@ What fails here fails again in the job, which says so: nothing is told.
 from __future__ import annotations
 
 from contextlib import suppress
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from batchscore.model.flavors import predictor_settings
-from batchscore.plan import Plan
+from batchscore.plan import Plan, pack_tasks
 from batchscore.spark.action import planned_tasks
 from batchscore.spark.loaded_models import loaded_predictor
 
@@ -25,8 +26,11 @@ def plan_ahead(spark: SparkSession) -> None:
 
 def load_in_workers(context: SparkContext, plan: Plan, archive: bytes) -> None:
     """Have the workers of a job load its model at the same time, so that they have it when the query comes."""
+    if context.getConf().get("spark.python.worker.reuse", "true") != "true":
+        return
     model, settings = plan.spec.model, predictor_settings(plan.spec.config, plan.spec.model_type)
-    workers = min(len(plan.splits), context.defaultParallelism)
+    tasks = pack_tasks(plan.splits, plan.spec.config.split_bytes)
+    workers = sum(1 for _ in islice(tasks, context.defaultParallelism))
     broadcast = context.broadcast(archive)
 
     def load(_: int) -> None:
