@@ -204,8 +204,10 @@ class BackgroundSpark:
     def __enter__(self) -> BackgroundSpark:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Stop what was started; a session that was given stays."""
+        if kind is None and self._context is None and self._given is None and _is_awaited():
+            self.start()
         try:
             if self._session is not None and self._session.exception() is None:
                 _attempt(partial(stop_session, self._session.result()))
@@ -215,6 +217,20 @@ class BackgroundSpark:
         finally:
             if self._holds_lock:
                 _one_session.release()
+
+
+def _is_awaited() -> bool:
+    """Tell whether who started this process fails it for ending without a session: YARN, of a driver on the cluster.
+
+    A job that is reported again, or that has nothing to score, would need none.
+    """
+    if not is_submitted():
+        return False
+    from pyspark import SparkConf, SparkContext
+
+    SparkContext._ensure_initialized()
+    conf = SparkConf()
+    return str(conf.get("spark.master")) == "yarn" and conf.get("spark.submit.deployMode") == "cluster"
 
 
 def _ready_session(context: Future[SparkContext]) -> SparkSession:
