@@ -26,6 +26,9 @@ LOWEST_TESTS := $(addprefix tests/models/,test_kinds.py test_flavors.py test_enc
 # Two files of tests beside each other, folder by folder, so that the files of a folder share its Spark session.
 BESIDE := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
+# One whole job, of which the other Pythons of workers and driver are to show that they do the same.
+A_JOB := tests/e2e/test_main_job.py::test_every_score_is_that_of_the_model_called_directly
+
 BIN := .venv/bin
 BIN_BENCH := .venv-bench/bin
 SOURCES := $(shell find src jobs -name '*.py')
@@ -88,13 +91,13 @@ test-browser: .venv/installed ## Run the tests of the page in a headless Chromiu
 test-spark35: .venv-spark35/installed need-java
 	.venv-spark35/bin/python -m pytest $(BESIDE) tests/e2e/test_main_job.py tests/e2e/test_api.py
 
-test-pythons: need-python need-java ## Run the unit tests and the main job on the other Pythons of 3.11 to 3.13 that are here
+test-pythons: need-python need-java ## Run the unit tests and a job on the other Pythons of 3.11 to 3.13 that are here
 	@$(foreach version,$(filter-out $(call version,$(PYTHON)),$(PYTHONS)),$(if $(FOUND_$(version)), \
 		$(MAKE) --no-print-directory test-on-$(version), \
 		echo "Python $(version): skipped, none runs here") &&) true
 
 test-on-%: .venv-%/installed need-java
-	.venv-$*/bin/python -m pytest $(BESIDE) tests/e2e/test_main_job.py tests/unit
+	.venv-$*/bin/python -m pytest $(BESIDE) $(A_JOB) tests/unit
 
 test-lowest: need-python ## Run the tests of models on the lowest versions of their libraries, which know Python 3.11
 	@$(if $(FOUND_3.11),$(MAKE) --no-print-directory test-on-the-lowest, \
