@@ -14,7 +14,7 @@ from bench.cases import CASES, Case
 from bench.compare import DifferenceError, Predictions, check_same, read_predictions
 from bench.data import make_data
 from bench.figures import WAYS
-from bench.measure import Measurement, WayError, adopt_orphans, measure, use_cores
+from bench.measure import Measurement, WayError, adopt_orphans, in_turn, measure, use_cores
 from bench.report import RUNS, write_report
 from bench.results import Results, Run, this_environment
 from bench.ways.job import Job, way_command, way_environment
@@ -46,10 +46,9 @@ class Turn:
 def turns(cases: list[Case], ways: list[str], sizes: list[int], rounds: int) -> Iterator[Turn]:
     """Yield the runs: all ways next to each other, and another one first in each round."""
     for number in range(rounds):
-        first = number % len(ways)
         for case in cases:
             for size in sizes:
-                for way in ways[first:] + ways[:first]:
+                for way in in_turn(ways, number):
                     yield Turn(case, way, size, number)
 
 

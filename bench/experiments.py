@@ -45,7 +45,7 @@ from bench.data import DATA_SETS, make_data
 from bench.dialects import dialect_rows
 from bench.figures import WAYS
 from bench.measure import adopt_orphans, use_cores
-from bench.object_server import running_object_server
+from bench.object_server import CREDENTIALS, running_object_server
 from bench.on_s3 import costs_on_s3
 from bench.result_reading import result_costs
 from bench.unseen import unseen_rows
@@ -94,7 +94,7 @@ def delay(work: Path) -> None:
     """Score four million records from an S3 server that answers at once, and from one that waits 50 ms each time."""
     _prepare(work, "bank-logistic")
     data = make_data(DATA_SETS["bank"], 4_000_000, work)
-    os.environ |= {"AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none", "AWS_DEFAULT_REGION": "us-east-1"}
+    os.environ |= CREDENTIALS
     root = work / "buckets"
     (root / "out").mkdir(parents=True, exist_ok=True)
     (root / "data").unlink(missing_ok=True)

@@ -34,6 +34,12 @@ class Measurement:
     peak_bytes: int
 
 
+def in_turn(ways: list[str], number: int) -> list[str]:
+    """Return the ways in the order of a round: another one is first in each."""
+    first = number % len(ways)
+    return ways[first:] + ways[:first]
+
+
 def adopt_orphans() -> None:
     """Make this process the parent of its descendants' orphans, so that it can see and wait for them all."""
     libc = ctypes.CDLL(None, use_errno=True)

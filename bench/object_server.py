@@ -23,6 +23,14 @@ from typing import Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "none",
+    "AWS_SECRET_ACCESS_KEY": "none",
+    "AWS_DEFAULT_REGION": "us-east-1",  # boto3's word
+    "AWS_REGION": "us-east-1",  # that of the other SDKs
+}
+"""What clients of the server, which asks for none, have to have."""
+
 _UPLOADS = ".uploads"
 _LISTED_AT_ONCE = 1000
 
@@ -31,13 +39,15 @@ def _etag(status: os.stat_result) -> str:
     return f'"{status.st_size:x}-{status.st_mtime_ns:x}"'
 
 
-def _listed(key: str, status: os.stat_result) -> str:
+def _state(status: os.stat_result) -> str:
     modified = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(status.st_mtime))
+    return f"<LastModified>{modified}</LastModified><ETag>{escape(_etag(status))}</ETag>"
+
+
+def _listed(key: str, status: os.stat_result) -> str:
     size = 0 if key.endswith("/") else status.st_size
-    return (
-        f"<Contents><Key>{escape(key)}</Key><LastModified>{modified}</LastModified>"
-        f"<Size>{size}</Size><ETag>{escape(_etag(status))}</ETag><StorageClass>STANDARD</StorageClass></Contents>"
-    )
+    told = f"<Size>{size}</Size><StorageClass>STANDARD</StorageClass>"
+    return f"<Contents><Key>{escape(key)}</Key>{_state(status)}{told}</Contents>"
 
 
 def _keys(bucket: Path) -> Iterator[str]:
@@ -97,6 +107,7 @@ class _Handler(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         self.key = unquote(url.path).lstrip("/")
         self.file = self.root / self.key
+        self.taken = 0
         self.query = {name: values[0] for name, values in parse_qs(url.query, keep_blank_values=True).items()}
         time.sleep(self.delay_seconds)
         return known
@@ -166,8 +177,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _copy(self, source: Path) -> None:
         self.file.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, self.file)
-        modified = "<LastModified>2026-01-01T00:00:00.000Z</LastModified>"
-        self._answer_xml("CopyObjectResult", f"<ETag>{escape(_etag(self.file.stat()))}</ETag>{modified}")
+        self._answer_xml("CopyObjectResult", _state(self.file.stat()))
 
     def _body(self) -> bytes:
         if "chunked" in self.headers.get("Transfer-Encoding", ""):
@@ -227,8 +237,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def _head(self, status: int, headers: dict[str, str], length: int, *, with_body: bool = True) -> None:
-        self.asked.add(self.command, getattr(self, "taken", 0), length if with_body else 0)
-        self.taken = 0
+        self.asked.add(self.command, self.taken, length if with_body else 0)
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)

@@ -18,13 +18,12 @@ from tests.yarn.jars import fetch, hadoop_version
 from bench.cases import MODELS
 from bench.compare import Predictions, check_same, read_predictions
 from bench.data import make_data
-from bench.measure import Measurement, measure
-from bench.object_server import running_object_server
+from bench.measure import Measurement, in_turn, measure
+from bench.object_server import CREDENTIALS, running_object_server
 from bench.ways.job import Job, way_command, way_environment
 
 WAYS = {"batchscore": "s3", "plain_spark": "s3a", "tuned_spark": "s3a", "ray_data": "s3"}
 """What is compared, and the scheme that each knows S3 by."""
-_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none", "AWS_REGION": "us-east-1"}
 _POM = Path(__file__).parents[1] / "tests" / "yarn" / "s3a.xml"
 
 
@@ -53,7 +52,7 @@ def costs_on_s3(work: Path, sizes: list[int], rounds: int, delay_seconds: float,
     expected: dict[int, Predictions] = {}
     for number in range(rounds):
         for size in sizes:
-            for way in _turned(list(WAYS), number):
+            for way in in_turn(list(WAYS), number):
                 cost, predictions = _run(way, size, work, jars, delay_seconds, cores)
                 check_same(expected.setdefault(size, predictions), predictions, f"{way} on S3")
                 yield cost
@@ -61,11 +60,6 @@ def costs_on_s3(work: Path, sizes: list[int], rounds: int, delay_seconds: float,
 
 def _artifact(jar: Path) -> str:
     return re.sub(r"-\d.*", "", jar.stem)
-
-
-def _turned(ways: list[str], number: int) -> list[str]:
-    first = number % len(ways)
-    return ways[first:] + ways[:first]
 
 
 def _run(
@@ -103,4 +97,4 @@ def _environment(folder: Path, endpoint: str, jars: Sequence[Path], cores: int) 
     }
     (folder / "spark-defaults.conf").write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
     own = {"SPARK_CONF_DIR": str(folder), "AWS_ENDPOINT_URL": endpoint, "AWS_ENDPOINT_URL_S3": endpoint}
-    return way_environment(cores) | _CREDENTIALS | own
+    return way_environment(cores) | CREDENTIALS | own

@@ -47,3 +47,11 @@ def test_spark_submit_ends_with_1_and_the_diagnostics_tell_the_exit_code(jobs: J
     # A driver that ends before Spark has started is none to YARN, which gives it a code of its own.
     assert shown[2]["state"] == "FAILED"
     assert "exitCode: 13" in shown[2]["diagnostics"]
+
+
+def test_a_job_that_finds_nothing_new_succeeds(jobs: Jobs) -> None:
+    jobs.complete(jobs.submit("first", "mode=new_inputs", **ONE_ATTEMPT))
+    jobs.complete(jobs.submit("second", "mode=new_inputs", **ONE_ATTEMPT))
+
+    assert (jobs.record("second")["Status"], jobs.record("second")["TotalRecordCount"]) == ("COMPLETED", 0)
+    jobs.prove("first")

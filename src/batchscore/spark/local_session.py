@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from batchscore.spark.class_archive import archive_options
+from batchscore.spark.settings import is_local
 
 if TYPE_CHECKING:
     from pyspark import SparkContext
-    from pyspark.sql import SparkSession
 
 # Spark's JVM only schedules here, the work is in Python: its optimising compiler and parallel collector would take more
 # of a small machine's cores, and of a job's first seconds, than they give back. The classes of Spark's own jars need
@@ -40,20 +40,11 @@ def local_settings(given: Mapping[str, str]) -> dict[str, str]:
     """Return the settings of a session whose JVM this process starts, with those that are given, which go before."""
     options = {"spark.driver.extraJavaOptions": f"{JVM_OPTIONS} {archive_options()}".strip()}
     settings = _QUERY_SETTINGS | options
-    if _is_local(given.get("spark.master", "")):
+    if is_local(given.get("spark.master", "")):
         settings["spark.ui.enabled"] = "false"  # the job tells its progress itself
         if os.environ.get("PYSPARK_PYTHON") == sys.executable and "spark.pyspark.python" not in given:
             settings["spark.python.daemon.module"] = "batchscore.spark.worker_daemon"
     return settings | dict(given)
-
-
-def is_local(context: SparkContext) -> bool:
-    """Tell whether tasks run on this machine."""
-    return _is_local(str(context.master))
-
-
-def _is_local(master: str) -> bool:
-    return master.startswith("local")
 
 
 def launcher_variables(settings: Mapping[str, str]) -> dict[str, str]:
@@ -61,18 +52,14 @@ def launcher_variables(settings: Mapping[str, str]) -> dict[str, str]:
     # A JVM of its own tells spark-submit how to start the JVM.
     variables = {"SPARK_LAUNCHER_OPTS": JVM_OPTIONS}
     # Bound to the loopback unless told otherwise: a laptop's host name often does not resolve.
-    return variables | ({"SPARK_LOCAL_IP": "127.0.0.1"} if _is_local(settings.get("spark.master", "")) else {})
+    return variables | ({"SPARK_LOCAL_IP": "127.0.0.1"} if is_local(settings.get("spark.master", "")) else {})
 
 
-def make_session(context: SparkContext) -> SparkSession:
-    """Return a session of a context, without the SQL extensions that Spark finds by itself."""
-    from pyspark.sql import SparkSession
-
+def make_without_extensions(context: SparkContext) -> None:
+    """Make the JVM's session of a context, which pyspark's builder takes, without SQL extensions found by Spark 4."""
     if not context.getConf().get("spark.sql.extensions") and int(context.version.split(".")[0]) >= 4:
         with _no_services(context) as jvm_builder:
             jvm_builder.getOrCreate()
-    session: SparkSession = SparkSession.builder.getOrCreate()
-    return session
 
 
 @contextmanager

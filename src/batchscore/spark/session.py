@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +16,13 @@ from batchscore.config.job_config import JobConfig
 from batchscore.environment import set_defaults, variables_set
 from batchscore.errors import BatchScoreError, ConfigError, ScoringError
 from batchscore.spark.class_archive import java_command
-from batchscore.spark.local_session import is_local, launcher_variables, local_settings, make_session
+from batchscore.spark.local_session import launcher_variables, local_settings, make_without_extensions
 from batchscore.spark.settings import (
     CONNECT_REMEDY,
     DEFAULT_MASTER,
     check_session_settings,
     check_settings,
+    is_local,
     is_submitted,
 )
 from batchscore.spark.worker_environment import WORKER_VARIABLES
@@ -93,7 +95,7 @@ def _make_session(context: SparkContext) -> SparkSession:
     from pyspark.sql import SparkSession
 
     if not is_submitted():
-        return make_session(context)
+        make_without_extensions(context)
     session: SparkSession = SparkSession.builder.getOrCreate()
     return session
 
@@ -235,18 +237,20 @@ def _is_awaited() -> bool:
 
 def _ready_session(context: Future[SparkContext]) -> SparkSession:
     session = _make_session(context.result())
-    if is_local(session.sparkContext):
+    if is_local(str(session.sparkContext.master)):
         from batchscore.spark.rehearsal import plan_ahead
 
-        _attempt(lambda: plan_ahead(session))
+        with suppress(Exception):  # the job's own query meets it again
+            plan_ahead(session)
     return session
 
 
 def _load_in_workers(context: Future[SparkContext], plan: Plan, model: LoadedModel) -> None:
-    if context.exception() is None and is_local(context.result()):
+    if context.exception() is None and is_local(str(context.result().master)):
         from batchscore.spark.rehearsal import load_in_workers
 
-        _attempt(lambda: load_in_workers(context.result(), plan, model.archive))
+        with suppress(Exception):  # likewise
+            load_in_workers(context.result(), plan, model.archive)
 
 
 def not_started(error: Exception) -> ScoringError:
@@ -257,11 +261,11 @@ def not_started(error: Exception) -> ScoringError:
     )
 
 
-def _attempt(action: Callable[[], None]) -> None:
+def _attempt(stop: Callable[[], None]) -> None:
     try:
-        action()
-    except Exception as error:  # Spark may have died: the job's own error says more
-        log.debug("Spark: got %s", type(error).__name__)
+        stop()
+    except Exception as error:  # it may have died: the job's own error says more
+        log.warning("Spark: expected to stop it, got %s", type(error).__name__)
 
 
 def _wait_for_its_end(lock: threading.Lock) -> None:

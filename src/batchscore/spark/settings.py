@@ -47,6 +47,11 @@ def check_session_settings(settings: Mapping[str, str]) -> None:
     _check_cores(of_request | dict(settings))
 
 
+def is_local(master: str) -> bool:
+    """Tell whether the tasks of a session run on this machine."""
+    return master.startswith("local")
+
+
 def has_containers(master: str) -> bool:
     """Tell whether a cluster gives an executor the cores and the memory that are asked for, and no more."""
     return master.startswith(("yarn", "k8s:"))

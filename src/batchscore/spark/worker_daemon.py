@@ -13,15 +13,14 @@ from pathlib import Path
 
 def without_archives(path: list[str]) -> list[str]:
     """Return a module search path with pyspark's folder in the place of the archives within it."""
-    found: list[str] = []
-    for entry in path:
-        package = Path(entry).parents[2] if entry.endswith(".zip") and len(Path(entry).parts) > 3 else None
-        is_within = package and Path(entry).parent == package / "python" / "lib" and package.name == "pyspark"
-        if package and is_within and (package / "__init__.py").is_file():
-            found.append(str(package.parent))
-        else:
-            found.append(entry)
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(map(_around, path)))
+
+
+def _around(entry: str) -> str:
+    """Return the folder of the installed pyspark that an archive lies within; an entry of another kind is itself."""
+    lib = Path(entry).parent
+    is_within = entry.endswith(".zip") and lib.parts[-3:] == ("pyspark", "python", "lib")
+    return str(lib.parents[2]) if is_within and (lib.parents[1] / "__init__.py").is_file() else entry
 
 
 if __name__ == "__main__":

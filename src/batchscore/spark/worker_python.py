@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from batchscore.errors import ConfigError
 from batchscore.spark.session import is_connect
+from batchscore.spark.settings import is_local
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -39,7 +40,7 @@ def check_workers(spark: SparkSession) -> None:
     told = str(context.pythonExec)
     if (shutil.which(told) or told) == sys.executable:
         return
-    if not str(context.master).startswith("local"):
+    if not is_local(str(context.master)):
         _check_by_task(spark)
         return
     fault = _fault_here(told)

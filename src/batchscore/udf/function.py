@@ -17,7 +17,6 @@ from batchscore.config.missing_values import MissingSettings
 from batchscore.environment import process_kept
 from batchscore.errors import ConfigError, ModelError
 from batchscore.input.columns import Column, Columns, ColumnType, resolve_columns
-from batchscore.model.archive import pack_model
 from batchscore.model.flavors import PredictorSettings, predictor_settings
 from batchscore.model.predictor import Predictor
 from batchscore.model.version import ModelVersion
@@ -47,7 +46,7 @@ def model_function(
         loaded = load_model(config, Path(folder) / "model")
         inputs = _inputs(loaded.version, columns, replace(config.missing, of_file=False))
         inputs = inputs.with_rules(loaded.predictor.facts)
-        read_archive = ship_model(spark, pack_model(loaded.folder))
+        read_archive = ship_model(spark, loaded.archive)
     loading = predictor_settings(config, loaded.predictor.model_type)
     predict = _predicting(read_archive, loaded.version, loading, inputs)
     return as_score(_as_pandas_udf(predict, loaded.predictor), inputs.columns)
