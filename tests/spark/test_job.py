@@ -400,6 +400,7 @@ def _few_or_many(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     """The driver looks at few inputs by itself, at many through Spark."""
     if request.param == "many inputs":
         monkeypatch.setattr(first_look, "FEW_INPUTS", 0)
+        monkeypatch.setattr(first_look, "FEW_LOCAL_INPUTS", 0)
 
 
 @pytest.mark.usefixtures("_few_or_many")

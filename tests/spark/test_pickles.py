@@ -17,6 +17,7 @@ from sklearn.linear_model import LogisticRegression
 
 from batchscore.commands import run as job_module
 from batchscore.errors import CommitError
+from batchscore.preflight import first_look
 from batchscore.udf import predict_udf
 from tests.registry import Registry, columns
 from tests.spark.conftest import Runner
@@ -64,7 +65,8 @@ def few_inputs(run: Runner, model_uri: str, _: pytest.MonkeyPatch) -> int:
     return 1
 
 
-def many_inputs(run: Runner, model_uri: str, _: pytest.MonkeyPatch) -> int:
+def many_inputs(run: Runner, model_uri: str, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(first_look, "FEW_LOCAL_INPUTS", 0)
     write_inputs(run.folder, 257)
     run(model_uri, input=f"{run.folder}/in/", **KEYS)
     return 2

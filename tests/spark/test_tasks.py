@@ -18,10 +18,11 @@ from batchscore.input.factory import job_reader
 from batchscore.input.files import InputFile, Split, make_splits
 from batchscore.model.flavors import predictor_settings
 from batchscore.model.predictor import Predictor
+from batchscore.model.rowwise import TransformedRows
 from batchscore.model.version import ModelVersion
 from batchscore.output.parts import PartFile
 from batchscore.plan import JobSpec
-from batchscore.spark import loaded_models
+from batchscore.spark import loaded_models, tasks
 from batchscore.spark.tasks import score_splits
 from batchscore.storage.base import StoredObject
 from batchscore.storage.factory import storage_for
@@ -37,6 +38,11 @@ def files(tmp_path: Path) -> tuple[Work, JobSpec]:
     """Ten inputs of one record each: their number."""
     for number in range(10):
         (tmp_path / f"{number}.csv").write_text(f"{number}\n")
+    return planned(tmp_path, 100)
+
+
+def planned(tmp_path: Path, split_bytes: int) -> tuple[Work, JobSpec]:
+    """Return the splits of the inputs in a folder, of one number a record."""
     config = make_config({"id": "j", "model": "models:/m/1", "input": f"{tmp_path}/", "output": f"{tmp_path}/out"})
     columns = Columns((Column("x", "double", required=True),), (), ("x",), has_header=False)
     spec = JobSpec(
@@ -51,8 +57,9 @@ def files(tmp_path: Path) -> tuple[Work, JobSpec]:
         parameters={},
     )
     storage = storage_for(config.input[0], S3Settings())
-    inputs = csv_inputs([storage.stat(f"{config.input[0]}{number}.csv") for number in range(10)], config.input[0], 100)
-    return [(split, inputs[split.input_index]) for split in make_splits(inputs, 100)], spec
+    names = sorted(path.name for path in tmp_path.glob("*.csv"))
+    inputs = csv_inputs([storage.stat(f"{config.input[0]}{name}") for name in names], config.input[0], split_bytes)
+    return [(split, inputs[split.input_index]) for split in make_splits(inputs, split_bytes)], spec
 
 
 def echo(frame: Any) -> Any:
@@ -120,6 +127,7 @@ def test_the_next_split_is_scored_while_one_is_stored(
 def test_a_write_that_fails_fails_the_task_and_no_further_split_is_begun(
     failing: int, files: tuple[Work, JobSpec], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(tasks, "_SMALL_TOGETHER", 1)
     work, spec = files
     puts: Iterator[int] = iter(range(1, 100))
     plain_put = LocalStorage.put
@@ -160,3 +168,37 @@ def test_a_loaded_model_is_kept_and_left_out_of_collections_of_garbage(monkeypat
         gc.unfreeze()
     assert first is second
     assert loads == ["model"]
+
+
+@pytest.mark.parametrize("failing", [None, 7])
+def test_small_splits_are_transformed_together_and_scored_to_the_bytes_that_each_gets_alone(
+    failing: int | None, tmp_path: Path
+) -> None:
+    calls = []
+
+    def transform(frame: Any) -> TransformedRows:
+        calls.append(len(frame))
+        if failing in frame["x"].to_list():
+            raise ValueError("refused")
+        return TransformedRows(frame[["x"]].to_numpy() * 2)
+
+    def predict(records: Any) -> Any:
+        if isinstance(records, TransformedRows):
+            return records.values[:, 0] + 1
+        if failing in records["x"].to_list():
+            raise ValueError("refused")
+        return records["x"].to_numpy() * 2 + 1
+
+    for number in range(70):  # the 40th is large
+        (tmp_path / f"{number:02}.csv").write_text(f"{number}\n" * (30_000 if number == 40 else number % 3))
+    work, spec = planned(tmp_path, 1 << 20)
+    model = Predictor("regression", (), None, predict, transform=transform)
+
+    together = list(score_splits(work, spec, model, job_reader(spec.config, spec.columns)))
+
+    batches = [range(32), range(32, 40), range(41, 70)]  # at most 32, and none beside the large one
+    assert calls == [sum(number % 3 for number in batch) for batch in batches]
+    alone = [score_split(*item, spec, Predictor("regression", (), None, predict)) for item in work]
+    assert [part.file for part in together] == [part.file for part in alone]
+    assert [part.record_count for part in together] == [part.record_count for part in alone]
+    assert sum(part.invalid_record_count for part in together) == (0 if failing is None else failing % 3)

@@ -167,6 +167,7 @@ def test_many_inputs_are_judged_together_by_tasks_as_by_the_driver(
     forgiving: str, run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(first_look, "FEW_INPUTS", 3)
+    monkeypatch.setattr(first_look, "FEW_LOCAL_INPUTS", 3)
     folder = tmp_path / "in"
     folder.mkdir()
     loud = ADULT.assign(workclass=ADULT["workclass"].str.upper())

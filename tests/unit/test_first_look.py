@@ -23,6 +23,7 @@ from batchscore.preflight.beginnings import Looked, explain_input
 from batchscore.preflight.first_look import FIRST_BYTES, first_look, look_in_task, scope_of
 from batchscore.preflight.sample import choose_sample, complete_records, evenly, read_sample
 from batchscore.preflight.unseen import column_warnings
+from batchscore.storage.base import StoredObject
 from batchscore.storage.local import LocalStorage
 
 COLUMNS = Columns((Column("x", "double", required=True), Column("t", "string")), (), None, has_header=True)
@@ -240,6 +241,7 @@ def test_of_many_inputs_tasks_look_at_those_of_one_split(monkeypatch: pytest.Mon
         return look_in_task(inputs, SPEC)
 
     monkeypatch.setattr("batchscore.preflight.first_look.FEW_INPUTS", 3)
+    monkeypatch.setattr("batchscore.preflight.first_look.FEW_LOCAL_INPUTS", 3)
     looked = first_look(plan, by_tasks)
 
     assert asked == [["b.csv", "d.csv"]]
@@ -258,11 +260,43 @@ def test_the_driver_looks_at_few_inputs_and_where_there_are_no_tasks_at_all(
     plan = many(tmp_path)
     few = first_look(plan, by_tasks)
     monkeypatch.setattr("batchscore.preflight.first_look.FEW_INPUTS", 3)
+    monkeypatch.setattr("batchscore.preflight.first_look.FEW_LOCAL_INPUTS", 3)
     without_tasks = first_look(plan)
 
     for looked in (few, without_tasks):
         assert looked.findings == [Finding(30, 0, 30), Finding(2, 0, 2), None, None]
         assert sorted(looked.heads) == [item.source.uri for item in plan.inputs[:2]]
+
+
+@pytest.mark.parametrize(
+    ("count", "kept_bytes", "scheme", "by_driver"),
+    [
+        (5, 10, "file:///in/", True),
+        (5, 9, "file:///in/", False),
+        (6, 100, "file:///in/", False),
+        (5, 10, "s3://in/", False),
+        (3, 0, "s3://in/", True),
+    ],
+)
+def test_the_driver_looks_at_small_files_of_its_own_machine(
+    monkeypatch: pytest.MonkeyPatch, count: int, kept_bytes: int, scheme: str, by_driver: bool
+) -> None:
+    for name, value in (("FEW_INPUTS", 3), ("FEW_LOCAL_INPUTS", 5), ("KEPT_BYTES", kept_bytes), ("FIRST_BYTES", 2)):
+        monkeypatch.setattr(f"batchscore.preflight.first_look.{name}", value)
+    asked: list[int] = []
+
+    def looked(inputs: Sequence[InputFile], *_: object, **__: object) -> Looked:
+        return Looked([None] * len(inputs))
+
+    def by_tasks(inputs: Sequence[InputFile]) -> Looked:
+        asked.append(len(inputs))
+        return looked(inputs)
+
+    monkeypatch.setattr("batchscore.preflight.first_look.look_at", looked)
+    inputs = [InputFile(StoredObject(f"{scheme}{number}", 9, "e"), str(number), 1) for number in range(count)]
+    first_look(Plan(SPEC, tuple(inputs), make_splits(inputs, 100), ()), by_tasks)
+
+    assert asked == ([] if by_driver else [count])
 
 
 # --- misfits

@@ -84,6 +84,32 @@ class ParsedBlock:
         """The number of records, valid and invalid."""
         return len(self.line_starts) - 1
 
+    @property
+    def has_faults(self) -> bool:
+        """Whether a record or a value of it is invalid."""
+        return bool(self.invalid or self.invalid_values or len(self.lines) < self.record_count)
+
+    def records(self, start: int, stop: int, offset: int) -> ParsedBlock:
+        """Return some records of a block without faults, as those of a block whose first line begins at ``offset``."""
+        first, after = int(self.line_starts[start]), int(self.line_starts[stop])
+        inputs, values = self.inputs[start:stop], self.values[start:stop]
+        missing = Counter[str]()
+        if isinstance(values, pa.Table):
+            nulls = ((name, values.column(name).null_count) for name in values.column_names)
+            missing.update({name: count for name, count in nulls if count})
+        return ParsedBlock(
+            offset,
+            self.line_starts[start : stop + 1] - first,
+            np.arange(stop - start),
+            inputs,
+            values,
+            [texts[start:stop] for texts in self.echoed],
+            [],
+            Counter(),
+            self.data[first:after],
+            missing,
+        )
+
     def locate(self, rows: Sequence[int]) -> list[int]:
         """Return where records stand in their input: the bytes at which their lines begin."""
         return _places(self.offset, self.line_starts, rows)

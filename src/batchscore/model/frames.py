@@ -111,10 +111,19 @@ class ModelRecords:
             return
         changing = self._columns_that_change_type()
         if not changing:
-            yield np.arange(len(self)), self._as_input(self.inputs)
+            yield np.arange(len(self)), self.as_input()
             return
         for rows in rows_alike(self.absent()[:, changing]):
             yield rows, self.take(rows)
+
+    @property
+    def have_one_type(self) -> bool:
+        """Whether the model can get all of them together."""
+        return not self._columns_that_change_type()
+
+    def as_input(self) -> ModelInput:
+        """Return all of them, which have the same types, as the model wants them."""
+        return self._as_input(self.inputs)
 
     def _columns_that_change_type(self) -> list[int]:
         if isinstance(self.inputs, np.ndarray) or self.tensor_dtype is not None:
@@ -124,6 +133,14 @@ class ModelRecords:
 
     def _as_input(self, inputs: pa.Table | npt.NDArray[np.float64]) -> ModelInput:
         return to_model_input(inputs, self.columns, self.tensor_dtype, self.categorical)
+
+
+def joined(inputs: Sequence[ModelRecords]) -> ModelRecords:
+    """Return the records of inputs of the same job, tables or matrices, one input after the other."""
+    tables = [records.inputs for records in inputs]
+    if isinstance(tables[0], np.ndarray):
+        return replace(inputs[0], inputs=np.concatenate(tables))
+    return replace(inputs[0], inputs=pa.concat_tables(tables).unify_dictionaries())
 
 
 def _changes_type(column: Column) -> bool:

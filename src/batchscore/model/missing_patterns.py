@@ -25,6 +25,7 @@ from batchscore.model.predictor import (
     predict_records,
     too_many_failures,
 )
+from batchscore.model.rowwise import TransformedRows
 
 _RECORDS_ASKED = 20
 
@@ -32,13 +33,13 @@ _RECORDS_ASKED = 20
 def predict_table(
     predictor: Predictor,
     records: ModelRecords,
-    groups: Iterable[tuple[IntArray, ModelInput]],
+    groups: Iterable[tuple[IntArray, ModelInput | TransformedRows]],
     max_failures: int,
 ) -> tuple[FloatArray, list[Failure]]:
     """Return predictions for all records, NaN for failed ones, and the failures in order; see ``predict_records``.
 
-    ``groups`` are those of the records. Raises TooManyInvalidRecordsError after ``max_failures``, ModelError if the
-    model answers with something else.
+    ``groups`` are those of the records, or what the model's ``transform`` has made of them. Raises
+    TooManyInvalidRecordsError after ``max_failures``, ModelError if the model answers with something else.
     """
     predicted = _Predicted(predictor, records, max_failures)
     for rows, group in groups:
@@ -84,7 +85,7 @@ class _Predicted:
             self._absent = self.records.absent()
         return self._absent
 
-    def add(self, rows: IntArray, group: ModelInput) -> None:
+    def add(self, rows: IntArray, group: ModelInput | TransformedRows) -> None:
         """Predict records of the same types together, or if the model raises, by what they lack."""
         if not any(self.predictor.refusals.values()):
             answer = _attempt(self.predictor, group)
@@ -137,7 +138,7 @@ def _all_refused(predictor: Predictor, records: ModelRecords, rows: IntArray, ab
     return raised
 
 
-def _attempt(predictor: Predictor, group: ModelInput) -> FloatArray | Exception:
+def _attempt(predictor: Predictor, group: ModelInput | TransformedRows) -> FloatArray | Exception:
     try:
         return predictor.predict(group)
     except WrongOutputError as error:

@@ -24,10 +24,13 @@ from batchscore.model.flavors import Flavor, PredictorSettings, RawModel, flavor
 from batchscore.model.flavors.installed import check_version
 from batchscore.model.load_errors import describe_load_error
 from batchscore.model.pickles import check_pickles
+from batchscore.model.rowwise import Transform
 from batchscore.model.threads import set_one_thread
 from batchscore.model.version import ModelVersion
 
 __all__ = ["FloatArray", "Predictor", "WrongOutputError", "load_predictor", "predict_records"]
+
+Predict = Callable[[Any], FloatArray]  # of a ModelInput, or of what the model's transform has made of one
 
 _RANGE_TOLERANCE = 1e-9
 _DOUBTFUL = 3  # records on which a model raises, each alone, before it is in doubt whether it works at all
@@ -47,19 +50,21 @@ class Predictor:
     categoricals. ``in_doubt`` is called where the model has raised on a batch and on its first records alone; it raises
     ModelError if the model works on nothing at all here. ``refusals`` keeps what the model raises for any record that
     lacks certain columns, once that was asked (missing_patterns). ``value_names`` are those of a regression of several
-    values; ``meaning`` says what a value is that is no estimate of a target.
+    values; ``meaning`` says what a value is that is no estimate of a target. ``predict`` takes what ``transform`` makes
+    of records as it takes the records (rowwise).
     """
 
     model_type: ModelType
     classes: tuple[str, ...]
     positive_label: str | None
-    predict: Callable[[ModelInput], FloatArray] = field(repr=False)
+    predict: Predict = field(repr=False)
     categorical: frozenset[str] = frozenset()
     facts: ModelFacts = NO_FACTS
     in_doubt: Callable[[], None] = field(default=_no_doubt, repr=False, compare=False)
     refusals: dict[bytes, Exception | None] = field(default_factory=dict, repr=False, compare=False)
     value_names: tuple[str, ...] = ()
     meaning: str | None = None
+    transform: Transform | None = field(default=None, repr=False, compare=False)
 
     @property
     def number_names(self) -> tuple[str, ...]:
@@ -109,7 +114,7 @@ def _settled(raw: RawModel, model: ModelVersion, settings: PredictorSettings) ->
         if settings.prediction_column in names:
             predict, names = _one_value(predict, names.index(settings.prediction_column)), ()
         known = (raw.model_type, raw.classes, None, predict, raw.categorical, raw.facts)
-        return Predictor(*known, value_names=names, meaning=raw.meaning)
+        return Predictor(*known, value_names=names, meaning=raw.meaning, transform=raw.transform)
     positive = _class_meant(settings.positive_label or raw.classes[1], raw.classes)
     if positive not in raw.classes:
         raise ModelError(
@@ -117,16 +122,17 @@ def _settled(raw: RawModel, model: ModelVersion, settings: PredictorSettings) ->
         )
     place = raw.classes.index(positive)
 
-    def positive_probability(frame: ModelInput) -> Any:
+    def positive_probability(frame: Any) -> Any:
         values = np.asarray(raw.predict(frame))
         if values.ndim == 2:
             return values[:, place]
         return values if place == 1 else 1.0 - values
 
-    return Predictor("binary", raw.classes, positive, _checked(positive_probability, 1), raw.categorical, raw.facts)
+    checked = _checked(positive_probability, 1)
+    return Predictor("binary", raw.classes, positive, checked, raw.categorical, raw.facts, transform=raw.transform)
 
 
-def _one_value(predict: Callable[[ModelInput], FloatArray], place: int) -> Callable[[ModelInput], FloatArray]:
+def _one_value(predict: Predict, place: int) -> Predict:
     return lambda frame: np.ascontiguousarray(predict(frame)[:, place])
 
 
@@ -137,8 +143,8 @@ def _class_meant(label: str, classes: tuple[str, ...]) -> str:
     return next((name for name in (label, *classes) if name in classes and name.lower() == label.lower()), label)
 
 
-def _checked(predict: Callable[[ModelInput], Any], width: int) -> Callable[[ModelInput], FloatArray]:
-    def checked(frame: ModelInput) -> FloatArray:
+def _checked(predict: Callable[[Any], Any], width: int) -> Predict:
+    def checked(frame: Any) -> FloatArray:
         values = np.asarray(predict(frame))
         if values.dtype.kind not in "fiub":
             raise WrongOutputError(f"expected numbers, got {values.dtype}")

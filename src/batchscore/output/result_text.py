@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from functools import lru_cache
+from itertools import accumulate, pairwise
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -76,6 +78,7 @@ class ResultFormat(EchoFormat):
         return (*(column.header for column in self.echoed), *self.prediction_names, *status)
 
 
+@lru_cache(maxsize=8)
 def header_line(result: ResultFormat) -> bytes:
     """Return the header record."""
     return csv_lines([[name] for name in result.header])
@@ -200,6 +203,37 @@ def format_predictions(
         absent[lines] = False
         text = pc.if_else(pa.array(absent), LONE_EMPTY_CELL if result.keep_tag else "", text)
     return _joined_lines(text)
+
+
+class Answers(NamedTuple):
+    """What ``format_predictions`` takes of a block of records, by the same names."""
+
+    record_count: int
+    lines: IntArray
+    predictions: FloatArray
+    echoed: Sequence[pa.StringArray]
+    reasons: Mapping[int, str] = _NO_REASONS
+
+
+def format_each(result: ResultFormat, blocks: Sequence[Answers]) -> list[bytes]:
+    """Return the lines of each of some small blocks, formatted as one: that costs as much for two as for hundreds."""
+    if len(blocks) == 1:
+        return [format_predictions(result, *blocks[0])]
+    # Block k has the lines from ends[k - 1] to ends[k] of all.
+    ends = list(accumulate((block.record_count for block in blocks), initial=0))
+    text = format_predictions(
+        result,
+        ends[-1],
+        np.concatenate([block.lines + first for block, first in zip(blocks, ends, strict=False)]),
+        np.concatenate([block.predictions for block in blocks]),
+        [pa.concat_arrays(arrays) for arrays in zip(*(block.echoed for block in blocks), strict=True)],
+        {line + first: why for block, first in zip(blocks, ends, strict=False) for line, why in block.reasons.items()},
+    )
+    line_ends = np.flatnonzero(np.frombuffer(text, np.uint8) == ord("\n"))
+    if len(line_ends) != ends[-1]:
+        raise AssertionError(f"results: expected a line for each of {ends[-1]} records, got {len(line_ends)}")
+    places = np.concatenate([[0], line_ends + 1])[ends].tolist()
+    return [text[start:stop] for start, stop in pairwise(places)]
 
 
 def _status_cells(reasons: Mapping[int, str], lines: IntArray, record_count: int) -> pa.StringArray:

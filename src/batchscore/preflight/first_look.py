@@ -19,6 +19,9 @@ KEPT_BYTES = 32 * 1024 * 1024
 """What the driver keeps of it where it looks at all by itself, so that the sample needs no second reading."""
 FEW_INPUTS = 256
 """So many the driver looks at by itself."""
+FEW_LOCAL_INPUTS = 4096
+"""So many where they are files of one machine, and what is read of them is no more than KEPT_BYTES: it takes about a
+second, in which Spark starts."""
 INPUTS_A_TASK = 256
 """So many a task looks at: a few seconds of it."""
 
@@ -29,15 +32,24 @@ LookByTasks = Callable[[Sequence[InputFile]], Looked]
 def first_look(plan: Plan, look_by_tasks: LookByTasks | None = None) -> Looked:
     """Look at every input of a plan.
 
-    Few inputs the driver looks at by itself, and all of them where there are no tasks, as in ``verify``. Of many it
-    looks at those of several splits alone, whose headers the tasks of their later splits need, and tasks at the rest.
+    Few inputs the driver looks at by itself, as it does at small files of its own machine, and all of them where there
+    are no tasks, as in ``verify``. Of others it looks at those of several splits, whose headers the tasks of their
+    later splits need, and tasks at the rest.
     """
     scope = scope_of(plan.spec)
-    if look_by_tasks is None or len(plan.inputs) <= FEW_INPUTS:
+    if look_by_tasks is None or _are_few(plan.inputs):
         return look_at(plan.inputs, scope, KEPT_BYTES)
     several = [item for item in plan.inputs if item.split_count > 1]
     single = [item for item in plan.inputs if item.split_count == 1]
     return _merged(plan.inputs, look_at(several, scope, keep_bytes=0), look_by_tasks(single))
+
+
+def _are_few(inputs: Sequence[InputFile]) -> bool:
+    if len(inputs) <= FEW_INPUTS:
+        return True
+    if len(inputs) > FEW_LOCAL_INPUTS or not all(item.source.uri.startswith("file:") for item in inputs):
+        return False
+    return sum(min(item.source.size_in_bytes, FIRST_BYTES) for item in inputs) <= KEPT_BYTES
 
 
 def look_in_task(inputs: Sequence[InputFile], spec: JobSpec) -> Looked:

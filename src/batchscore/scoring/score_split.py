@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -13,81 +13,30 @@ import pyarrow as pa
 from batchscore.errors import TooManyInvalidRecordsError
 from batchscore.input.binding import extra_columns
 from batchscore.input.column_notes import missing_columns, repeated_columns
+from batchscore.input.csv_lines import IntArray
 from batchscore.input.files import InputFile, Split
 from batchscore.input.parsed_block import RECORDS_TOGETHER, InvalidRecord, ParsedBlock
 from batchscore.input.reader import UnparsedBlock
-from batchscore.input.unseen_texts import TextTotals, count_texts
+from batchscore.input.small_blocks import parse_together
+from batchscore.input.unseen_texts import count_texts
 from batchscore.model.frames import ModelRecords
 from batchscore.model.missing_patterns import predict_table
-from batchscore.model.predictor import Predictor
+from batchscore.model.predictor import FloatArray, Predictor
+from batchscore.model.rowwise import TransformedRows, transform_together
 from batchscore.output.echoed_text import escaped, row_ids
-from batchscore.output.gzip_part import GzipPart
-from batchscore.output.parts import PartFile
-from batchscore.output.rejected_files import REJECTED_HEADER
-from batchscore.output.result_text import csv_lines, format_predictions, header_line
+from batchscore.output.result_text import Answers, csv_lines, format_each, header_line
 from batchscore.plan import JobSpec
 from batchscore.profile.split_profile import ProfileTotals
-from batchscore.scoring.stage_clock import StageClock
+from batchscore.scoring.scored_split import ScoredSplit
 from batchscore.scoring.time_limit import time_limit
-from batchscore.storage.factory import storage_for
 
 _RESULTS_TOGETHER = 8 * 1024 * 1024  # of many classes or values: each takes up to 20 bytes of text
+# A call of the model for as many costs far more than what it prepares.
+_MANY_RECORDS = 10_000
+_MANY_BYTES = 1024 * 1024
 
 
-@dataclass
-class ScoredSplit:
-    """What scoring a split has given, not stored yet."""
-
-    split: Split
-    source: InputFile
-    spec: JobSpec
-    part: GzipPart = field(default_factory=GzipPart)
-    rejected: GzipPart = field(default_factory=GzipPart)
-    record_count: int = 0
-    invalid_record_count: int = 0
-    reasons: Counter[str] = field(default_factory=Counter)
-    invalid_values: Counter[str] = field(default_factory=Counter)
-    extra_columns: list[str] = field(default_factory=list)
-    missing_columns: list[str] = field(default_factory=list)
-    repeated_columns: dict[str, list[int]] = field(default_factory=dict)
-    texts: TextTotals = field(default_factory=TextTotals)
-    compute_seconds: float = 0.0
-    clock: StageClock = field(default_factory=StageClock)
-    profile: ProfileTotals | None = None
-
-    def store(self) -> PartFile:
-        """Write the part, and the rejected records if there are any; raises CommitError."""
-        storage = storage_for(self.spec.config.output, self.spec.config.s3)
-        name, number = self.source.name, self.split.number
-        try:
-            with self.clock("write"):
-                rejected = None
-                if self.invalid_record_count:
-                    rejected = self.rejected.store(storage, self.spec.outputs.rejected(name, number))
-                file = self.part.store(storage, self.spec.outputs.part(name, number, self.source.split_count))
-        finally:
-            self.close()
-        return PartFile(
-            split_index=self.split.index,
-            file=file,
-            record_count=self.record_count,
-            invalid_record_count=self.invalid_record_count,
-            invalid_values=dict(sorted(self.invalid_values.items())),
-            invalid_reasons=dict(sorted(self.reasons.items())),
-            rejected=rejected,
-            extra_columns=self.extra_columns,
-            missing_columns=tuple(self.missing_columns),
-            repeated_columns=self.repeated_columns,
-            texts=self.texts.sum(),
-            compute_milliseconds=round(self.compute_seconds * 1000),
-            seconds={stage: round(seconds, 6) for stage, seconds in self.clock.seconds.items()},
-            profile=self.profile.sum().to_json() if self.profile else None,
-        )
-
-    def close(self) -> None:
-        """Discard the files."""
-        self.part.close()
-        self.rejected.close()
+Unparsed = tuple[ScoredSplit, UnparsedBlock]
 
 
 def score_split(
@@ -97,57 +46,127 @@ def score_split(
 
     Raises InputError, ModelError, BatchTimeoutError or TooManyInvalidRecordsError.
     """
-    together = min(RECORDS_TOGETHER, max(_RESULTS_TOGETHER // max(len(spec.classes), len(spec.value_names), 1), 1))
+    return score_together([(content, split, source)], spec, predictor)[0]
+
+
+def score_together(
+    splits: Sequence[tuple[Iterator[UnparsedBlock], Split, InputFile]], spec: JobSpec, predictor: Predictor
+) -> list[ScoredSplit]:
+    """Score splits to the same bytes as ``score_split`` does each alone.
+
+    Small blocks that come after each other are parsed at once, and what of the model works row by row, its
+    ``transform``, is called once for them.
+    """
+    begun = [_begun(split, source, spec) for _, split, source in splits]
+    try:
+        with _processor_time(begun):
+            contents = zip(begun, (content for content, _, _ in splits), strict=True)
+            unparsed = ((scored, block) for scored, content in contents for block in _read(scored, content))
+            for blocks in _gathered(unparsed):
+                _add_blocks(blocks, predictor)
+    except BaseException:
+        for scored in begun:
+            scored.close()
+        raise
+    return begun
+
+
+def _begun(split: Split, source: InputFile, spec: JobSpec) -> ScoredSplit:
     form = spec.profile_format
     scored = ScoredSplit(split, source, spec, profile=ProfileTotals(form) if form else None)
-    started = time.process_time()
-    try:
-        if spec.config.layout == "parts" or split.number == 0:
-            scored.part.write(header_line(spec.result_format))
-        scored.rejected.write(csv_lines([[name] for name in REJECTED_HEADER]))
-        for block in scored.clock.each("read", content):
-            if block.is_first:
-                scored.extra_columns = extra_columns(spec.columns, block.names or ())
-                scored.missing_columns = missing_columns(spec.columns, block.binding)
-                scored.repeated_columns = repeated_columns(spec.columns, block.names or ())
-            for parsed in scored.clock.each("parse", block.parse(together)):
-                _add_block(scored, parsed, predictor)
-    except BaseException:
-        scored.close()
-        raise
-    scored.compute_seconds = time.process_time() - started
+    if spec.config.layout == "parts" or split.number == 0:
+        scored.part.write(header_line(spec.result_format))
     return scored
 
 
-def _add_block(scored: ScoredSplit, block: ParsedBlock, predictor: Predictor) -> None:
-    text, bad = _score_block(block, scored, predictor)
-    with scored.clock("write"):
-        scored.part.write(text)
-        if bad:
-            scored.rejected.write(_rejected_lines(block, bad, scored))
-    scored.record_count += block.record_count
-    scored.invalid_record_count += len(bad)
-    scored.reasons.update(record.reason for record in bad)
-    scored.invalid_values.update(block.invalid_values)
-    scored.texts.add(count_texts(block.values, scored.spec.vocabularies))
-    _check_limit(scored.invalid_record_count, scored.source, scored.spec)
+@contextmanager
+def _processor_time(scored: Sequence[ScoredSplit]) -> Iterator[None]:
+    """Count the processor's time inside, in equal shares."""
+    started = time.process_time()
+    yield
+    for each in scored:
+        each.compute_seconds = (time.process_time() - started) / len(scored)
 
 
-def _check_limit(invalid: int, source: InputFile, spec: JobSpec) -> None:
-    limit = spec.config.max_invalid_records
-    if invalid > limit:
-        raise TooManyInvalidRecordsError(
-            f"input {source.source.uri}: expected at most {limit} invalid records in the job, got more in this file; "
-            "see batchscore verify for the reasons, or raise max_invalid_records"
-        )
+def _read(scored: ScoredSplit, content: Iterator[UnparsedBlock]) -> Iterator[UnparsedBlock]:
+    """Yield the blocks of a split, and note what its header shows."""
+    spec = scored.spec
+    for block in scored.clock.each("read", content):
+        if block.is_first:
+            scored.extra_columns = extra_columns(spec.columns, block.names or ())
+            scored.missing_columns = missing_columns(spec.columns, block.binding)
+            scored.repeated_columns = repeated_columns(spec.columns, block.names or ())
+        yield block
 
 
-def _score_block(block: ParsedBlock, scored: ScoredSplit, predictor: Predictor) -> tuple[bytes, list[InvalidRecord]]:
+def _gathered(blocks: Iterator[Unparsed]) -> Iterator[list[Unparsed]]:
+    """Yield blocks in order: each large one by itself, small ones together."""
+    together: list[Unparsed] = []
+    records = size = 0
+    for scored, block in blocks:
+        records, size = records + block.record_count, size + block.size_in_bytes
+        if together and (records > _MANY_RECORDS or size > _MANY_BYTES):
+            yield together
+            together, records, size = [], block.record_count, block.size_in_bytes
+        together.append((scored, block))
+        if records > _MANY_RECORDS or size > _MANY_BYTES:
+            yield together
+            together, records, size = [], 0, 0
+    if together:
+        yield together
+
+
+def _add_blocks(unparsed: Sequence[Unparsed], predictor: Predictor) -> None:
+    """Score blocks: of a large one as many records at a time as fit, small ones together."""
+    (scored, block), *others = unparsed
+    spec, clock = scored.spec, scored.clock
+    most = min(RECORDS_TOGETHER, max(_RESULTS_TOGETHER // max(len(spec.classes), len(spec.value_names), 1), 1))
+    if not others:
+        for parsed in clock.each("parse", block.parse(most)):
+            records = _records(scored, parsed, predictor)
+            _add_answered([_answered(scored, parsed, predictor, records, None)])
+        return
+    with clock("parse"):
+        several = parse_together([block for _, block in unparsed], most)
+    blocks = [(scored, parsed) for (scored, _), some in zip(unparsed, several, strict=True) for parsed in some]
+    inputs = [_records(scored, parsed, predictor) for scored, parsed in blocks]
+    transformed: list[TransformedRows | None] = [None] * len(blocks)
+    if predictor.transform and len(blocks) > 1:
+        with clock("predict"), time_limit(spec.config.batch_timeout_seconds):
+            transformed = transform_together(predictor.transform, inputs)
+    _add_answered(
+        [
+            _answered(scored, parsed, predictor, records, rows)
+            for (scored, parsed), records, rows in zip(blocks, inputs, transformed, strict=True)
+        ]
+    )
+
+
+def _records(scored: ScoredSplit, block: ParsedBlock, predictor: Predictor) -> ModelRecords:
+    return ModelRecords(block.inputs, scored.spec.columns.inputs, scored.spec.model.tensor_dtype, predictor.categorical)
+
+
+class _Answered(NamedTuple):
+    """A block and what the model has answered for it: ``predictions`` for the records at ``lines``."""
+
+    scored: ScoredSplit
+    block: ParsedBlock
+    lines: IntArray
+    predictions: FloatArray
+    invalid: list[InvalidRecord]
+
+
+def _answered(
+    scored: ScoredSplit,
+    block: ParsedBlock,
+    predictor: Predictor,
+    records: ModelRecords,
+    transformed: TransformedRows | None,
+) -> _Answered:
     spec, clock = scored.spec, scored.clock
     left = max(spec.config.max_invalid_records - scored.invalid_record_count - len(block.invalid), 0)
-    records = ModelRecords(block.inputs, spec.columns.inputs, spec.model.tensor_dtype, predictor.categorical)
     with clock("convert"):
-        groups = list(records.groups())
+        groups = list(records.groups()) if transformed is None else [(np.arange(len(records)), transformed)]
     with clock("predict"), time_limit(spec.config.batch_timeout_seconds):
         predictions, failures = predict_table(predictor, records, groups, left)
     invalid = block.invalid
@@ -157,13 +176,45 @@ def _score_block(block: ParsedBlock, scored: ScoredSplit, predictor: Predictor) 
         reasons = zip(lines[failed].tolist(), failures, strict=True)
         invalid = invalid + block.reject([(line, "model", failure.reason, None) for line, failure in reasons])
         lines, predictions = np.delete(lines, failed), np.delete(predictions, failed, axis=0)
-    with clock("format"):
-        why = {record.line: record.reason for record in invalid} if spec.config.status_column else {}
-        text = format_predictions(spec.result_format, block.record_count, lines, predictions, block.echoed, why)
-    if scored.profile:
-        with clock("profile"):
-            scored.profile.count(block, lines, predictions)
-    return text, sorted(invalid, key=lambda record: record.line)
+    scored.invalid_record_count += len(invalid)
+    _check_limit(scored.invalid_record_count, scored.source, spec)
+    return _Answered(scored, block, lines, predictions, sorted(invalid, key=lambda record: record.line))
+
+
+def _add_answered(answered: Sequence[_Answered]) -> None:
+    """Write the results of blocks, and count what is in them."""
+    if not answered:
+        return
+    scored = answered[0].scored
+    with scored.clock("format"):
+        texts = format_each(scored.spec.result_format, [_answers(some) for some in answered])
+    for (scored, block, lines, predictions, invalid), text in zip(answered, texts, strict=True):
+        if scored.profile:
+            with scored.clock("profile"):
+                scored.profile.count(block, lines, predictions)
+        with scored.clock("write"):
+            scored.part.write(text)
+            if invalid:
+                scored.reject(_rejected_lines(block, invalid, scored))
+        scored.record_count += block.record_count
+        scored.reasons.update(record.reason for record in invalid)
+        scored.invalid_values.update(block.invalid_values)
+        scored.texts.add(count_texts(block.values, scored.spec.vocabularies))
+
+
+def _answers(answered: _Answered) -> Answers:
+    _, block, lines, predictions, invalid = answered
+    why = {record.line: record.reason for record in invalid} if answered.scored.spec.config.status_column else {}
+    return Answers(block.record_count, lines, predictions, block.echoed, why)
+
+
+def _check_limit(invalid: int, source: InputFile, spec: JobSpec) -> None:
+    limit = spec.config.max_invalid_records
+    if invalid > limit:
+        raise TooManyInvalidRecordsError(
+            f"input {source.source.uri}: expected at most {limit} invalid records in the job, got more in this file; "
+            "see batchscore verify for the reasons, or raise max_invalid_records"
+        )
 
 
 def _rejected_lines(block: ParsedBlock, invalid: list[InvalidRecord], scored: ScoredSplit) -> bytes:

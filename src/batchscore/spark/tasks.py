@@ -35,7 +35,7 @@ from batchscore.preflight.beginnings import Looked
 from batchscore.preflight.column_looks import ColumnTotals, looks_as_json, looks_from_json
 from batchscore.preflight.first_look import INPUTS_A_TASK, look_in_task
 from batchscore.preflight.model_trial import check_model
-from batchscore.scoring.score_split import score_split
+from batchscore.scoring.score_split import score_together
 from batchscore.spark.action import run_tasks
 from batchscore.spark.loaded_models import loaded_predictor
 from batchscore.spark.task_answers import (
@@ -96,7 +96,9 @@ class ScoringBroadcast:
     sample: tuple[SampledInput, ...]
 
 
-_SPLITS_AT_ONCE = 4  # for each of them a few blocks are held
+_BATCHES_AT_ONCE = 4  # of one split, of which a few blocks are held, or of small ones
+_SMALL_BYTES = 64 * 1024
+_SMALL_TOGETHER = 32
 
 
 def _retryable(error: BatchScoreError) -> bool:
@@ -229,26 +231,43 @@ def _doubting(predictor: Predictor, spec: JobSpec, sample: Sequence[SampledInput
 def score_splits(
     work: Sequence[tuple[Split, InputFile]], spec: JobSpec, predictor: Predictor, reader: Reader
 ) -> Iterator[PartFile]:
-    """Score the splits of a task one after another and yield their parts in order.
+    """Score the splits of a task one after another, small ones together, and yield their parts in order.
 
     Small files share a task, and fetching and storing one takes longer than scoring it: the next ones are begun to be
-    read, and the last ones are being stored, while one is scored.
+    read, and the last ones are being stored, while some are scored.
     """
-    waiting = iter(work)
-    reading = deque[tuple[Split, InputFile, Iterator[UnparsedBlock]]]()
-    storing = deque[Future[PartFile]]()
-    with ThreadPoolExecutor(2 * _SPLITS_AT_ONCE, thread_name_prefix="splits") as pool:
+    waiting = _together(work)
+    reading = deque[list[tuple[Iterator[UnparsedBlock], Split, InputFile]]]()
+    storing = deque[list[Future[PartFile]]]()
+    with ThreadPoolExecutor(4 * _BATCHES_AT_ONCE, thread_name_prefix="splits") as pool:
         while True:
-            for split, source in islice(waiting, _SPLITS_AT_ONCE - len(reading)):
-                reading.append((split, source, read_first(reader.read(source, split.start, split.stop), pool)))
+            for batch in islice(waiting, _BATCHES_AT_ONCE - len(reading)):
+                contents = ((reader.read(source, split.start, split.stop), split, source) for split, source in batch)
+                reading.append([(read_first(content, pool), split, source) for content, split, source in contents])
             if not reading:
                 break
-            split, source, content = reading.popleft()
-            storing.append(pool.submit(score_split(content, split, source, spec, predictor).store))
-            if len(storing) == _SPLITS_AT_ONCE:
-                yield storing.popleft().result()
+            scored = score_together(reading.popleft(), spec, predictor)
+            storing.append([pool.submit(one.store) for one in scored])
+            if len(storing) == _BATCHES_AT_ONCE:
+                yield from (part.result() for part in storing.popleft())
         while storing:
-            yield storing.popleft().result()
+            yield from (part.result() for part in storing.popleft())
+
+
+def _together(work: Sequence[tuple[Split, InputFile]]) -> Iterator[list[tuple[Split, InputFile]]]:
+    """Yield splits in order: each alone, but small ones together."""
+    batch: list[tuple[Split, InputFile]] = []
+    for split, source in work:
+        small = split.stop - split.start <= _SMALL_BYTES
+        if batch and not (small and len(batch) < _SMALL_TOGETHER):
+            yield batch
+            batch = []
+        batch.append((split, source))
+        if not small:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
 
 
 def _progress_of(split: Split, part: PartFile) -> Progress:

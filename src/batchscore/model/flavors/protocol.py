@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from batchscore.config.job_config import JobConfig, ModelType
 from batchscore.config.missing_values import NO_FACTS, ModelFacts
+from batchscore.model.rowwise import Transform
 from batchscore.model.version import ModelVersion
 
 
@@ -42,7 +43,8 @@ class RawModel:
     ``meaning`` says what a value is that is no estimate of a target, for people.
     ``categorical`` names the text columns that the model takes as pandas categoricals; ``facts`` are what it tells of
     how missing values and texts are known to it. ``loaded`` is the library's own object, in which whoever would use
-    several threads is looked for.
+    several threads is looked for. ``transform`` makes of records what ``predict`` takes in their place, row by row;
+    None where no part of the model is known to work so.
     """
 
     model_type: ModelType
@@ -53,6 +55,7 @@ class RawModel:
     loaded: Any = None
     value_names: tuple[str, ...] = ()
     meaning: str | None = None
+    transform: Transform | None = None
 
 
 class Flavor(Protocol):
