@@ -48,6 +48,7 @@ from bench.measure import adopt_orphans, use_cores
 from bench.object_server import CREDENTIALS, running_object_server
 from bench.on_s3 import costs_on_s3
 from bench.result_reading import result_costs
+from bench.small_files import make_small_files
 from bench.unseen import unseen_rows
 from bench.ways.job import way_environment
 
@@ -124,6 +125,28 @@ def s3(work: Path) -> None:
             _row(WAYS[cost.way], f"{cost.record_count:,}", *took, *each)
     except UnreachableError as error:
         print(f"S3: skipped, {error}")
+
+
+def small_files(work: Path) -> None:
+    """Score 3,000 files of two records from and to this machine, and 5,000 objects on S3 of 20 ms a request."""
+    _prepare(work, "bank-logistic")
+    data = make_data(DATA_SETS["bank"], 10_000, work)
+    (source,) = data.glob("*.csv")
+    os.environ |= CREDENTIALS
+    root = work / "small-buckets"
+    local = make_small_files(source, 3_000, work / "small-files")
+    make_small_files(source, 5_000, root / "data")
+    _titles("round", "s for 3,000 files", "s for 5,000 objects", "requests an object")
+    for number in range(3):
+        here = _score(work, "bank-logistic", f"{local}/", data / ".schema")
+        shutil.rmtree(root / "out", ignore_errors=True)
+        (root / "out").mkdir()
+        with running_object_server(root, 0.02) as server:
+            keys = {"output": "s3://out", "s3.endpoint": server.endpoint}
+            there = _score(work, "bank-logistic", "s3://data/", data / ".schema", **keys)
+            requests = server.asked.requests.total()
+        seconds = (f"{summary['seconds']['total']:.1f}" for summary in (here, there))
+        _row(number + 1, *seconds, f"{requests / 5_000:.2f}")
 
 
 def _spoilt(cells: list[bytes], kind: str) -> bytes:
@@ -290,6 +313,18 @@ def planning(work: Path) -> None:
         _row(*_plan_and_commit(work, inputs, splits_each))
 
 
+def growth(work: Path) -> None:  # noqa: ARG001 - it reads and writes nothing
+    """Run as many tasks as 6.4 TiB has, which do nothing, and as many as a terabyte has, of a millisecond each."""
+    _titles("tasks", "ms each", "s", "tasks a second", "s from the last task to the answers", "Python, MB", "JVM, MB")
+    for tasks, milliseconds in ((1_000, 0), (16_000, 1), (100_000, 0)):
+        command = [sys.executable, "-m", "bench.growth", str(tasks), str(milliseconds)]
+        done = subprocess.run(command, env=way_environment(CORES), stdout=subprocess.PIPE, check=True)
+        cost = json.loads(done.stdout)
+        each = [f"{cost['seconds']:.1f}", f"{tasks / cost['seconds']:.0f}", f"{cost['seconds_after_last']:.1f}"]
+        peaks = [f"{cost[name] / MEGABYTE:.0f}" for name in ("python_bytes", "jvm_bytes")]
+        _row(f"{tasks:,}", milliseconds, *each, *peaks)
+
+
 def dialects(work: Path) -> None:
     """Read the bank set as other programs write it, with the keys that read it so."""
     _titles("written", "keys", "core-s per million", "ratio to plain")
@@ -335,6 +370,7 @@ def profile(work: Path) -> None:
 EXPERIMENTS: dict[str, Callable[[Path], None]] = {
     "delay": delay,
     "dialects": dialects,
+    "growth": growth,
     "invalid": invalid,
     "memory": memory,
     "passthrough": passthrough,
@@ -342,6 +378,7 @@ EXPERIMENTS: dict[str, Callable[[Path], None]] = {
     "profile": profile,
     "results": results,
     "s3": s3,
+    "small_files": small_files,
     "unseen": unseen,
 }
 

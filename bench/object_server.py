@@ -95,6 +95,7 @@ class Asked:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else the body waits for a client's delayed acknowledgement of the headers, 40 ms
     root: Path
     delay_seconds: float
     asked: Asked

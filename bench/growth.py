@@ -1,0 +1,76 @@
+"""What many tasks take of Spark and the driver, as a job runs them: `python -m bench.growth COUNT MILLISECONDS`.
+
+Each task is one of a job's own action, a number in a pandas UDF, and answers a text as long as that of a split.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+from batchscore.config.job_config import make_config
+from batchscore.spark.action import run_tasks
+from batchscore.spark.session import start_spark, stop_session
+from bench.measure import use_cores
+
+CORES = 2
+ANSWER = "x" * 400
+
+
+@dataclass(frozen=True)
+class TaskCost:
+    """Seconds of an action and from its last task to its answers, and peak memory of the driver's processes."""
+
+    task_count: int
+    seconds: float
+    seconds_after_last: float
+    python_bytes: int
+    jvm_bytes: int
+
+
+def cost_of_tasks(count: int, milliseconds: float) -> TaskCost:
+    """Run so many tasks that sleep so long, after one that has Spark and its workers ready."""
+    keys = {"id": "growth", "model": "models:/m/1", "input": "/in/", "output": "/out"}
+    spark = start_spark(make_config(keys | {"spark": {"spark.master": f"local[{CORES}]"}}), "growth")
+    tracker = spark.sparkContext.statusTracker()
+    last_seen = 0.0
+
+    def work(_: int) -> str:
+        time.sleep(milliseconds / 1000)
+        return ANSWER
+
+    def watch() -> None:
+        nonlocal last_seen
+        stages = [tracker.getStageInfo(number) for number in tracker.getActiveStageIds()]
+        if any(stage and stage.numCompletedTasks < count for stage in stages):
+            last_seen = time.perf_counter()
+
+    run_tasks(spark, 1, work, "ready", "ready", lambda: None)
+    started = time.perf_counter()
+    answers = run_tasks(spark, count, work, "growth", "growth", watch)
+    ended = time.perf_counter()
+    if answers != [ANSWER] * count:
+        raise AssertionError(f"tasks: expected {count} answers, got {len(answers)} or others")
+    jvm = next(child for child in psutil.Process().children() if child.name() == "java")
+    status = Path(f"/proc/{jvm.pid}/status").read_text()
+    jvm_kib = int(status.split("VmHWM:")[1].split()[0])
+    stop_session(spark)
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return TaskCost(count, ended - started, ended - last_seen, own, jvm_kib * 1024)
+
+
+def main() -> int:
+    """Print what the tasks cost as JSON."""
+    use_cores(CORES)
+    print(json.dumps(asdict(cost_of_tasks(int(sys.argv[1]), float(sys.argv[2])))))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
