@@ -153,3 +153,14 @@ def test_no_records_are_no_call_of_the_model() -> None:
     model: Any = Counting(lambda _: True)
     predictions, failures = predict(model, records([], [], []))
     assert (len(predictions), failures, model.calls) == (0, [], [])
+
+
+def test_what_other_records_lacked_changes_no_call_for_these() -> None:
+    model = Counting(lambda frame: bool(frame["a"].isna().any()))
+    predict(model, records([1.0, None, 2.0], [1, 1, 1], ["x", "x", "x"]))
+    assert any(model.predictor.refusals.values())
+    model.calls.clear()
+
+    predict(model, records([1.0, 2.0, 3.0], [1, 1, 1], ["x", None, "x"]))
+
+    assert model.calls == [3]

@@ -87,7 +87,7 @@ class _Predicted:
 
     def add(self, rows: IntArray, group: ModelInput | TransformedRows) -> None:
         """Predict records of the same types together, or if the model raises, by what they lack."""
-        if not any(self.predictor.refusals.values()):
+        if not self._are_refused(rows):
             answer = _attempt(self.predictor, group)
             if not isinstance(answer, Exception):
                 self.predictions[rows] = answer
@@ -95,6 +95,13 @@ class _Predicted:
                 return
         for alike in rows_alike(self.absent[rows]):
             self.add_alike(rows[alike])
+
+    def _are_refused(self, rows: IntArray) -> bool:
+        """Tell whether the model is known to refuse what some of these lack; what others lacked changes nothing."""
+        if not any(self.predictor.refusals.values()):
+            return False
+        patterns = (self.absent[rows[alike[0]]].tobytes() for alike in rows_alike(self.absent[rows]))
+        return any(self.predictor.refusals.get(pattern) for pattern in patterns)
 
     def add_alike(self, rows: IntArray) -> None:
         """Predict records that lack the same columns."""

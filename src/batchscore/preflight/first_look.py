@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from batchscore.input.blocks import compression_of
 from batchscore.input.factory import job_reader
 from batchscore.input.files import InputFile
 from batchscore.plan import JobSpec, Plan
@@ -49,7 +50,11 @@ def _are_few(inputs: Sequence[InputFile]) -> bool:
         return True
     if len(inputs) > FEW_LOCAL_INPUTS or not all(item.source.uri.startswith("file:") for item in inputs):
         return False
-    return sum(min(item.source.size_in_bytes, FIRST_BYTES) for item in inputs) <= KEPT_BYTES
+    return sum(map(_bytes_looked_at, inputs)) <= KEPT_BYTES
+
+
+def _bytes_looked_at(item: InputFile) -> int:
+    return FIRST_BYTES if compression_of(item.source.uri) else min(item.source.size_in_bytes, FIRST_BYTES)
 
 
 def look_in_task(inputs: Sequence[InputFile], spec: JobSpec) -> Looked:

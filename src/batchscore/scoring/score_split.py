@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain, islice
 from typing import NamedTuple
 
 import numpy as np
@@ -36,7 +37,7 @@ _MANY_RECORDS = 10_000
 _MANY_BYTES = 1024 * 1024
 
 
-Unparsed = tuple[ScoredSplit, UnparsedBlock]
+Unparsed = tuple[ScoredSplit, Iterable[UnparsedBlock]]
 
 
 def score_split(
@@ -54,29 +55,27 @@ def score_together(
 ) -> list[ScoredSplit]:
     """Score splits to the same bytes as ``score_split`` does each alone.
 
-    Small blocks that come after each other are parsed at once, and what of the model works row by row, its
+    Small inputs that come after each other are parsed at once, and what of the model works row by row, its
     ``transform``, is called once for them.
     """
-    begun = [_begun(split, source, spec) for _, split, source in splits]
+    form = spec.profile_format
+    begun = [
+        ScoredSplit(split, source, spec, profile=ProfileTotals(form) if form else None) for _, split, source in splits
+    ]
+    most = min(RECORDS_TOGETHER, max(_RESULTS_TOGETHER // max(len(spec.classes), len(spec.value_names), 1), 1))
     try:
         with _processor_time(begun):
-            contents = zip(begun, (content for content, _, _ in splits), strict=True)
-            unparsed = ((scored, block) for scored, content in contents for block in _read(scored, content))
-            for blocks in _gathered(unparsed):
-                _add_blocks(blocks, predictor)
+            for scored in begun:
+                if spec.config.layout == "parts" or scored.split.number == 0:
+                    scored.part.write(header_line(spec.result_format))
+            contents = [(scored, _read(scored, content)) for scored, (content, _, _) in zip(begun, splits, strict=True)]
+            for inputs in _gathered(contents, most):
+                _add_inputs(inputs, predictor, most)
     except BaseException:
         for scored in begun:
             scored.close()
         raise
     return begun
-
-
-def _begun(split: Split, source: InputFile, spec: JobSpec) -> ScoredSplit:
-    form = spec.profile_format
-    scored = ScoredSplit(split, source, spec, profile=ProfileTotals(form) if form else None)
-    if spec.config.layout == "parts" or split.number == 0:
-        scored.part.write(header_line(spec.result_format))
-    return scored
 
 
 @contextmanager
@@ -99,40 +98,68 @@ def _read(scored: ScoredSplit, content: Iterator[UnparsedBlock]) -> Iterator[Unp
         yield block
 
 
-def _gathered(blocks: Iterator[Unparsed]) -> Iterator[list[Unparsed]]:
-    """Yield blocks in order: each large one by itself, small ones together."""
-    together: list[Unparsed] = []
-    records = size = 0
-    for scored, block in blocks:
-        records, size = records + block.record_count, size + block.size_in_bytes
-        if together and (records > _MANY_RECORDS or size > _MANY_BYTES):
-            yield together
-            together, records, size = [], block.record_count, block.size_in_bytes
-        together.append((scored, block))
-        if records > _MANY_RECORDS or size > _MANY_BYTES:
-            yield together
-            together, records, size = [], 0, 0
+def _gathered(contents: Sequence[Unparsed], most: int) -> Iterator[list[Unparsed]]:
+    """Yield inputs in order: small ones together, as lists of all their blocks; any other by itself.
+
+    No more than ``most`` records are together. A block is read with what stands around it in its input, in which a
+    quoted value may have begun: so a part of an input is not put together with others.
+    """
+    together: list[tuple[ScoredSplit, list[UnparsedBlock]]] = []
+    for scored, content in contents:
+        blocks, is_whole = iter(content), scored.source.split_count == 1
+        beginning = _beginning(blocks, most) if is_whole else []
+        is_small = is_whole and not _are_many(beginning, most)
+        if together and (not is_small or _are_many([*chain(*(some for _, some in together)), *beginning], most)):
+            yield list(together)
+            together.clear()
+        if not is_small:
+            yield [(scored, chain(_taken(beginning), blocks))]
+        elif beginning:
+            together.append((scored, beginning))
     if together:
-        yield together
+        yield list(together)
 
 
-def _add_blocks(unparsed: Sequence[Unparsed], predictor: Predictor) -> None:
-    """Score blocks: of a large one as many records at a time as fit, small ones together."""
-    (scored, block), *others = unparsed
-    spec, clock = scored.spec, scored.clock
-    most = min(RECORDS_TOGETHER, max(_RESULTS_TOGETHER // max(len(spec.classes), len(spec.value_names), 1), 1))
+def _beginning(blocks: Iterator[UnparsedBlock], most: int) -> list[UnparsedBlock]:
+    """Take the blocks of an input until they are many; fewer are all of them."""
+    taken: list[UnparsedBlock] = []
+    while not _are_many(taken, most):
+        one = list(islice(blocks, 1))
+        if not one:
+            break
+        taken += one
+    return taken
+
+
+def _are_many(blocks: Sequence[UnparsedBlock], most: int) -> bool:
+    if sum(block.size_in_bytes for block in blocks) > _MANY_BYTES:
+        return True
+    return sum(block.record_count for block in blocks) > min(_MANY_RECORDS, most)
+
+
+def _taken(blocks: list[UnparsedBlock]) -> Iterator[UnparsedBlock]:
+    """Yield blocks, each of which is let go when the next one is asked for."""
+    while blocks:
+        yield blocks.pop(0)
+
+
+def _add_inputs(unparsed: Sequence[Unparsed], predictor: Predictor, most: int) -> None:
+    """Score inputs: of a large one as many records at a time as fit, small ones together."""
+    (scored, content), *others = unparsed
+    clock = scored.clock
     if not others:
-        for parsed in clock.each("parse", block.parse(most)):
-            records = _records(scored, parsed, predictor)
-            _add_answered([_answered(scored, parsed, predictor, records, None)])
+        for block in content:
+            for parsed in clock.each("parse", block.parse(most)):
+                records = _records(scored, parsed, predictor)
+                _add_answered([_answered(scored, parsed, predictor, records, None)])
         return
     with clock("parse"):
-        several = parse_together([block for _, block in unparsed], most)
+        several = parse_together([list(blocks) for _, blocks in unparsed])
     blocks = [(scored, parsed) for (scored, _), some in zip(unparsed, several, strict=True) for parsed in some]
     inputs = [_records(scored, parsed, predictor) for scored, parsed in blocks]
     transformed: list[TransformedRows | None] = [None] * len(blocks)
     if predictor.transform and len(blocks) > 1:
-        with clock("predict"), time_limit(spec.config.batch_timeout_seconds):
+        with clock("predict"), time_limit(scored.spec.config.batch_timeout_seconds):
             transformed = transform_together(predictor.transform, inputs)
     _add_answered(
         [

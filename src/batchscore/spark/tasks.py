@@ -22,7 +22,7 @@ from batchscore.errors import (
     TooManyInvalidRecordsError,
     TransientReadError,
 )
-from batchscore.input.blocks import read_first
+from batchscore.input.blocks import compression_of, read_first
 from batchscore.input.diagnosis.findings import finding_as_json, finding_from_json
 from batchscore.input.factory import job_reader
 from batchscore.input.files import InputFile, Split, make_splits
@@ -98,6 +98,7 @@ class ScoringBroadcast:
 
 _BATCHES_AT_ONCE = 4  # of one split, of which a few blocks are held, or of small ones
 _SMALL_BYTES = 64 * 1024
+_SMALL_COMPRESSED_BYTES = 4 * 1024
 _SMALL_TOGETHER = 32
 
 
@@ -258,7 +259,8 @@ def _together(work: Sequence[tuple[Split, InputFile]]) -> Iterator[list[tuple[Sp
     """Yield splits in order: each alone, but small ones together."""
     batch: list[tuple[Split, InputFile]] = []
     for split, source in work:
-        small = split.stop - split.start <= _SMALL_BYTES
+        most = _SMALL_COMPRESSED_BYTES if compression_of(source.source.uri) else _SMALL_BYTES
+        small = split.stop - split.start <= most
         if batch and not (small and len(batch) < _SMALL_TOGETHER):
             yield batch
             batch = []
