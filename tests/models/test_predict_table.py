@@ -8,8 +8,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from batchscore.errors import TooManyInvalidRecordsError
 from batchscore.input.columns import Column
@@ -164,3 +165,21 @@ def test_what_other_records_lacked_changes_no_call_for_these() -> None:
     predict(model, records([1.0, 2.0, 3.0], [1, 1, 1], ["x", None, "x"]))
 
     assert model.calls == [3]
+
+
+@pytest.mark.parametrize("kind", ["matrix", "table"])
+def test_a_model_that_writes_into_its_input_changes_no_record(kind: str) -> None:
+    numbers = np.array([[1.0, 2.0], [np.nan, 4.0], [7.0, 1.0]])
+    training = pd.DataFrame(np.random.default_rng(0).normal(3, 5, size=(100, 2)), columns=["a", "b"])
+    model = make_pipeline(StandardScaler(copy=False), LogisticRegression()).fit(training.copy(), np.arange(100) % 2)
+    expected = model.predict_proba(pd.DataFrame(numbers[[0, 2]], columns=["a", "b"]))[:, 1]
+    predictor = Predictor("binary", ("0", "1"), "1", lambda frame: model.predict_proba(frame)[:, 1])
+    columns = (Column("a", "double"), Column("b", "double"))
+    table = pa.table({"a": pa.array([1.0, None, 7.0]), "b": pa.array([2.0, 4.0, 1.0])})
+    asked = ModelRecords(numbers if kind == "matrix" else table, columns)
+
+    predictions, failures = predict_table(predictor, asked, asked.groups(), 3)  # it refuses the one that lacks a value
+
+    assert failures == [Failure(1, "model_error")]
+    np.testing.assert_allclose(predictions[[0, 2]], expected, rtol=1e-12)
+    np.testing.assert_array_equal(numbers, [[1.0, 2.0], [np.nan, 4.0], [7.0, 1.0]])

@@ -122,8 +122,12 @@ class ModelRecords:
         return not self._columns_that_change_type()
 
     def as_input(self) -> ModelInput:
-        """Return all of them, which have the same types, as the model wants them."""
-        return self._as_input(self.inputs)
+        """Return all of them, which have the same types, as the model wants them.
+
+        A model may write into what it is given (``copy=False``), and the records are needed again: where it raises, and
+        where they are counted. Those of a table are copied as they are converted.
+        """
+        return self._as_input(self.inputs.copy() if isinstance(self.inputs, np.ndarray) else self.inputs)
 
     def _columns_that_change_type(self) -> list[int]:
         if isinstance(self.inputs, np.ndarray) or self.tensor_dtype is not None:
