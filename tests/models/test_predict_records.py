@@ -61,6 +61,29 @@ def _raise_on(*bad: float) -> Callable[[ModelInput], Any]:
     return predict
 
 
+@pytest.mark.parametrize("as_array", [False, True])
+def test_records_are_halved_as_they_came_whatever_the_model_has_written_into_them(
+    as_array: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = np.arange(37.0).reshape(-1, 1)
+    records = numbers if as_array else pd.DataFrame(numbers, columns=["a"], copy=False)
+
+    def predict(frame: ModelInput) -> Any:
+        values = frame if isinstance(frame, np.ndarray) else frame.to_numpy()
+        is_bad = (values == 20).any()
+        values *= 2  # in place
+        if is_bad:
+            raise ValueError("secret")
+        return values[:, 0].copy()
+
+    predictions, failures = predict_records(_predictor(predict, monkeypatch), records, MANY)
+
+    assert failures == [Failure(20, "model_error")]
+    expected = np.arange(37) * 2.0
+    expected[20] = np.nan
+    np.testing.assert_array_equal(predictions, expected)
+
+
 @pytest.mark.parametrize("bad", [(), (0,), (36,), (17, 18), (0, 1, 2, 20, 36), tuple(range(37))])
 @pytest.mark.parametrize("as_array", [False, True])
 def test_exactly_the_records_on_which_the_model_raises_fail(

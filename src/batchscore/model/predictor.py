@@ -172,13 +172,15 @@ def predict_records(predictor: Predictor, records: ModelInput, max_failures: int
     give the doubt.
     """
     predictions = no_predictions(predictor, len(records))
+    kept = records.copy()  # a model may write into what it is given
     failures: list[Failure] = []
     works = False
     pending = [(0, len(records))] if len(records) else []
     while pending:
         start, stop = pending.pop()
         try:
-            predictions[start:stop] = predictor.predict(_rows(records, start, stop))
+            some = records if stop - start == len(records) else _rows(kept, start, stop)
+            predictions[start:stop] = predictor.predict(some)
             works = True
         except WrongOutputError as error:
             raise ModelError(f"model: {error}") from error
@@ -220,11 +222,12 @@ def raised_on_all(predictor: Predictor, records: ModelInput) -> BaseException | 
 
     Raises ModelError if it answers with the wrong kind or shape.
     """
+    kept = records.copy()
     cause = _error_of(predictor, records)
     for row in range(len(records) if len(records) > 1 else 0):
         if cause is None:
             break
-        cause = _error_of(predictor, _rows(records, row, row + 1))
+        cause = _error_of(predictor, _rows(kept, row, row + 1))
     return cause
 
 
@@ -241,9 +244,8 @@ def _error_of(predictor: Predictor, records: ModelInput) -> BaseException | None
 
 
 def _rows(records: ModelInput, start: int, stop: int) -> ModelInput:
-    if (start, stop) == (0, len(records)):
-        return records
-    return records.iloc[start:stop] if isinstance(records, pd.DataFrame) else records[start:stop]
+    """Return a copy of some records."""
+    return (records.iloc[start:stop] if isinstance(records, pd.DataFrame) else records[start:stop]).copy()
 
 
 def bad_predictions(model_type: ModelType, predictions: FloatArray) -> list[tuple[int, str]]:
