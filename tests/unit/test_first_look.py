@@ -269,20 +269,21 @@ def test_the_driver_looks_at_few_inputs_and_where_there_are_no_tasks_at_all(
 
 
 @pytest.mark.parametrize(
-    ("count", "kept_bytes", "scheme", "by_driver"),
+    ("count", "kept_bytes", "name", "by_driver"),
     [
-        (5, 10, "file:///in/", True),
-        (5, 9, "file:///in/", False),
-        (6, 100, "file:///in/", False),
-        (5, 10, "s3://in/", False),
-        (3, 0, "s3://in/", True),
+        (5, 10, "file:///in/{}.csv", True),
+        (5, 9, "file:///in/{}.csv", False),
+        (6, 100, "file:///in/{}.csv", False),
+        (5, 5, "file:///in/{}.csv.gz", False),  # of one byte each, which may hold any number
+        (5, 10, "s3://in/{}.csv", False),
+        (3, 0, "s3://in/{}.csv", True),
     ],
 )
 def test_the_driver_looks_at_small_files_of_its_own_machine(
-    monkeypatch: pytest.MonkeyPatch, count: int, kept_bytes: int, scheme: str, by_driver: bool
+    monkeypatch: pytest.MonkeyPatch, count: int, kept_bytes: int, name: str, by_driver: bool
 ) -> None:
-    for name, value in (("FEW_INPUTS", 3), ("FEW_LOCAL_INPUTS", 5), ("KEPT_BYTES", kept_bytes), ("FIRST_BYTES", 2)):
-        monkeypatch.setattr(f"batchscore.preflight.first_look.{name}", value)
+    for limit, value in (("FEW_INPUTS", 3), ("FEW_LOCAL_INPUTS", 5), ("KEPT_BYTES", kept_bytes), ("FIRST_BYTES", 2)):
+        monkeypatch.setattr(f"batchscore.preflight.first_look.{limit}", value)
     asked: list[int] = []
 
     def looked(inputs: Sequence[InputFile], *_: object, **__: object) -> Looked:
@@ -293,7 +294,8 @@ def test_the_driver_looks_at_small_files_of_its_own_machine(
         return looked(inputs)
 
     monkeypatch.setattr("batchscore.preflight.first_look.look_at", looked)
-    inputs = [InputFile(StoredObject(f"{scheme}{number}", 9, "e"), str(number), 1) for number in range(count)]
+    size = 1 if name.endswith(".gz") else 9
+    inputs = [InputFile(StoredObject(name.format(number), size, "e"), str(number), 1) for number in range(count)]
     first_look(Plan(SPEC, tuple(inputs), make_splits(inputs, 100), ()), by_tasks)
 
     assert asked == ([] if by_driver else [count])

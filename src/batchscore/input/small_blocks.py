@@ -24,24 +24,29 @@ def parse_together(inputs: Sequence[Sequence[UnparsedBlock]]) -> list[list[Parse
     return [*parse_together(inputs[:middle]), *parse_together(inputs[middle:])]
 
 
-def _parsed_as_one(inputs: Sequence[Sequence[UnparsedBlock]]) -> list[list[ParsedBlock]] | None:
-    first, *others = chain.from_iterable(inputs)
-    if any(block.binding != first.binding for block in others):
-        return None
+def parsed_as_one(blocks: Sequence[UnparsedBlock]) -> ParsedBlock | None:
+    """Return the records of blocks of the same columns, one block after the other; None if one of them has a fault."""
+    first, *others = blocks
     joined = first.joined(others)
     parsed = next(joined.parse(max(joined.record_count, 1)), None)
-    if parsed is None:
-        return [[] for _ in inputs]
+    return None if parsed is None or parsed.has_faults else parsed
+
+
+def _parsed_as_one(inputs: Sequence[Sequence[UnparsedBlock]]) -> list[list[ParsedBlock]] | None:
+    blocks = list(chain.from_iterable(inputs))
+    if any(block.binding != blocks[0].binding for block in blocks):
+        return None
+    parsed = parsed_as_one(blocks)
     # Block k has the records from ends[k - 1] to ends[k].
-    ends = list(accumulate((block.record_count for block in (first, *others)), initial=0))
-    if parsed.has_faults or parsed.record_count != ends[-1]:  # an empty last line is a record only among others
+    ends = list(accumulate((block.record_count for block in blocks), initial=0))
+    if parsed is None or parsed.record_count != ends[-1]:  # an empty last line is a record only among others
         return None
     bounds = pairwise(ends)
     return [
         [
             parsed.records(start, stop, block.offset)
-            for block, (start, stop) in zip(blocks, islice(bounds, len(blocks)), strict=True)
+            for block, (start, stop) in zip(some, islice(bounds, len(some)), strict=True)
             if stop > start
         ]
-        for blocks in inputs
+        for some in inputs
     ]

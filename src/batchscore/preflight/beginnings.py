@@ -21,6 +21,7 @@ from batchscore.input.diagnosis.findings import JUDGED_ALONE, FaultKind, Finding
 from batchscore.input.files import InputFile
 from batchscore.input.parsed_block import ParsedBlock
 from batchscore.input.reader import Reader, UnparsedBlock
+from batchscore.input.small_blocks import parsed_as_one
 from batchscore.model.frames import ModelRecords
 from batchscore.plan import JobSpec
 from batchscore.preflight.column_looks import ColumnLooks, ColumnTotals, look_at_columns
@@ -222,10 +223,8 @@ def _find_small(heads: Mapping[int, Head], scope: Scope, columns: ColumnTotals) 
 
 def _clean_findings(heads: Sequence[Head], spec: JobSpec, columns: ColumnTotals) -> list[Finding] | None:
     """Return the findings of inputs parsed as one, or None if any of their records has a fault."""
-    first, *others = [block for head in heads for block in head.blocks]
-    joined = first.joined(others)
-    [parsed] = joined.parse(joined.record_count)
-    if parsed.invalid or parsed.invalid_values:
+    parsed = parsed_as_one([block for head in heads for block in head.blocks])
+    if parsed is None:
         return None
     columns.add(look_at_columns(parsed.inputs, heads[0].found_columns(), spec))
     counts = np.array([head.record_count for head in heads])

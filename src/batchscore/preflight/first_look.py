@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from batchscore.input.blocks import compression_of
 from batchscore.input.factory import job_reader
 from batchscore.input.files import InputFile
+from batchscore.input.reader import Reader
 from batchscore.plan import JobSpec, Plan
 from batchscore.preflight.beginnings import Looked, Scope, look_at
 from batchscore.preflight.column_looks import sum_of
@@ -38,23 +38,20 @@ def first_look(plan: Plan, look_by_tasks: LookByTasks | None = None) -> Looked:
     later splits need, and tasks at the rest.
     """
     scope = scope_of(plan.spec)
-    if look_by_tasks is None or _are_few(plan.inputs):
+    if look_by_tasks is None or _are_few(plan.inputs, scope.reader):
         return look_at(plan.inputs, scope, KEPT_BYTES)
     several = [item for item in plan.inputs if item.split_count > 1]
     single = [item for item in plan.inputs if item.split_count == 1]
     return _merged(plan.inputs, look_at(several, scope, keep_bytes=0), look_by_tasks(single))
 
 
-def _are_few(inputs: Sequence[InputFile]) -> bool:
+def _are_few(inputs: Sequence[InputFile], reader: Reader) -> bool:
     if len(inputs) <= FEW_INPUTS:
         return True
     if len(inputs) > FEW_LOCAL_INPUTS or not all(item.source.uri.startswith("file:") for item in inputs):
         return False
-    return sum(map(_bytes_looked_at, inputs)) <= KEPT_BYTES
-
-
-def _bytes_looked_at(item: InputFile) -> int:
-    return FIRST_BYTES if compression_of(item.source.uri) else min(item.source.size_in_bytes, FIRST_BYTES)
+    sizes = (reader.content_bytes(item.source) for item in inputs)
+    return sum(FIRST_BYTES if size is None else min(size, FIRST_BYTES) for size in sizes) <= KEPT_BYTES
 
 
 def look_in_task(inputs: Sequence[InputFile], spec: JobSpec) -> Looked:

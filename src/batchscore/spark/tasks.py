@@ -22,7 +22,7 @@ from batchscore.errors import (
     TooManyInvalidRecordsError,
     TransientReadError,
 )
-from batchscore.input.blocks import compression_of, read_first
+from batchscore.input.blocks import read_first
 from batchscore.input.diagnosis.findings import finding_as_json, finding_from_json
 from batchscore.input.factory import job_reader
 from batchscore.input.files import InputFile, Split, make_splits
@@ -237,7 +237,7 @@ def score_splits(
     Small files share a task, and fetching and storing one takes longer than scoring it: the next ones are begun to be
     read, and the last ones are being stored, while some are scored.
     """
-    waiting = _together(work)
+    waiting = _together(work, reader)
     reading = deque[list[tuple[Iterator[UnparsedBlock], Split, InputFile]]]()
     storing = deque[list[Future[PartFile]]]()
     with ThreadPoolExecutor(4 * _BATCHES_AT_ONCE, thread_name_prefix="splits") as pool:
@@ -255,11 +255,11 @@ def score_splits(
             yield from (part.result() for part in storing.popleft())
 
 
-def _together(work: Sequence[tuple[Split, InputFile]]) -> Iterator[list[tuple[Split, InputFile]]]:
+def _together(work: Sequence[tuple[Split, InputFile]], reader: Reader) -> Iterator[list[tuple[Split, InputFile]]]:
     """Yield splits in order: each alone, but small ones together."""
     batch: list[tuple[Split, InputFile]] = []
     for split, source in work:
-        most = _SMALL_COMPRESSED_BYTES if compression_of(source.source.uri) else _SMALL_BYTES
+        most = _SMALL_COMPRESSED_BYTES if reader.content_bytes(source.source) is None else _SMALL_BYTES
         small = split.stop - split.start <= most
         if batch and not (small and len(batch) < _SMALL_TOGETHER):
             yield batch
