@@ -40,7 +40,7 @@ SDKS = {
             "udf.function",
             "udf.calls",
         ),
-        *("commands.summary", "commands.run", "api"),
+        *("commands.summary", "commands.run", "commands.job", "api"),
         *("results.on_spark", "results.frames", "results.predictions"),
     },
 }

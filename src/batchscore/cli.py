@@ -20,7 +20,7 @@ from batchscore import __version__
 from batchscore.commands.config_file import job_config, output_config
 from batchscore.commands.results_options import OPTIONS, add_options, taken_id
 from batchscore.commands.terminal import ReaderGoneError, is_terminal, names_that_are_no_text, tell
-from batchscore.commit.job_record import STATUSES
+from batchscore.commit.statuses import STATUSES
 from batchscore.config.batch_id import check_id
 from batchscore.config.job_config import known_keys
 from batchscore.environment import process_kept
@@ -152,10 +152,11 @@ def _run(options: argparse.Namespace) -> int:
     if options.dry_run:
         return _verify(options)
     config = job_config(options.config, options.overrides)
-    from batchscore.commands.job_text import render_completed
     from batchscore.commands.run import run_job
 
     summary = run_job(config)
+    from batchscore.commands.job_text import render_completed
+
     check = _command_on("check", summary["BatchPredictionId"], options)
     tell(render_completed(summary, check) if _for_people(options) else json.dumps(summary))
     return 0

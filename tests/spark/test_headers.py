@@ -90,7 +90,7 @@ def test_a_job_goes_on_with_what_its_receipts_tell_of_headers(
         raise InputError("stopped before the commit")
 
     with monkeypatch.context() as patched:
-        patched.setattr("batchscore.commands.run.commit_manifest", broken)
+        patched.setattr("batchscore.commands.job.commit_manifest", broken)
         with pytest.raises(InputError, match="stopped before the commit"):
             run(model, input=where)
     [told] = run(model, input=where).manifest["inputs"]

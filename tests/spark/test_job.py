@@ -27,7 +27,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from batchscore.commands import run as job_module
+from batchscore.commands import job as job_module
 from batchscore.errors import (
     CommitError,
     ConfigError,

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression
 
-from batchscore.commands import run as job_module
+from batchscore.commands import job as job_module
 from batchscore.commands.check import check_job
 from batchscore.commit.manifest import extended_manifest
 from batchscore.config.job_config import OutputConfig

@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql.functions import struct
 from sklearn.linear_model import LogisticRegression
 
-from batchscore.commands import run as job_module
+from batchscore.commands import job as job_module
 from batchscore.errors import CommitError
 from batchscore.preflight import first_look
 from batchscore.udf import predict_udf

@@ -18,7 +18,7 @@ from mlflow.tracking._tracking_service import utils as tracking_utils
 from sklearn.linear_model import LogisticRegression
 
 from batchscore import cli
-from batchscore.commands import run as job_module
+from batchscore.commands import job as job_module
 from batchscore.commands.verify import review_job
 from batchscore.commit.commit_manifest import commit_manifest
 from batchscore.errors import BatchScoreError

@@ -172,7 +172,7 @@ def test_a_profile_that_cannot_be_written_fails_no_job_and_the_next_run_writes_i
 ) -> None:
     undisturbed = run(model, "undisturbed", **keys)
     with monkeypatch.context() as refused:
-        refused.setattr("batchscore.commands.run.storage_for", lambda *_: Refusing(".profile.json"))
+        refused.setattr("batchscore.commands.job.storage_for", lambda *_: Refusing(".profile.json"))
         summary = run.summary(model, **keys)
 
     job = run.job()
@@ -196,7 +196,7 @@ def test_a_job_whose_driver_ended_right_after_its_commit_gets_its_profile_from_t
     run: Runner, model: str, keys: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     undisturbed = run(model, "undisturbed", **keys)
-    monkeypatch.setattr("batchscore.commands.run.storage_for", lambda *_: Refusing("job.manifest"))
+    monkeypatch.setattr("batchscore.commands.job.storage_for", lambda *_: Refusing("job.manifest"))
     with pytest.raises(CommitError):
         run(model, **keys)
     monkeypatch.undo()
@@ -235,7 +235,7 @@ def test_receipts_of_other_counts_than_the_manifest_s_give_no_profile(
     run: Runner, model: str, keys: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as refused:
-        refused.setattr("batchscore.commands.run.storage_for", lambda *_: Refusing(".profile.json"))
+        refused.setattr("batchscore.commands.job.storage_for", lambda *_: Refusing(".profile.json"))
         run(model, **keys)
     receipt = next((run.job().output / "batch-prediction" / "in-progress" / "job").glob("task-*.json"))
     content = json.loads(receipt.read_bytes())

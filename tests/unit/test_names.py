@@ -29,12 +29,32 @@ NAMES = (
         "import batchscore",
         "from batchscore import JobConfig; JobConfig(model='models:/m/1', input=('in/',), output='out')",
         "from batchscore import score, verify, read_predictions, read_inputs, predict_udf, JobConfig, JobResult",
+        "import batchscore.commands.job_text, batchscore.commit.jobs",  # what list and describe need
     ],
 )
 def test_importing_the_names_imports_no_library_of_data_or_spark(line: str) -> None:
     program = f"import sys; {line}; print(*(name for name in {HEAVY} if name in sys.modules))"
     done = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("\n", "")
+
+
+COMMAND = f"""
+import sys
+from batchscore.cli import main
+from batchscore.spark.session import BackgroundSpark
+
+def start(self):
+    print(*(name for name in {HEAVY} if name in sys.modules))
+    sys.exit()
+
+BackgroundSpark.start = start
+main(["run", "model=models:/m/1", "input=in/", f"output={{sys.argv[1]}}"])
+"""
+
+
+def test_a_job_of_the_command_line_tells_spark_to_start_before_it_imports_a_library_of_data(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", COMMAND, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert done.stdout == "\n", done.stderr
 
 
 def test_the_package_lists_its_names_and_has_no_others() -> None:

@@ -44,11 +44,11 @@ def test_a_job_s_log_has_all_and_other_handlers_get_what_they_got_before(monkeyp
     first = log_file()
     one = first.__enter__()
     with log_file() as two:
-        logging.getLogger("batchscore.commands.run").info("both")
+        logging.getLogger("batchscore.commands.job").info("both")
         first_text = one.read_text()
         first.__exit__(None, None, None)
-        logging.getLogger("batchscore.commands.run").info("the second alone")
-        logging.getLogger("batchscore.commands.run").warning("a warning")
+        logging.getLogger("batchscore.commands.job").info("the second alone")
+        logging.getLogger("batchscore.commands.job").warning("a warning")
         logging.getLogger("another").error("another's")
         second_text = two.read_text()
 

@@ -20,9 +20,9 @@ CASES = {
 # A program whose job meets what nobody has foreseen.
 UNFORESEEN = """
 import sys
-import batchscore.commands.run as run
+import batchscore.commands.job as job
 from batchscore.cli import main
-run.make_plan = None
+job.make_plan = None
 sys.exit(main(["run", *sys.argv[1:]]))
 """
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any
 
+from batchscore.commit.statuses import Status
 from batchscore.config.job_config import ProfileKind
 from batchscore.errors import IdempotentParameterMismatchError, InputError
-from batchscore.output.parts import Counts
-from batchscore.plan import JobSpec, digest_of
 from batchscore.storage.stored_json import read_json, typed
 
-Status = Literal["PENDING", "INPROGRESS", "COMPLETED", "FAILED", "DELETED"]
-STATUSES: tuple[str, ...] = get_args(Status)
+if TYPE_CHECKING:
+    from batchscore.output.parts import Counts
+    from batchscore.plan import JobSpec
+
 MAX_MESSAGE_CHARACTERS = 10_240
 _OURS = {"parameters": "Parameters", "profile": "Profile"}
 _OF_A_RUN = ("Message", "StartedAt", "FinishedAt", "ComputeTime", "TotalRecordCount", "InvalidRecordCount", "LogUri")
@@ -68,6 +69,8 @@ class BatchPrediction:
 
 def pending(spec: JobSpec, now: int) -> BatchPrediction:
     """Return the record of a job that is about to start."""
+    from batchscore.plan import digest_of  # who reads records needs no plan, nor what it imports
+
     config, parameters = spec.config, spec.parameters
     return BatchPrediction(
         BatchPredictionId=spec.id,

@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from batchscore.config import uris
 from batchscore.errors import ConfigError
-from batchscore.input.files import InputFile
 from batchscore.output.paths import Outputs
-from batchscore.plan import JobSpec, Plan
+
+if TYPE_CHECKING:
+    from batchscore.input.files import InputFile
+    from batchscore.plan import JobSpec, Plan
 
 _S3_KEY_BYTES = 1024
 _NAME_BYTES = 255  # of file systems that do not tell

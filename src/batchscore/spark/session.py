@@ -147,7 +147,7 @@ _one_session = threading.Lock()
 
 
 class BackgroundSpark:
-    """A session that starts while the driver imports mlflow and reads the registry."""
+    """A session that starts while the driver imports its libraries and reads the registry."""
 
     def __init__(self, config: JobConfig, given: SparkSession | None) -> None:
         self._config = config
@@ -238,18 +238,18 @@ def _is_awaited() -> bool:
 def _ready_session(context: Future[SparkContext]) -> SparkSession:
     session = _make_session(context.result())
     if is_local(str(session.sparkContext.master)):
-        from batchscore.spark.rehearsal import plan_ahead
-
         with suppress(Exception):  # the job's own query meets it again
+            from batchscore.spark.rehearsal import plan_ahead
+
             plan_ahead(session)
     return session
 
 
 def _load_in_workers(context: Future[SparkContext], plan: Plan, model: LoadedModel) -> None:
     if context.exception() is None and is_local(str(context.result().master)):
-        from batchscore.spark.rehearsal import load_in_workers
-
         with suppress(Exception):  # likewise
+            from batchscore.spark.rehearsal import load_in_workers
+
             load_in_workers(context.result(), plan, model.archive)
 
 

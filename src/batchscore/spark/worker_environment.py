@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 
-import pyarrow as pa
-
 # The last one is joblib's: how many cores there are for whoever asks for all of them.
 THREAD_VARIABLES = (
     *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"),
@@ -25,6 +23,8 @@ WORKER_VARIABLES = dict.fromkeys(THREAD_VARIABLES, "1") | _ALLOCATOR_VARIABLES
 
 def limit_threads() -> None:
     """Keep BLAS, OpenMP and Arrow of this process to one thread: a task has one core."""
+    import pyarrow as pa
+
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
     for name in THREAD_VARIABLES:
