@@ -35,6 +35,9 @@ SOURCES := $(shell find src jobs -name '*.py')
 # constraints.txt has room for one pyspark, so that of EMR 7 and Glue 5 is pinned here. It knows no Python after 3.11.
 PYSPARK35 := pyspark==3.5.9
 
+# Those of the Pythons that run here.
+HERE = $(foreach version,$(PYTHONS),$(if $(FOUND_$(version)),$(version)))
+
 # The path of a Python that runs here: one on the PATH, or one that pyenv keeps, whose commands on the PATH can be asleep.
 # FOUND_3.11 and so on are looked up when they are first asked for, and once.
 find-python = $(shell for python in python$(1) "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/$(1).*/bin/python$(1); do \
@@ -91,13 +94,15 @@ test-browser: .venv/installed ## Run the tests of the page in a headless Chromiu
 test-spark35: .venv-spark35/installed need-java
 	.venv-spark35/bin/python -m pytest $(BESIDE) tests/e2e/test_main_job.py tests/e2e/test_api.py
 
-test-pythons: need-python need-java ## Run the unit tests and a job on the other Pythons of 3.11 to 3.13 that are here
+test-pythons: need-python need-java ## Run a job, and on the oldest and newest the unit tests, on the other Pythons that are here
 	@$(foreach version,$(filter-out $(call version,$(PYTHON)),$(PYTHONS)),$(if $(FOUND_$(version)), \
 		$(MAKE) --no-print-directory test-on-$(version), \
 		echo "Python $(version): skipped, none runs here") &&) true
 
+# What a Python between the oldest and the newest lacks, one of them lacks too: there a job shows that the libraries work.
 test-on-%: .venv-%/installed need-java
-	.venv-$*/bin/python -m pytest $(BESIDE) $(A_JOB) tests/unit
+	HYPOTHESIS_PROFILE=brief .venv-$*/bin/python -m pytest $(BESIDE) $(A_JOB) \
+		$(if $(filter $*,$(firstword $(HERE)) $(lastword $(HERE))),tests/unit)
 
 test-lowest: need-python ## Run the tests of models on the lowest versions of their libraries, which know Python 3.11
 	@$(if $(FOUND_3.11),$(MAKE) --no-print-directory test-on-the-lowest, \

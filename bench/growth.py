@@ -5,6 +5,7 @@ Each task is one of a job's own action, a number in a pandas UDF, and answers a 
 
 from __future__ import annotations
 
+import gc
 import json
 import resource
 import sys
@@ -42,6 +43,8 @@ def cost_of_tasks(count: int, milliseconds: float) -> TaskCost:
     last_seen = 0.0
 
     def work(_: int) -> str:
+        if not gc.get_freeze_count():  # as a worker does that has loaded its model; Spark collects after each task
+            gc.freeze()
         time.sleep(milliseconds / 1000)
         return ANSWER
 

@@ -15,6 +15,12 @@ from typing import Any
 import pyspark
 
 SPARK_HOME = str(Path(pyspark.__file__).parent)
+SHORT_LIVED = (
+    "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC "
+    "-XX:+IgnoreUnrecognizedVMOptions -XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote"
+)
+"""For a JVM that is there for seconds: what Java compiles for later and proves of Spark's classes would be lost."""
+SHORT_LIVED_EXECUTORS = {"spark.executor.extraJavaOptions": SHORT_LIVED}
 START_SECONDS = 120
 _STOP_SECONDS = 30
 _LOOPBACK = "127.0.0.1"
@@ -79,7 +85,7 @@ def spark_cluster(folder: Path, environment: dict[str, str], workers: Sequence[s
 def _spark_daemon(folder: Path, environment: dict[str, str], name: str, host: str, *arguments: str) -> Iterator[int]:
     port = free_port(host)
     command = [f"{SPARK_HOME}/bin/spark-class", f"org.apache.spark.deploy.{name}", "--host", host, "--port", str(port)]
-    variables = environment | {"SPARK_HOME": SPARK_HOME, "SPARK_LOCAL_IP": host}
+    variables = environment | {"SPARK_HOME": SPARK_HOME, "SPARK_LOCAL_IP": host, "SPARK_DAEMON_JAVA_OPTS": SHORT_LIVED}
     with (folder / f"{name}-{host}.log").open("wb") as log:
         process = subprocess.Popen(
             [*command, "--webui-port", "0", *arguments], env=variables, stdout=log, stderr=log, start_new_session=True

@@ -1,52 +1,64 @@
 """The main job as a user runs it, on whichever PySpark the interpreter has: nothing here imports the package."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import pytest
 from tests.e2e.demo import expected_lines, result_files, result_lines, run_batchscore, settings
+from tests.processes import SHORT_LIVED_EXECUTORS
 
 
-def test_every_score_is_that_of_the_model_called_directly(demo: Path) -> None:
+@dataclass(frozen=True)
+class Run:
+    """A job that has run: its keys, what it printed, and its output."""
+
+    keys: list[str]
+    summary: dict[str, Any]
+    output: Path
+
+
+@pytest.fixture(scope="module")
+def job(demo: Path) -> Run:
     keys = settings(demo, "direct", id="direct", split_bytes="40000", **{"spark.master": "local[2]"})
+    return Run(keys, run_batchscore("run", *keys), demo / "direct")
 
-    summary = run_batchscore("run", *keys)
 
-    assert (summary["Status"], summary["TotalRecordCount"], summary["InvalidRecordCount"]) == ("COMPLETED", 3000, 0)
+def test_every_score_is_that_of_the_model_called_directly(demo: Path, job: Run) -> None:
+    assert job.summary["Status"] == "COMPLETED"
+    assert (job.summary["TotalRecordCount"], job.summary["InvalidRecordCount"]) == (3000, 0)
     for name in ("customers-1.csv", "customers-2.csv"):
-        assert result_lines(demo / "direct", "direct", name) == expected_lines(demo, name)
-    manifest = json.loads((demo / "direct/batch-prediction/direct.manifest").read_text())
+        assert result_lines(job.output, "direct", name) == expected_lines(demo, name)
+    manifest = json.loads((job.output / "batch-prediction/direct.manifest").read_text())
     assert manifest == {
         f"file://{demo}/input/{name}": f"file://{demo}/direct/batch-prediction/result/direct-{name}/"
         for name in ("customers-1.csv", "customers-2.csv")
     }
-    assert not (demo / "direct/batch-prediction/in-progress").exists()
+    assert not (job.output / "batch-prediction/in-progress").exists()
 
 
 def test_one_core_and_a_cluster_of_two_executors_write_the_same_bytes(demo: Path) -> None:
     for output, master in (("one", "local[1]"), ("two", "local-cluster[2,1,1024]")):
-        run_batchscore("run", *settings(demo, output, id="same", split_bytes="30000", **{"spark.master": master}))
+        spark = {"spark.master": master, **SHORT_LIVED_EXECUTORS}
+        run_batchscore("run", *settings(demo, output, id="same", split_bytes="30000", **spark))
 
     assert len(result_files(demo / "one")) > 4
     assert result_files(demo / "one") == result_files(demo / "two")
 
 
-def test_describe_and_list_show_the_record_that_run_wrote(demo: Path) -> None:
-    keys = settings(demo, "shown", id="shown", **{"spark.master": "local[1]"})
-    summary = run_batchscore("run", *keys)
+def test_describe_and_list_show_the_record_that_run_wrote(job: Run) -> None:
+    record = run_batchscore("describe", "direct", "--json", f"output={job.output}")
 
-    record = run_batchscore("describe", "shown", "--json", f"output={demo}/shown")
-
-    assert record == {name: summary[name] for name in record}
-    assert [record] == run_batchscore("list", "--status", "COMPLETED", "--json", f"output={demo}/shown")
-    assert run_batchscore("list", "--status", "FAILED", "--json", f"output={demo}/shown") == []
+    assert record == {name: job.summary[name] for name in record}
+    assert [record] == run_batchscore("list", "--status", "COMPLETED", "--json", f"output={job.output}")
+    assert run_batchscore("list", "--status", "FAILED", "--json", f"output={job.output}") == []
 
 
-def test_the_same_id_again_reports_the_finished_job_and_with_other_parameters_is_refused(demo: Path) -> None:
-    keys = settings(demo, "again", id="again", **{"spark.master": "local[1]"})
-    first = run_batchscore("run", *keys)
-    before = result_files(demo / "again")
+def test_the_same_id_again_reports_the_finished_job_and_with_other_parameters_is_refused(job: Run) -> None:
+    before = result_files(job.output)
 
-    assert run_batchscore("run", *keys)["FinishedAt"] == first["FinishedAt"]
-    run_batchscore("run", *keys, "threshold=0.9", expected_code=2)
+    assert run_batchscore("run", *job.keys)["FinishedAt"] == job.summary["FinishedAt"]
+    run_batchscore("run", *job.keys, "threshold=0.9", expected_code=2)
 
-    assert result_files(demo / "again") == before
+    assert result_files(job.output) == before

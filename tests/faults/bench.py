@@ -21,7 +21,7 @@ from batchscore.config.job_config import JobConfig, OutputConfig
 from batchscore.errors import AlreadyCommittedError, BatchScoreError
 from tests.faults import models
 from tests.faults.models import OrderlyClassifier
-from tests.processes import executor_of, kill, owner_of_port, running_cli
+from tests.processes import SHORT_LIVED_EXECUTORS, executor_of, kill, owner_of_port, running_cli
 from tests.registry import Registry, columns
 from tests.s3.loans import SCHEMA, json_of, keys_below, make_people
 from tests.s3.proxy import Answer, ConnectionDroppedError, Forward, Proxy, Script
@@ -126,7 +126,7 @@ class Bench:
     def driver(self, *, master: str = "local[2,4]", **keys: Any) -> Iterator[Popen[bytes]]:
         """Run the job as a driver process of its own, on a Spark of its own unless ``master`` is another's."""
         path = self.folder / "job.yaml"
-        spark = {"spark.master": master, "spark.ui.enabled": "false"} | keys.pop("spark", {})
+        spark = {"spark.master": master, "spark.ui.enabled": "false"} | SHORT_LIVED_EXECUTORS | keys.pop("spark", {})
         path.write_text(yaml.safe_dump(self.settings(**keys) | {"spark": spark}))
         with running_cli("run", "--config", str(path), errors=self.folder / "errors") as process:
             yield process

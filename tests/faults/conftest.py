@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.faults.bench import SOAK_SEEDS, Bench, put_inputs, register_orderly
+from tests.processes import SHORT_LIVED_EXECUTORS
 from tests.s3.proxy import Proxy
 from tests.s3.server import aws_variables as aws_variables
 from tests.s3.server import bucket as bucket
@@ -37,6 +38,7 @@ def spark(aws_variables: dict[str, str]) -> "Iterator[SparkSession]":
         "spark.ui.enabled": "false",
         # How long an executor asks one that is lost for a broadcast: 5 s in Spark's own words.
         "spark.shuffle.io.retryWait": "200ms",
+        **SHORT_LIVED_EXECUTORS,
     } | {f"spark.executorEnv.{name}": value for name, value in aws_variables.items()}
     config = JobConfig.model_validate({"model": "models:/none/1", "input": "none", "output": "none", "spark": settings})
     session = start_spark(config, "faults")

@@ -14,7 +14,7 @@ import cloudpickle
 import pyspark
 import pytest
 
-from tests.processes import without_spark
+from tests.processes import SHORT_LIVED_EXECUTORS, without_spark
 from tests.registry import Registry, columns
 from tests.s3 import leaky
 from tests.s3.loans import content_of, keys_below
@@ -198,6 +198,7 @@ def left(server: str, s3: "S3Client", aws_variables: dict[str, str], tmp_path_fa
         "spark.eventLog.dir": (folder / "events").as_uri(),
         "spark.eventLog.compress": "false",
         "spark.task.maxFailures": "2",
+        **SHORT_LIVED_EXECUTORS,
     }
     database = registry.uri.removeprefix("sqlite:///")
     with running_proxy(server) as proxy:

@@ -13,7 +13,7 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LinearRegression
 
-from tests.processes import without_spark
+from tests.processes import SHORT_LIVED, without_spark
 from tests.registry import Registry, columns
 
 PEOPLE = pd.DataFrame({"age": [20.0, 60.0, 40.0] * 20, "visits": [2**53 + 1, 5, 3] * 20})
@@ -21,7 +21,7 @@ PEOPLE = pd.DataFrame({"age": [20.0, 60.0, 40.0] * 20, "visits": [2**53 + 1, 5, 
 
 def answer_of(step: str, registry: Registry, uri: str, output: Path, **variables: str) -> Any:
     command = [sys.executable, "-m", "tests.spark.connect_process", step, uri, registry.uri, str(output)]
-    environment = without_spark() | {"PYSPARK_PYTHON": sys.executable} | variables
+    environment = without_spark() | {"PYSPARK_PYTHON": sys.executable, "JAVA_TOOL_OPTIONS": SHORT_LIVED} | variables
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=500, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])

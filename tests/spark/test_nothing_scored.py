@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,9 +24,17 @@ from sklearn.linear_model import LinearRegression
 from batchscore.commands.review import Review
 from batchscore.commands.verify import review_job
 from batchscore.errors import BatchScoreError, InputError, ModelError, TooManyInvalidRecordsError
+from batchscore.input.files import InputFile
+from batchscore.plan import JobSpec
+from batchscore.preflight import first_look
+from batchscore.preflight.beginnings import Looked
+from batchscore.spark import tasks
+from batchscore.spark.tasks import look_at_inputs
 from tests.registry import Registry, columns
 
 if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
     from tests.spark.conftest import Runner
 
 Files = dict[str, str]
@@ -380,26 +388,45 @@ def test_nothing_new_completes(adder: str, run: Runner, tmp_path: Path) -> None:
     assert _completes(run, adder, input=folder, mode="new_inputs") == (0, 0)
 
 
-@pytest.mark.parametrize(("bad", "kind"), [(300, InputError), (285, InputError), (284, None)])
+@pytest.fixture
+def tasks_look(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have several of Spark's tasks look at a hundred inputs, as at hundreds of objects."""
+    monkeypatch.setattr(first_look, "FEW_INPUTS", 50)
+    monkeypatch.setattr(first_look, "FEW_LOCAL_INPUTS", 50)
+    monkeypatch.setattr(tasks, "INPUTS_A_TASK", 30)
+    looked = list[int]()
+
+    def look(spark: SparkSession, spec: JobSpec, inputs: Sequence[InputFile]) -> Looked:
+        looked.append(len(inputs))
+        return look_at_inputs(spark, spec, inputs)
+
+    monkeypatch.setattr(tasks, "look_at_inputs", look)
+    yield
+    assert looked == [100]
+
+
+@pytest.mark.usefixtures("tasks_look")
+@pytest.mark.parametrize(("bad", "kind"), [(100, InputError), (95, InputError), (94, None)])
 def test_more_inputs_than_the_driver_looks_at_are_judged_alike(
     bad: int, kind: type[BatchScoreError] | None, adder: str, run: Runner, tmp_path: Path
 ) -> None:
-    files = {f"{number:03d}.csv": NO_NUMBER if number < bad else GOOD for number in range(300)}
+    files = {f"{number:03d}.csv": NO_NUMBER if number < bad else GOOD for number in range(100)}
     folder = _write(tmp_path / "in", files)
 
     if kind is None:
-        assert _completes(run, adder, input=folder, max_invalid_fraction=1) == (300, 284)
+        assert _completes(run, adder, input=folder, max_invalid_fraction=1) == (100, 94)
         return
     message = _refused(run, adder, kind, input=folder, max_invalid_fraction=1)
-    assert f"{bad} inputs that do not fit the job ({bad} of the 300 records of 300 inputs" in message
+    assert f"{bad} inputs that do not fit the job ({bad} of the 100 records of 100 inputs" in message
     assert len(re.findall(r"input file://", message)) == 10
     assert _nothing_written(run)
 
 
+@pytest.mark.usefixtures("tasks_look")
 def test_a_model_that_always_raises_is_found_among_many_inputs(
     fussy: Callable[[Callable[[Any], bool]], str], calls: Path, run: Runner, tmp_path: Path
 ) -> None:
-    folder = _write(tmp_path / "in", {f"{number}.csv": GOOD for number in range(300)})
+    folder = _write(tmp_path / "in", {f"{number}.csv": GOOD for number in range(100)})
 
     with pytest.raises(ModelError, match="each of 20 complete records"):
         run(fussy(lambda _: True), input=folder)

@@ -134,7 +134,8 @@ def test_clean_inputs_are_parsed_in_one_go_and_a_bad_one_alone(tmp_path: Path, m
 
 def test_a_large_block_is_parsed_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A small compressed input may hold millions of records."""
-    sizes = [3, 2, 20_000, 1, 4, 6_000, 5_000]
+    monkeypatch.setattr(score_split, "_MANY_RECORDS", 100)  # of 10,000
+    sizes = [3, 2, 200, 1, 4, 60, 50]
     contents = [b"id,a,b,c\n" + (CLEAN[0] + b"\n") * size for size in sizes]
     plan = planned(tmp_path, contents, "together")
     together = []
@@ -146,7 +147,7 @@ def test_a_large_block_is_parsed_by_itself(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(score_split, "parse_together", counted)
     parts = scored(plan, together=True)
 
-    assert together == [[3, 2], [1, 4, 6_000]]  # the last one would make them too many
+    assert together == [[3, 2], [1, 4, 60]]  # the last one would make them too many
     assert [part.record_count for part in parts] == sizes
     together.clear()
     monkeypatch.setattr(score_split, "_RESULTS_TOGETHER", 5)  # so many records, as of a model of many values

@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.processes import free_port, kill
-from tests.yarn.configuration import S3A, SCHEDULER, SHORT_LIVED, SPARK, YARN, write
+from tests.processes import SHORT_LIVED, free_port, kill
+from tests.yarn.configuration import S3A, SCHEDULER, SPARK, YARN, write
 
 START_SECONDS = 600
 END_SECONDS = 900

@@ -3,6 +3,8 @@
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+from tests.processes import SHORT_LIVED, SHORT_LIVED_EXECUTORS
+
 # s3:// is EMR's own file system there; here it is Apache's.
 S3A = {
     "fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
@@ -28,15 +30,13 @@ SCHEDULER = {
     "yarn.scheduler.capacity.root.default.capacity": "100",
     "yarn.scheduler.capacity.maximum-am-resource-percent": "1.0",
 }
-SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-"""For a JVM that is there for seconds or minutes: what Java compiles for later is lost."""
 SPARK = {
     "spark.master": "yarn",  # as on EMR, whose steps do not say it
     "spark.driver.memory": "512m",
     "spark.executor.memory": "512m",
     "spark.executor.instances": "1",  # it starts sooner; what is a matter of two asks for them
     "spark.driver.extraJavaOptions": SHORT_LIVED,
-    "spark.executor.extraJavaOptions": SHORT_LIVED,
+    **SHORT_LIVED_EXECUTORS,
     "spark.ui.enabled": "false",
     "spark.yarn.report.interval": "200ms",
     "spark.yarn.scheduler.heartbeat.interval-ms": "300",
