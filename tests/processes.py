@@ -14,11 +14,10 @@ from typing import Any
 
 import pyspark
 
+from batchscore.spark.local_session import JVM_OPTIONS
+
 SPARK_HOME = str(Path(pyspark.__file__).parent)
-SHORT_LIVED = (
-    "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC "
-    "-XX:+IgnoreUnrecognizedVMOptions -XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote"
-)
+SHORT_LIVED = JVM_OPTIONS
 """For a JVM that is there for seconds: what Java compiles for later and proves of Spark's classes would be lost."""
 SHORT_LIVED_EXECUTORS = {"spark.executor.extraJavaOptions": SHORT_LIVED}
 START_SECONDS = 120

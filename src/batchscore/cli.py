@@ -152,11 +152,10 @@ def _run(options: argparse.Namespace) -> int:
     if options.dry_run:
         return _verify(options)
     config = job_config(options.config, options.overrides)
+    from batchscore.commands.job_text import render_completed
     from batchscore.commands.run import run_job
 
     summary = run_job(config)
-    from batchscore.commands.job_text import render_completed
-
     check = _command_on("check", summary["BatchPredictionId"], options)
     tell(render_completed(summary, check) if _for_people(options) else json.dumps(summary))
     return 0

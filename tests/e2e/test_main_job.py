@@ -1,4 +1,4 @@
-"""The main job as a user runs it, on whichever PySpark the interpreter has: nothing here imports the package."""
+"""The main job as a user runs it, on whichever PySpark the interpreter has: nothing here calls the package."""
 
 import json
 from dataclasses import dataclass
