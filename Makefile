@@ -29,6 +29,9 @@ BESIDE := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 # One whole job, of which the other Pythons of workers and driver are to show that they do the same.
 A_JOB := tests/e2e/test_main_job.py::test_every_score_is_that_of_the_model_called_directly
 
+# Where this is set, as in many images, every process of a test would compile its libraries anew: seconds each.
+unexport PYTHONDONTWRITEBYTECODE
+
 BIN := .venv/bin
 BIN_BENCH := .venv-bench/bin
 SOURCES := $(shell find src jobs -name '*.py')
@@ -147,22 +150,27 @@ clean: ## Remove what the other targets made, environments included
 	rm -rf .venv .venv-* .yarn .bench .settings build dist demo src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis spark-warehouse
 
 # $(call environment,folder,python,what to install): an environment that holds that alone, in the versions of constraints.txt.
-# uv takes a third of pip's time, and unpacks what several environments share once; pip knows indexes that uv is not told of.
 define environment
 "$(2)" -m venv --clear $(1)
-.venv-uv/bin/uv pip install --quiet --python $(1)/bin/python --constraint $(or $(4),constraints.txt) --editable $(3) || \
-	$(1)/bin/pip install --quiet --disable-pip-version-check --constraint $(or $(4),constraints.txt) --editable $(3)
+$(call pip-install,$(1),--constraint $(or $(4),constraints.txt) --editable $(3))
 @touch $(1)/installed
 endef
 
+# $(call pip-install,environment,arguments of both): uv takes a third of pip's time, and unpacks what several environments
+# share once; pip knows indexes that uv is not told of. --compile is what pip does unasked: an environment that is tested
+# alone compiles what it imports, which is less.
+pip-install = .venv-uv/bin/uv pip install --quiet --python $(1)/bin/python $(2) || \
+	$(1)/bin/pip install --quiet --disable-pip-version-check $(2)
+
 .venv/installed: setup.cfg pyproject.toml constraints.txt .settings/python | need-python .venv-uv/installed
-	$(call environment,.venv,$(PYTHON),'.[dev]')
+	$(call environment,.venv,$(PYTHON),'.[dev]' --compile)
+	$(BIN)/python -m compileall -q src
 
 .venv-3.%/installed: setup.cfg pyproject.toml constraints.txt .settings/python-3.% | .venv-uv/installed
 	$(call environment,$(@D),$(FOUND_3.$*),'.[dev]')
 
 .venv-bench/installed: setup.cfg pyproject.toml constraints.txt .settings/python | need-python .venv-uv/installed
-	$(call environment,.venv-bench,$(PYTHON),'.[bench]')
+	$(call environment,.venv-bench,$(PYTHON),'.[bench]' --compile)
 
 .venv-spark35/installed: setup.cfg pyproject.toml constraints.txt .settings/dist-python | need-dist-python .venv-uv/installed
 	@mkdir -p build
@@ -180,12 +188,13 @@ endef
 	.venv-uv/bin/pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'
 	@touch $@
 
-dist/environment.tar.gz: setup.cfg pyproject.toml constraints.txt $(SOURCES) .settings/dist | .venv/installed need-dist-python
+# Compiled: the containers of a cluster would do it each time they have unpacked it.
+dist/environment.tar.gz: setup.cfg pyproject.toml constraints.txt $(SOURCES) .settings/dist | .venv/installed .venv-uv/installed need-dist-python
 	rm -rf dist build
 	$(BIN)/python -m build --wheel --outdir dist . > /dev/null
 	"$(DIST_PYTHON)" -m venv build/environment
-	build/environment/bin/pip install --quiet --disable-pip-version-check $(DIST_CONSTRAINTS:%=--constraint %) \
-		"$$(ls dist/batchscore-*.whl)[$(DIST_EXTRAS)]" $(DIST_REQUIREMENTS)
+	$(call pip-install,build/environment,--compile $(DIST_CONSTRAINTS:%=--constraint %) \
+		"$$(ls dist/batchscore-*.whl)[$(DIST_EXTRAS)]" $(DIST_REQUIREMENTS))
 	$(if $(DIST_PYTHON_PREFIX),find build/environment/bin -name 'python*' -lname '/*' -exec \
 		ln -sfn $(DIST_PYTHON_PREFIX)/bin/python$(call version,$(DIST_PYTHON)) {} ';')
 	$(BIN)/venv-pack --quiet --prefix build/environment --output $@

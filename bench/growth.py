@@ -1,6 +1,7 @@
-"""What many tasks take of Spark and the driver, as a job runs them: `python -m bench.growth COUNT MILLISECONDS`.
+"""What many tasks take of Spark and the driver: `python -m bench.growth COUNT MILLISECONDS`, or `COUNT java`.
 
-Each task is one of a job's own action, a number in a pandas UDF, and answers a text as long as that of a split.
+Each task is one of a job's own action, a number in a pandas UDF that sleeps so long, and answers a text as long as that
+of a split. On one machine its worker takes the cores that the driver needs; a task of `java` answers without one.
 """
 
 from __future__ import annotations
@@ -10,10 +11,14 @@ import json
 import resource
 import sys
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
+from pyspark.sql import SparkSession
+from pyspark.sql.functions import lit
 
 from batchscore.config.job_config import make_config
 from batchscore.spark.action import run_tasks
@@ -22,6 +27,7 @@ from bench.measure import use_cores
 
 CORES = 2
 ANSWER = "x" * 400
+WATCH_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -35,8 +41,8 @@ class TaskCost:
     jvm_bytes: int
 
 
-def cost_of_tasks(count: int, milliseconds: float) -> TaskCost:
-    """Run so many tasks that sleep so long, after one that has Spark and its workers ready."""
+def cost_of_tasks(count: int, milliseconds: float | None) -> TaskCost:
+    """Run so many tasks that sleep so long, or are Java's alone, after one that has Spark and its workers ready."""
     keys = {"id": "growth", "model": "models:/m/1", "input": "/in/", "output": "/out"}
     spark = start_spark(make_config(keys | {"spark": {"spark.master": f"local[{CORES}]"}}), "growth")
     tracker = spark.sparkContext.statusTracker()
@@ -45,7 +51,7 @@ def cost_of_tasks(count: int, milliseconds: float) -> TaskCost:
     def work(_: int) -> str:
         if not gc.get_freeze_count():  # as a worker does that has loaded its model; Spark collects after each task
             gc.freeze()
-        time.sleep(milliseconds / 1000)
+        time.sleep((milliseconds or 0) / 1000)
         return ANSWER
 
     def watch() -> None:
@@ -56,7 +62,10 @@ def cost_of_tasks(count: int, milliseconds: float) -> TaskCost:
 
     run_tasks(spark, 1, work, "ready", "ready", lambda: None)
     started = time.perf_counter()
-    answers = run_tasks(spark, count, work, "growth", "growth", watch)
+    if milliseconds is None:
+        answers = _answers_of_java(spark, count, watch)
+    else:
+        answers = run_tasks(spark, count, work, "growth", "growth", watch)
     ended = time.perf_counter()
     if answers != [ANSWER] * count:
         raise AssertionError(f"tasks: expected {count} answers, got {len(answers)} or others")
@@ -68,10 +77,20 @@ def cost_of_tasks(count: int, milliseconds: float) -> TaskCost:
     return TaskCost(count, ended - started, ended - last_seen, own, jvm_kib * 1024)
 
 
+def _answers_of_java(spark: SparkSession, count: int, watch: Callable[[], None]) -> list[str]:
+    rows = spark.range(0, count, 1, numPartitions=count).select(lit(ANSWER).alias("answer"))
+    with ThreadPoolExecutor(1) as pool:
+        action = pool.submit(rows.collect)
+        while wait([action], WATCH_SECONDS).not_done:
+            watch()
+    return [row["answer"] for row in action.result()]
+
+
 def main() -> int:
     """Print what the tasks cost as JSON."""
     use_cores(CORES)
-    print(json.dumps(asdict(cost_of_tasks(int(sys.argv[1]), float(sys.argv[2])))))
+    milliseconds = None if sys.argv[2] == "java" else float(sys.argv[2])
+    print(json.dumps(asdict(cost_of_tasks(int(sys.argv[1]), milliseconds))))
     return 0
 
 
