@@ -22,7 +22,7 @@ case "$*" in
   *realpath*) echo "$0" ;;
   "-m venv --clear"*)
     mkdir -p $4/bin
-    for name in pip uv; do printf '#!/bin/sh\\n' > $4/bin/$name; chmod +x $4/bin/$name; done ;;
+    for name in pip uv python; do printf '#!/bin/sh\\n' > $4/bin/$name; chmod +x $4/bin/$name; done ;;
 esac
 """
 
@@ -50,14 +50,14 @@ def python(checkout: Path, version: str, folder: str = "commands") -> Path:
     return put(checkout / folder / f"python{version}", INTERPRETER.format(version=version, is_old=is_old))
 
 
-def make(checkout: Path, *arguments: str, code: int = 0) -> str:
+def make(checkout: Path, *arguments: str, code: int = 0, **variables: str) -> str:
     """Run make where no other Python is to be found; returns what it prints."""
     tools = checkout / "tools"
     if not tools.exists():
         tools.mkdir()
         for name in ("sh", "make", "find", "mkdir", "chmod", "touch", "cmp", "echo", "cat"):
             (tools / name).symlink_to(shutil.which(name) or pytest.fail(f"no {name} here"))
-    environment = {"PATH": f"{checkout}/commands:{tools}", "HOME": str(checkout / "home")}
+    environment = {"PATH": f"{checkout}/commands:{tools}", "HOME": str(checkout / "home")} | variables
     command = ["make", "-C", str(checkout), "--no-print-directory", *arguments]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode != 0) == (code != 0), done.stderr
@@ -132,6 +132,16 @@ def test_an_environment_is_made_anew_for_another_python_or_other_versions_alone(
     assert made in make(checkout, "install")
     os.utime(checkout / "constraints.txt", (2**32, 2**32))
     assert made in make(checkout, "install")
+
+
+def test_no_process_compiles_what_another_has_compiled_before(checkout: Path) -> None:
+    python(checkout, "3.11")
+    never = {"PYTHONDONTWRITEBYTECODE": "1"}
+    told = make(checkout, "install", **never)
+    assert " --editable '.[dev]' --compile ||" in told
+    assert ".venv/bin/python -m compileall -q src" in told
+    shown = make(checkout, "--eval=shown:;@echo $${PYTHONDONTWRITEBYTECODE-unset}", "shown", **never)
+    assert shown == "unset\n"
 
 
 def pins(version: str) -> dict[str, str]:
