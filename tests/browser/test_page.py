@@ -257,11 +257,7 @@ def test_the_script_spells_each_stop_as_the_table_and_yaml_do(browser: Browser, 
         for at in range(0, len(thresholds), 10):
             page.evaluate(MOVE, at)
             assert yaml.safe_load(page.inner_text("#line"))["threshold"] == thresholds[at]
-        spelt = {}
-        for at in range(len(thresholds)):
-            page.evaluate(MOVE, at)
-            followed = [page.inner_text(f"#{one}") for one in ("ones", "precision", "recall", "f1")]
-            spelt[page.inner_text("#here")] = followed
+        spelt = {cutoff: followed for cutoff, *followed in page.evaluate(SPELT, len(thresholds))}
         for cutoff, ones, precision, recall, f1 in rows:
             assert spelt[cutoff.removesuffix(" in force")] == [ones, precision, recall, f1]
 
@@ -273,6 +269,10 @@ MOVE = """(at) => {
   slider.value = String(at);
   slider.dispatchEvent(new Event("input"));
 }"""
+SPELT = f"""(count) => Array.from({{length: count}}, (_, at) => {{
+  ({MOVE})(at);
+  return ["here", "ones", "precision", "recall", "f1"].map((one) => document.querySelector(`#${{one}}`).innerText);
+}})"""
 
 
 def test_without_a_script_there_is_a_table_and_no_slider(browser: Browser, folder: Path) -> None:

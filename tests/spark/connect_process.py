@@ -1,6 +1,7 @@
 """A process with a session of Spark Connect: one with a session of another kind can have none.
 
-``python -m tests.spark.connect_process STEP REGISTRY MODEL OUTPUT`` prints what came of a step as JSON.
+``python -m tests.spark.connect_process REGISTRY STEP MODEL OUTPUT [STEP MODEL OUTPUT ...]`` prints what came of each
+step as JSON.
 """
 
 import json
@@ -78,12 +79,13 @@ def workers(spark: SparkSession, uri: str, registry: str, _: str) -> Any:
     return error_of(predict_udf, spark, uri, tracking_uri=registry)
 
 
+STEPS = {"scored": scored, "large": large, "inputs": inputs, "run": run, "workers": workers}
+
 if __name__ == "__main__":
-    step, *told = sys.argv[1:]
+    _, registry, *told = sys.argv
     builder: Any = SparkSession.builder
     session = builder.remote("local[2]").config("spark.ui.enabled", "false").getOrCreate()
-    steps = {"scored": scored, "large": large, "inputs": inputs, "run": run, "workers": workers}
-    answer = steps[step](session, *told)
-    print(json.dumps(answer))
+    asked = zip(told[::3], told[1::3], told[2::3], strict=True)
+    print(json.dumps({step: STEPS[step](session, uri, registry, output) for step, uri, output in asked}))
     session.stop()
     os._exit(0)  # the server's JVM is a child that ends with this process

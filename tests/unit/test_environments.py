@@ -136,12 +136,11 @@ def test_an_environment_is_made_anew_for_another_python_or_other_versions_alone(
 
 def test_no_process_compiles_what_another_has_compiled_before(checkout: Path) -> None:
     python(checkout, "3.11")
-    never = {"PYTHONDONTWRITEBYTECODE": "1"}
-    told = make(checkout, "install", **never)
+    told = make(checkout, "install", PYTHONDONTWRITEBYTECODE="1")
     assert " --editable '.[dev]' --compile ||" in told
     assert ".venv/bin/python -m compileall -q src" in told
-    shown = make(checkout, "--eval=shown:;@echo $${PYTHONDONTWRITEBYTECODE-unset}", "shown", **never)
-    assert shown == "unset\n"
+    ask = "--eval=shown:;@echo $${PYTHONDONTWRITEBYTECODE-unset}"
+    assert make(checkout, ask, "shown", PYTHONDONTWRITEBYTECODE="1") == "unset\n"
 
 
 def pins(version: str) -> dict[str, str]:
