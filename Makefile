@@ -12,6 +12,8 @@ DIST_REQUIREMENTS ?=
 DIST_CONSTRAINTS ?= $(if $(DIST_REQUIREMENTS),,constraints.txt)
 # Where the cluster's nodes have that Python, if not where this machine has it: /usr on EMR.
 DIST_PYTHON_PREFIX ?=
+# Libraries whose own tests stay out of the archive: a quarter of its files, and each executor unpacks them all.
+DIST_WITHOUT_TESTS_OF := numpy pandas scipy sklearn
 # Arguments of the benchmark, as docs/performance.md has them.
 BENCH ?=
 # How often a soak repeats each fault, and how many random schedules of faults it draws.
@@ -197,7 +199,8 @@ dist/environment.tar.gz: setup.cfg pyproject.toml constraints.txt $(SOURCES) .se
 		"$$(ls dist/batchscore-*.whl)[$(DIST_EXTRAS)]" $(DIST_REQUIREMENTS))
 	$(if $(DIST_PYTHON_PREFIX),find build/environment/bin -name 'python*' -lname '/*' -exec \
 		ln -sfn $(DIST_PYTHON_PREFIX)/bin/python$(call version,$(DIST_PYTHON)) {} ';')
-	$(BIN)/venv-pack --quiet --prefix build/environment --output $@
+	$(BIN)/venv-pack --quiet --prefix build/environment --output $@ \
+		$(DIST_WITHOUT_TESTS_OF:%=--exclude 'lib/python3.*/site-packages/%/*tests/*')
 	chmod 644 $@
 	rm -rf build
 
