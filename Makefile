@@ -13,7 +13,7 @@ DIST_CONSTRAINTS ?= $(if $(DIST_REQUIREMENTS),,constraints.txt)
 # Where the cluster's nodes have that Python, if not where this machine has it: /usr on EMR.
 DIST_PYTHON_PREFIX ?=
 # Libraries whose own tests stay out of the archive: a quarter of its files, and each executor unpacks them all.
-DIST_WITHOUT_TESTS_OF := numpy pandas scipy sklearn
+DIST_WITHOUT_TESTS_OF ?= numpy pandas scipy sklearn
 # Arguments of the benchmark, as docs/performance.md has them.
 BENCH ?=
 # How often a soak repeats each fault, and how many random schedules of faults it draws.
@@ -208,7 +208,7 @@ dist/environment.tar.gz: setup.cfg pyproject.toml constraints.txt $(SOURCES) .se
 SETTINGS_python = $(call identity,$(PYTHON))
 $(foreach version,$(PYTHONS),$(eval SETTINGS_python-$(version) = $$(FOUND_$(version))))
 SETTINGS_dist-python = $(call identity,$(DIST_PYTHON))
-SETTINGS_dist = $(SETTINGS_dist-python) $(DIST_EXTRAS) $(DIST_REQUIREMENTS) $(DIST_CONSTRAINTS) $(DIST_PYTHON_PREFIX)
+SETTINGS_dist = $(SETTINGS_dist-python) $(DIST_EXTRAS) $(DIST_REQUIREMENTS) $(DIST_CONSTRAINTS) $(DIST_PYTHON_PREFIX) $(DIST_WITHOUT_TESTS_OF)
 .settings/%: FORCE
 	@mkdir -p .settings
 	@echo '$(SETTINGS_$*)' | cmp -s - $@ || echo '$(SETTINGS_$*)' > $@

@@ -154,7 +154,7 @@ assert score(keys, id="job").record.Status == "COMPLETED"
 """
 
 
-@pytest.mark.parametrize(("level", "told"), [("NONE", False), ("INFO", True)])
+@pytest.mark.parametrize(("level", "told"), [("NONE", False), ("WARNING", False), ("INFO", True)])
 def test_a_program_sees_of_the_log_what_it_configures_and_nothing_else_is_printed(
     keys: dict[str, Any], level: str, told: bool
 ) -> None:

@@ -46,6 +46,8 @@ def test_a_session_uses_what_warm_has_written_and_one_that_is_broken_is_passed_o
     assert started_with_archive(tmp_path)
     path.write_bytes(b"#" * path.stat().st_size)
     assert not started_with_archive(tmp_path)
+    path.write_bytes(b"no archive")
+    assert not started_with_archive(tmp_path)
 
 
 @pytest.fixture
