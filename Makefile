@@ -122,7 +122,7 @@ yarn: .venv/installed need-java ## Run jobs on YARN, whose servers Maven fetches
 	@[ ! -e .yarn/complete ] || $(MAKE) --no-print-directory test-on-yarn
 
 test-on-yarn: dist/environment.tar.gz
-	$(BIN)/python -m pytest tests/yarn
+	$(BIN)/python -m pytest --numprocesses 2 tests/yarn
 
 check: .venv/installed ## Run the linters, the type checker, and the check of dependencies for known vulnerabilities
 	$(BIN)/ruff check .

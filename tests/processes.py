@@ -14,11 +14,15 @@ from typing import Any
 
 import pyspark
 
+from batchscore.spark.class_archive import archive_options
 from batchscore.spark.local_session import JVM_OPTIONS
 
 SPARK_HOME = str(Path(pyspark.__file__).parent)
-SHORT_LIVED = JVM_OPTIONS
-"""For a JVM that is there for seconds: what Java compiles for later and proves of Spark's classes would be lost."""
+SHORT_LIVED = f"{JVM_OPTIONS} {archive_options()}".strip()
+"""For a JVM that is there for seconds: what Java compiles for later and proves of Spark's classes would be lost.
+
+With the archive of Spark's classes that `make test` has made, where the JVM has no other classes before Spark's.
+"""
 SHORT_LIVED_EXECUTORS = {"spark.executor.extraJavaOptions": SHORT_LIVED}
 START_SECONDS = 120
 _STOP_SECONDS = 30

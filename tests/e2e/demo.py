@@ -1,5 +1,6 @@
 """The demo's model and customers, and the job run as a user runs it."""
 
+import functools
 import gzip
 import json
 import os
@@ -91,20 +92,25 @@ def result_lines(folder: Path, batch_id: str, name: str) -> list[str]:
     return [line for part in parts for line in gzip.decompress(part.read_bytes()).decode().splitlines()[1:]]
 
 
-# Run by the environment under test: the model called directly, on pandas' reading of the same file.
+# Run by the environment under test: the model called directly, on pandas' reading of the same files.
 _ORACLE = """
 import sys, mlflow, pandas as pd
 mlflow.set_tracking_uri(sys.argv[1])
 model = mlflow.sklearn.load_model("models:/bank-marketing@champion")
-frame = pd.read_csv(sys.argv[2], dtype={"age": float, "campaign": float})
-for tag, score in zip(frame["customerId"], model.predict_proba(frame.drop(columns="customerId"))[:, 1]):
-    m, e = f"{score:.6E}".split("E")
-    print(f"{tag},{int(score >= 0.4)},{m.rstrip('0').rstrip('.')}E{int(e)}")
+for path in sys.argv[2:]:
+    frame = pd.read_csv(path, dtype={"age": float, "campaign": float})
+    for tag, score in zip(frame["customerId"], model.predict_proba(frame.drop(columns="customerId"))[:, 1]):
+        m, e = f"{score:.6E}".split("E")
+        print(f"{tag},{int(score >= 0.4)},{m.rstrip('0').rstrip('.')}E{int(e)}")
+    print("end of file")
 """
 
 
-def expected_lines(folder: Path, name: str) -> list[str]:
-    """Return the records that the model gives when it is called directly in one process."""
-    command = [sys.executable, "-c", _ORACLE, f"sqlite:///{folder}/mlflow.db", f"{folder}/input/{name}"]
+@functools.cache
+def expected_lines(folder: Path) -> dict[str, list[str]]:
+    """Return the records that the model gives for each input when it is called directly in one process."""
+    paths = sorted((folder / "input").iterdir())
+    command = [sys.executable, "-c", _ORACLE, f"sqlite:///{folder}/mlflow.db", *map(str, paths)]
     done = subprocess.run(command, env=clean_environment(), check=True, capture_output=True, text=True)
-    return done.stdout.splitlines()
+    texts = done.stdout.split("end of file\n")[:-1]
+    return {path.name: text.splitlines() for path, text in zip(paths, texts, strict=True)}

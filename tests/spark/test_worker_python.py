@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression
 
-from tests.processes import without_spark
+from tests.processes import SHORT_LIVED, without_spark
 from tests.registry import Registry, columns
 
 SCRIPT = """
@@ -34,7 +34,7 @@ def test_the_workers_of_a_session_get_the_python_that_has_the_model_s_library(
 
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, uri, registry.uri],
-        env=without_spark() | {"PATH": path},
+        env=without_spark() | {"PATH": path, "JAVA_TOOL_OPTIONS": SHORT_LIVED},
         capture_output=True,
         text=True,
         timeout=500,

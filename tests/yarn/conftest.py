@@ -1,4 +1,4 @@
-"""One YARN for all tests of this folder, with a registry, and an S3 server behind a proxy that plays faults."""
+"""A YARN for the tests of this folder that a process runs, with a registry, and S3 behind a proxy that plays faults."""
 
 import os
 from collections.abc import Iterator

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import re
 import sys
@@ -28,8 +27,6 @@ TWO_EXECUTORS = {"spark__executor__instances": "2"}
 ONE_ATTEMPT = {"spark__yarn__maxAppAttempts": "1"}
 # Four splits of each input, on one or two executors of a core: when the third is scored, another one is done.
 SPLIT_BYTES = 7000
-
-_expected_lines = functools.cache(expected_lines)
 
 
 @dataclass
@@ -129,7 +126,7 @@ class Jobs:
         assert self.record(batch_id)["TotalRecordCount"] == RECORDS
         for item, name in zip(self.manifest(batch_id)["inputs"], INPUTS, strict=True):
             text = joined_text(self.s3, [part["uri"] for part in item["parts"]])
-            assert text.splitlines()[1:] == _expected_lines(self.demo, name)
+            assert text.splitlines()[1:] == expected_lines(self.demo)[name]
         self.check(batch_id)
         assert keys_below(self.s3, self.bucket, f"out/batch-prediction/in-progress/{batch_id}/") == []
         classic = json.loads(content_of(self.s3, self.result(batch_id, ".manifest")))
