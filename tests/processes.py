@@ -14,11 +14,10 @@ from typing import Any
 
 import pyspark
 
-from batchscore.spark.class_archive import archive_options
-from batchscore.spark.local_session import JVM_OPTIONS
+from batchscore.spark.local_session import jvm_options
 
 SPARK_HOME = str(Path(pyspark.__file__).parent)
-SHORT_LIVED = f"{JVM_OPTIONS} {archive_options()}".strip()
+SHORT_LIVED = jvm_options()
 """For a JVM that is there for seconds: what Java compiles for later and proves of Spark's classes would be lost.
 
 With the archive of Spark's classes that `make test` has made, where the JVM has no other classes before Spark's.

@@ -94,23 +94,25 @@ def result_lines(folder: Path, batch_id: str, name: str) -> list[str]:
 
 # Run by the environment under test: the model called directly, on pandas' reading of the same files.
 _ORACLE = """
-import sys, mlflow, pandas as pd
+import json, sys, mlflow, pandas as pd
 mlflow.set_tracking_uri(sys.argv[1])
 model = mlflow.sklearn.load_model("models:/bank-marketing@champion")
-for path in sys.argv[2:]:
-    frame = pd.read_csv(path, dtype={"age": float, "campaign": float})
+lines = {}
+for name in sys.argv[3:]:
+    lines[name] = []
+    frame = pd.read_csv(f"{sys.argv[2]}/{name}", dtype={"age": float, "campaign": float})
     for tag, score in zip(frame["customerId"], model.predict_proba(frame.drop(columns="customerId"))[:, 1]):
         m, e = f"{score:.6E}".split("E")
-        print(f"{tag},{int(score >= 0.4)},{m.rstrip('0').rstrip('.')}E{int(e)}")
-    print("end of file")
+        lines[name].append(f"{tag},{int(score >= 0.4)},{m.rstrip('0').rstrip('.')}E{int(e)}")
+print(json.dumps(lines))
 """
 
 
 @functools.cache
 def expected_lines(folder: Path) -> dict[str, list[str]]:
     """Return the records that the model gives for each input when it is called directly in one process."""
-    paths = sorted((folder / "input").iterdir())
-    command = [sys.executable, "-c", _ORACLE, f"sqlite:///{folder}/mlflow.db", *map(str, paths)]
+    names = sorted(path.name for path in (folder / "input").iterdir())
+    command = [sys.executable, "-c", _ORACLE, f"sqlite:///{folder}/mlflow.db", f"{folder}/input", *names]
     done = subprocess.run(command, env=clean_environment(), check=True, capture_output=True, text=True)
-    texts = done.stdout.split("end of file\n")[:-1]
-    return {path.name: text.splitlines() for path, text in zip(paths, texts, strict=True)}
+    lines: dict[str, list[str]] = json.loads(done.stdout)
+    return lines

@@ -29,8 +29,8 @@ def job(demo: Path) -> Run:
 def test_every_score_is_that_of_the_model_called_directly(demo: Path, job: Run) -> None:
     assert job.summary["Status"] == "COMPLETED"
     assert (job.summary["TotalRecordCount"], job.summary["InvalidRecordCount"]) == (3000, 0)
-    for name, expected in expected_lines(demo).items():
-        assert result_lines(job.output, "direct", name) == expected
+    for name in ("customers-1.csv", "customers-2.csv"):
+        assert result_lines(job.output, "direct", name) == expected_lines(demo)[name]
     manifest = json.loads((job.output / "batch-prediction/direct.manifest").read_text())
     assert manifest == {
         f"file://{demo}/input/{name}": f"file://{demo}/direct/batch-prediction/result/direct-{name}/"

@@ -126,7 +126,7 @@ def _alone(extra: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     ("extra", "cases"),
     [
         *(("sklearn", sklearn_cases), ("lightgbm", lightgbm_cases), ("xgboost", xgboost_cases)),
-        *(("catboost", catboost_cases), ("", pyfunc_cases)),
+        *(("catboost", catboost_cases), ("local", sklearn_cases), ("", pyfunc_cases)),
     ],
 )
 def test_an_extra_alone_brings_all_that_its_models_need(

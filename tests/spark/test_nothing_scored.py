@@ -303,7 +303,7 @@ def test_a_job_of_which_nothing_was_scored_fails_at_any_size(
     assert run.job().record["Status"] == "FAILED"
 
 
-@pytest.mark.parametrize("split_bytes", [70, 1_000_000])
+@pytest.mark.parametrize("split_bytes", [7, 1_000_000])
 @pytest.mark.parametrize("backwards", [False, True])
 def test_one_input_of_a_hundred_records_of_which_none_was_scored_fails_the_job(
     backwards: bool, split_bytes: int, adder: str, run: Runner, tmp_path: Path
@@ -390,10 +390,10 @@ def test_nothing_new_completes(adder: str, run: Runner, tmp_path: Path) -> None:
 
 @pytest.fixture
 def tasks_look(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Have several of Spark's tasks look at forty inputs, as at hundreds of objects."""
-    monkeypatch.setattr(first_look, "FEW_INPUTS", 20)
-    monkeypatch.setattr(first_look, "FEW_LOCAL_INPUTS", 20)
-    monkeypatch.setattr(tasks, "INPUTS_A_TASK", 12)
+    """Have several of Spark's tasks look at a hundred inputs, as at hundreds of objects."""
+    monkeypatch.setattr(first_look, "FEW_INPUTS", 50)
+    monkeypatch.setattr(first_look, "FEW_LOCAL_INPUTS", 50)
+    monkeypatch.setattr(tasks, "INPUTS_A_TASK", 30)
     looked = list[int]()
 
     def look(spark: SparkSession, spec: JobSpec, inputs: Sequence[InputFile]) -> Looked:
@@ -402,22 +402,22 @@ def tasks_look(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     monkeypatch.setattr(tasks, "look_at_inputs", look)
     yield
-    assert looked == [40]
+    assert looked == [100]
 
 
 @pytest.mark.usefixtures("tasks_look")
-@pytest.mark.parametrize(("bad", "kind"), [(40, InputError), (38, InputError), (37, None)])
+@pytest.mark.parametrize(("bad", "kind"), [(100, InputError), (95, InputError), (94, None)])
 def test_more_inputs_than_the_driver_looks_at_are_judged_alike(
     bad: int, kind: type[BatchScoreError] | None, adder: str, run: Runner, tmp_path: Path
 ) -> None:
-    files = {f"{number:03d}.csv": NO_NUMBER if number < bad else GOOD for number in range(40)}
+    files = {f"{number:03d}.csv": NO_NUMBER if number < bad else GOOD for number in range(100)}
     folder = _write(tmp_path / "in", files)
 
     if kind is None:
-        assert _completes(run, adder, input=folder, max_invalid_fraction=1) == (40, 37)
+        assert _completes(run, adder, input=folder, max_invalid_fraction=1) == (100, 94)
         return
     message = _refused(run, adder, kind, input=folder, max_invalid_fraction=1)
-    assert f"{bad} inputs that do not fit the job ({bad} of the 40 records of 40 inputs" in message
+    assert f"{bad} inputs that do not fit the job ({bad} of the 100 records of 100 inputs" in message
     assert len(re.findall(r"input file://", message)) == 10
     assert _nothing_written(run)
 
@@ -426,7 +426,7 @@ def test_more_inputs_than_the_driver_looks_at_are_judged_alike(
 def test_a_model_that_always_raises_is_found_among_many_inputs(
     fussy: Callable[[Callable[[Any], bool]], str], calls: Path, run: Runner, tmp_path: Path
 ) -> None:
-    folder = _write(tmp_path / "in", {f"{number}.csv": GOOD for number in range(40)})
+    folder = _write(tmp_path / "in", {f"{number}.csv": GOOD for number in range(100)})
 
     with pytest.raises(ModelError, match="each of 20 complete records"):
         run(fussy(lambda _: True), input=folder)

@@ -62,13 +62,14 @@ first = {
 second = {"spark.master": "local[1]", "spark.ui.enabled": "false"}
 before, path_before = dict(os.environ), sys.path[:]
 s3 = {"endpoint": "http://127.0.0.1:9", "region": "first", "expected_bucket_owner": "111122223333"}
-with ThreadPoolExecutor(2) as pool:
-    jobs = pool.map(run_job, [config("a", spark=first, s3=s3), config("b", spark=second)])
-    told["threads"] = [done["Status"] for done in jobs]
+told["first"] = run_job(config("first", spark=first, s3=s3))["Status"]
 with process_kept(), BackgroundSpark(config("x", spark=first), None) as background:
     told["of first"] = seen(background.session())
 with process_kept(), BackgroundSpark(config("x", spark=second), None) as background:
     told["of second"] = seen(background.session())
+with ThreadPoolExecutor(2) as pool:
+    jobs = pool.map(run_job, [config("a", spark=second), config("b", spark=second)])
+    told["threads"] = [done["Status"] for done in jobs]
 # Each import of polars, which MLflow does where it is installed, adds to its allocator's variable.
 told["changed"] = sorted({name for name, _ in set(os.environ.items()) ^ set(before.items())} - {"_RJEM_MALLOC_CONF"})
 told["path"] = [entry for entry in sys.path if entry not in path_before]
@@ -105,6 +106,7 @@ def test_nothing_of_a_session_that_a_job_started_reaches_the_next_and_the_host_s
 
     assert done.returncode == 0, done.stderr[-8000:]
     told = json.loads((tmp_path / "told").read_text())
+    assert told["first"] == "COMPLETED"
     assert {"spark.hadoop.fs.s3a.secret.key", "spark.of.job"} <= set(told["of first"]["settings"])
     assert {"of.job", "sun.java.command"} <= set(told["of first"]["properties"])
     assert told["of first"]["worker"] == ["OF_JOB"]

@@ -31,8 +31,8 @@ def model_uri(registry: Registry) -> str:
 
 @pytest.fixture
 def keys(tmp_path: Path) -> dict[str, Any]:
-    """The keys of a job of 40 tasks: long enough to be met on its way."""
-    (tmp_path / "in.csv").write_text("a\n" + "".join(f"{number:07d}\n" for number in range(400)))
+    """The keys of a job of 100 tasks: long enough to be met on its way."""
+    (tmp_path / "in.csv").write_text("a\n" + "".join(f"{number:07d}\n" for number in range(1000)))
     return {"input": f"{tmp_path}/in.csv", "split_bytes": 80}
 
 

@@ -228,9 +228,9 @@ class Yarn:
             and b"yarn.ApplicationMaster\0" in line
         )
 
-    def logs(self, application: str, attempt: str = "*") -> str:
-        """Return what the containers of an application, or of one attempt of two digits, have said."""
-        files = sorted(self.folder.glob(f"*/logs/{application}/container_*_{attempt}_*/std*"))
+    def logs(self, application: str) -> str:
+        """Return what the containers of an application have said."""
+        files = sorted(self.folder.glob(f"*/logs/{application}/*/std*"))
         return "\n".join(f"== {path.parent.name} {path.name}\n{path.read_text(errors='replace')}" for path in files)
 
     # How it is set up

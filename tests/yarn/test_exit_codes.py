@@ -1,6 +1,6 @@
 """What YARN and spark-submit show of each exit code: 1 for all, and the code in the application's diagnostics.
 
-5 and 7 are those of jobs in test_faults.py; what is told of 7, which is tried again there, is the attempt's log.
+5 and 7 are those of jobs in test_faults.py.
 """
 
 import re

@@ -135,22 +135,34 @@ def test_containers_over_their_memory_fail_the_job_with_the_name_of_the_setting_
     jobs.check("job")
 
 
-def test_of_two_submissions_of_one_id_one_commits_and_the_other_says_so_and_reports_its_result_when_tried_again(
-    jobs: Jobs,
-) -> None:
-    upload = HeldUpload()
-    jobs.gate.play("PUT", COMMIT, upload, times=1)
-    with upload:
-        first = jobs.submit("job")
-        jobs.wait_for(upload, first)
-        jobs.complete(jobs.submit("job", **ONE_ATTEMPT))
-    assert upload.landed(60) == 412
+def test_of_two_submissions_of_one_id_one_commits_and_the_other_says_that_its_result_stands(jobs: Jobs) -> None:
+    first = _overtaken(jobs, **ONE_ATTEMPT)
+
+    assert first.end() == 1
+    told = jobs.yarn.application(first.application())
+    assert (told["finalStatus"], told["diagnostics"]) == ("FAILED", "User application exited with status 7")
+    assert "its result stands" in jobs.yarn.logs(first.application())
+    jobs.prove("job")
+
+
+def test_the_second_attempt_of_the_other_reports_the_result_that_stands(jobs: Jobs) -> None:
+    first = _overtaken(jobs)
 
     jobs.complete(first)
 
-    assert jobs.yarn.attempts(first.application()) == 2
-    overtaken, again = (jobs.yarn.logs(first.application(), attempt) for attempt in ("01", "02"))
-    assert "User application exited with status 7" in overtaken
-    assert "AlreadyCommittedError" in overtaken
-    assert "is finished: its result stands" in again
+    logs = jobs.yarn.logs(first.application())
+    assert "AlreadyCommittedError" in logs
+    assert "is finished: its result stands" in logs
     jobs.prove("job")
+
+
+def _overtaken(jobs: Jobs, **settings: str) -> Submission:
+    """Submit a job that is about to commit when another submission of its id does."""
+    upload = HeldUpload()
+    jobs.gate.play("PUT", COMMIT, upload, times=1)
+    with upload:
+        first = jobs.submit("job", **settings)
+        jobs.wait_for(upload, first)
+        jobs.complete(jobs.submit("job", **ONE_ATTEMPT))
+    assert upload.landed(60) == 412
+    return first

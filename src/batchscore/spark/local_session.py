@@ -36,9 +36,14 @@ _QUERY_SETTINGS = {
 }
 
 
+def jvm_options() -> str:
+    """Return JVM_OPTIONS, and those of the archive of Spark's classes where there is one."""
+    return f"{JVM_OPTIONS} {archive_options()}".strip()
+
+
 def local_settings(given: Mapping[str, str]) -> dict[str, str]:
     """Return the settings of a session whose JVM this process starts, with those that are given, which go before."""
-    options = {"spark.driver.extraJavaOptions": f"{JVM_OPTIONS} {archive_options()}".strip()}
+    options = {"spark.driver.extraJavaOptions": jvm_options()}
     settings = _QUERY_SETTINGS | options
     if is_local(given.get("spark.master", "")):
         settings["spark.ui.enabled"] = "false"  # the job tells its progress itself
