@@ -40,6 +40,9 @@ SOURCES := $(shell find src jobs -name '*.py')
 # constraints.txt has room for one pyspark, so that of EMR 7 and Glue 5 is pinned here. It knows no Python after 3.11.
 PYSPARK35 := pyspark==3.5.9
 
+# Where what comes as its sources alone is built, once for all environments.
+WHEELS := .venv-uv/wheels
+
 # Those of the Pythons that run here.
 HERE = $(foreach version,$(PYTHONS),$(if $(FOUND_$(version)),$(version)))
 
@@ -127,7 +130,7 @@ test-on-yarn: dist/environment.tar.gz
 check: .venv/installed ## Run the linters, the type checker, and the check of dependencies for known vulnerabilities
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers auto
 	$(BIN)/python -m tests.audit
 
 unit: .venv/installed ## Run the tests that need no Spark
@@ -161,25 +164,25 @@ endef
 # $(call pip-install,environment,arguments of both): uv takes a third of pip's time, and unpacks what several environments
 # share once; pip knows indexes that uv is not told of. --compile is what pip does unasked: an environment that is tested
 # alone compiles what it imports, which is less.
-pip-install = .venv-uv/bin/uv pip install --quiet --python $(1)/bin/python $(2) || \
+pip-install = .venv-uv/bin/uv pip install --quiet --find-links $(WHEELS) --python $(1)/bin/python $(2) || \
 	$(1)/bin/pip install --quiet --disable-pip-version-check $(2)
 
-.venv/installed: setup.cfg pyproject.toml constraints.txt .settings/python | need-python .venv-uv/installed
+.venv/installed: setup.cfg pyproject.toml constraints.txt .settings/python | need-python $(WHEELS)/built
 	$(call environment,.venv,$(PYTHON),'.[dev]' --compile)
 	$(BIN)/python -m compileall -q src
 
-.venv-3.%/installed: setup.cfg pyproject.toml constraints.txt .settings/python-3.% | .venv-uv/installed
+.venv-3.%/installed: setup.cfg pyproject.toml constraints.txt .settings/python-3.% | $(WHEELS)/built
 	$(call environment,$(@D),$(FOUND_3.$*),'.[dev]')
 
-.venv-bench/installed: setup.cfg pyproject.toml constraints.txt .settings/python | need-python .venv-uv/installed
+.venv-bench/installed: setup.cfg pyproject.toml constraints.txt .settings/python | need-python $(WHEELS)/built
 	$(call environment,.venv-bench,$(PYTHON),'.[bench]' --compile)
 
-.venv-spark35/installed: setup.cfg pyproject.toml constraints.txt .settings/dist-python | need-dist-python .venv-uv/installed
+.venv-spark35/installed: setup.cfg pyproject.toml constraints.txt .settings/dist-python | need-dist-python $(WHEELS)/built
 	@mkdir -p build
 	grep -vE '^(pyspark|py4j)==' constraints.txt > build/constraints-spark35.txt
 	$(call environment,.venv-spark35,$(DIST_PYTHON),'.[local]' $(PYSPARK35) pytest pytest-timeout pytest-xdist,build/constraints-spark35.txt)
 
-.venv-lowest/installed: setup.cfg pyproject.toml constraints.txt .settings/python-3.11 | .venv-uv/installed
+.venv-lowest/installed: setup.cfg pyproject.toml constraints.txt .settings/python-3.11 | $(WHEELS)/built
 	@mkdir -p build
 	grep -vE '^(numpy|scipy|scikit-learn|skops|lightgbm|xgboost-cpu)==' constraints.txt > build/constraints-lowest.txt
 	$(call environment,.venv-lowest,$(FOUND_3.11),'$(LOWEST_EXTRAS)' $(LOWEST:%='%') \
@@ -190,8 +193,14 @@ pip-install = .venv-uv/bin/uv pip install --quiet --python $(1)/bin/python $(2) 
 	.venv-uv/bin/pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'
 	@touch $@
 
+# PySpark's wheel takes half a minute.
+$(WHEELS)/built: constraints.txt .venv-uv/installed
+	@rm -rf $(@D) && mkdir $(@D)
+	.venv-uv/bin/pip wheel --quiet --disable-pip-version-check --no-deps --constraint $< --wheel-dir $(@D) pyspark
+	@touch $@
+
 # Compiled: the containers of a cluster would do it each time they have unpacked it.
-dist/environment.tar.gz: setup.cfg pyproject.toml constraints.txt $(SOURCES) .settings/dist | .venv/installed .venv-uv/installed need-dist-python
+dist/environment.tar.gz: setup.cfg pyproject.toml constraints.txt $(SOURCES) .settings/dist | .venv/installed $(WHEELS)/built need-dist-python
 	rm -rf dist build
 	$(BIN)/python -m build --wheel --outdir dist . > /dev/null
 	"$(DIST_PYTHON)" -m venv build/environment

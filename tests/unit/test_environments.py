@@ -55,7 +55,7 @@ def make(checkout: Path, *arguments: str, code: int = 0, **variables: str) -> st
     tools = checkout / "tools"
     if not tools.exists():
         tools.mkdir()
-        for name in ("sh", "make", "find", "mkdir", "chmod", "touch", "cmp", "echo", "cat"):
+        for name in ("sh", "make", "find", "mkdir", "chmod", "touch", "cmp", "echo", "cat", "rm"):
             (tools / name).symlink_to(shutil.which(name) or pytest.fail(f"no {name} here"))
     environment = {"PATH": f"{checkout}/commands:{tools}", "HOME": str(checkout / "home")} | variables
     command = ["make", "-C", str(checkout), "--no-print-directory", *arguments]
@@ -132,6 +132,19 @@ def test_an_environment_is_made_anew_for_another_python_or_other_versions_alone(
     assert made in make(checkout, "install")
     os.utime(checkout / "constraints.txt", (2**32, 2**32))
     assert made in make(checkout, "install")
+
+
+def test_what_comes_as_sources_is_built_once_for_all_environments(checkout: Path) -> None:
+    for version in ("3.11", "3.12"):
+        python(checkout, version)
+    built = ".venv-uv/bin/pip wheel "
+    told = make(checkout, "install")
+    assert told.index(built) < told.index(" --find-links .venv-uv/wheels --python .venv/bin/python ")
+    for other in (".venv-bench", ".venv-3.12"):
+        told = make(checkout, f"{other}/installed")
+        assert (built in told, f" --find-links .venv-uv/wheels --python {other}/bin/python " in told) == (False, True)
+    os.utime(checkout / "constraints.txt", (2**32, 2**32))
+    assert built in make(checkout, "install")
 
 
 def test_no_process_compiles_what_another_has_compiled_before(checkout: Path) -> None:
