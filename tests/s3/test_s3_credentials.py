@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 import pytest
+from botocore.loaders import JSONFileLoader
 
 from batchscore.config.job_config import S3Settings
 from batchscore.errors import ConfigError, CredentialsError, InputError
@@ -336,6 +337,28 @@ def test_a_run_does_not_use_what_the_run_before_has_looked_up(
     begin_run("another")
     storage.read(uri)
     assert key_of(proxy) == "OF-THE-SECOND"
+
+
+def test_what_describes_s3_is_read_for_the_first_client_alone(
+    storage: S3Storage, uri: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    begin_run("first")
+    storage.stat(uri)
+    read: list[str] = []
+    load_file = JSONFileLoader.load_file
+
+    def watched(self: JSONFileLoader, file_path: str) -> object:
+        read.append(file_path)
+        return load_file(self, file_path)
+
+    monkeypatch.setattr(JSONFileLoader, "load_file", watched)
+    begin_run("second")
+    storage.stat(uri)
+    assert read == []
+
+    monkeypatch.setenv("AWS_DATA_PATH", str(tmp_path))  # whoever has descriptions of his own is not given others
+    storage.stat(uri)
+    assert any(path.endswith("/s3/2006-03-01/service-2") for path in read)
 
 
 def test_a_worker_that_outlives_a_job_does_not_use_its_credentials(
