@@ -97,7 +97,7 @@ test: check dist/environment.tar.gz .venv/cache/warm need-java ## Run all checks
 		echo "Spark 3.5: skipped, it takes Python 3.11, and DIST_PYTHON is $(DIST_PYTHON)")
 
 test-browser: .venv/installed ## Run the tests of the page in a headless Chromium, where one is here
-	$(BIN)/python -m pytest --numprocesses 2 tests/browser
+	XDG_CACHE_HOME=$(abspath .venv/cache) $(BIN)/python -m pytest --numprocesses 2 tests/browser
 
 test-spark35: .venv-spark35/installed need-java
 	.venv-spark35/bin/python -m pytest $(BESIDE) tests/e2e/test_main_job.py tests/e2e/test_api.py

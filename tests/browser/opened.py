@@ -1,18 +1,21 @@
 """A page opened in a browser, with all that it says, asks for and is refused."""
 
+import functools
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, BrowserContext, Page
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # A container has no right to make Chromium's own sandbox, and nothing but the project's page is opened in it.
 FLAGS = ("--no-sandbox", "--disable-background-networking", "--disable-dev-shm-usage")
+Scheme = Literal["light", "dark"]
 MISSING = "no Chromium here: apt-get install chromium, or name one in CHROMIUM"
 
 
@@ -46,19 +49,30 @@ class Opened:
 
 @contextmanager
 def opened(
-    browser: Browser, path: Path, width: int = 1400, scheme: str = "light", *, javascript: bool = True
+    browser: Browser, path: Path, width: int = 1400, scheme: Scheme = "light", *, javascript: bool = True
 ) -> Iterator[Opened]:
-    """Open a page of a folder from a context of its own; what it does wrong is in ``faults``."""
-    told = {"color_scheme": scheme, "java_script_enabled": javascript, "viewport": {"width": width, "height": 900}}
-    with browser.new_context(**told) as context:  # type: ignore[arg-type] # a dict of several types
-        context.add_init_script(_WATCH)
-        page = context.new_page()
+    """Open a page of a folder in a tab of its own; what it does wrong is in ``faults``."""
+    page = _window(browser, javascript).new_page()
+    try:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=scheme)
         found = Opened(page)
         page.on("console", lambda message: found.faults.append(message.text))
         page.on("pageerror", lambda error: found.faults.append(str(error)))
         page.on("request", lambda asked: found.faults.append(asked.url) if not _is_own(asked.url, path) else None)
         page.goto(path.as_uri())
         yield found
+    finally:
+        page.close()
+
+
+@functools.cache
+def _window(browser: Browser, javascript: bool) -> BrowserContext:
+    """Return the window that pages are the tabs of: one for each page would take a second of a slow machine."""
+    context = browser.new_context(java_script_enabled=javascript)
+    context.add_init_script(_WATCH)
+    context.new_page()  # a window ends with its last tab
+    return context
 
 
 def _is_own(url: str, path: Path) -> bool:

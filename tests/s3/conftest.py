@@ -15,6 +15,7 @@ from tests.s3.server import new_bucket as new_bucket
 from tests.s3.server import proxy as proxy
 from tests.s3.server import s3 as s3
 from tests.s3.server import server as server
+from tests.worker_daemon import WORKERS_WITH_LIBRARIES
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -35,7 +36,7 @@ def spark(aws_variables: dict[str, str]) -> "Iterator[SparkSession]":
     from batchscore.config.job_config import JobConfig
     from batchscore.spark.session import start_spark
 
-    settings = {"spark.master": "local[2]", "spark.ui.enabled": "false"}
+    settings = {"spark.master": "local[2]", "spark.ui.enabled": "false", **WORKERS_WITH_LIBRARIES}
     config = JobConfig.model_validate({"model": "models:/none/1", "input": "none", "output": "none", "spark": settings})
     session = start_spark(config, "tests")
     # Workers have the environment of the JVM, which other tests may have started before the server.

@@ -9,6 +9,7 @@ from batchscore.commands.run import run_job
 from batchscore.config.job_config import JobConfig
 from batchscore.spark.session import start_spark
 from tests.spark.results import Job
+from tests.worker_daemon import WORKERS_WITH_LIBRARIES
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 def spark() -> Iterator["SparkSession"]:
     """Spark with two tasks at a time, for all tests of this folder."""
     settings = {"spark.master": "local[2]", "spark.ui.enabled": "false", "spark.sql.shuffle.partitions": "2"}
+    settings |= WORKERS_WITH_LIBRARIES
     config = JobConfig.model_validate({"model": "models:/none/1", "input": "none", "output": "none", "spark": settings})
     session = start_spark(config, "tests")
     yield session

@@ -102,9 +102,8 @@ def _fitting(start: Beginning, column: str) -> list[TextFormat]:
     found = []
     for text in _candidates(start.text, _type_of(start, column)):
         then = read_again(start, text).invalid_values
-        if text.thousands not in (None, start.text.thousands) and not _are_thousands(start, text):
-            continue
-        if are_few(then[column], now[column]) and all(count <= now[name] for name, count in then.items()):
+        fits = are_few(then[column], now[column]) and all(count <= now[name] for name, count in then.items())
+        if fits and (text.thousands in (None, start.text.thousands) or _are_thousands(start, text)):
             found.append((then.total(), text))
     return [text for _, text in sorted(found, key=lambda pair: pair[0])]
 

@@ -1,0 +1,22 @@
+"""The process that the workers of the shared sessions are forked from: a job's own, with libraries imported before.
+
+Spark ends a worker whose task raises, as many tests have it, and the next one would take seconds to import them anew.
+What workers import by themselves is the matter of the tests whose jobs start a Spark of their own.
+"""
+
+import gc
+import runpy
+import sys
+from importlib import import_module
+
+from batchscore.spark.worker_daemon import without_archives
+
+WORKERS_WITH_LIBRARIES = {"spark.python.daemon.module": "tests.worker_daemon"}
+_LIBRARIES = ("batchscore.spark.tasks", "mlflow.pyfunc", "sklearn.compose", "sklearn.ensemble", "sklearn.pipeline")
+
+if __name__ == "__main__":
+    sys.path[:] = without_archives(sys.path)
+    for name in _LIBRARIES:
+        import_module(name)
+    gc.freeze()
+    runpy.run_module("batchscore.spark.worker_daemon", run_name="__main__", alter_sys=True)
