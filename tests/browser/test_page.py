@@ -12,7 +12,7 @@ import yaml
 from playwright.sync_api import Browser, Page
 
 from batchscore.report.page import render
-from tests.browser.opened import opened, require_chromium
+from tests.browser.opened import Scheme, opened, require_chromium
 from tests.page_jobs import JOBS, Job, binary_job, binary_job_of
 
 require_chromium()
@@ -44,7 +44,7 @@ def stops_of(page: Page) -> dict[str, Any]:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", JOBS)
 def test_a_page_says_nothing_on_the_console_asks_for_nothing_and_keeps_its_policy(
-    browser: Browser, folder: Path, name: str, scheme: str
+    browser: Browser, folder: Path, name: str, scheme: Scheme
 ) -> None:
     with opened(browser, folder / f"{name}.html", scheme=scheme) as found:
         assert found.page.title().endswith(("completed", "failed"))
@@ -376,7 +376,7 @@ CONTRASTS = """() => {
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", ["binary-labels", "multiclass-3", "failed", "regression-labels"])
 def test_every_text_on_the_page_stands_out_from_what_is_behind_it(
-    browser: Browser, folder: Path, name: str, scheme: str
+    browser: Browser, folder: Path, name: str, scheme: Scheme
 ) -> None:
     with opened(browser, folder / f"{name}.html", scheme=scheme) as found:
         found.page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")

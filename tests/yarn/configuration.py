@@ -26,6 +26,7 @@ YARN = {
     "yarn.nm.liveness-monitor.expiry-interval-ms": "10000",  # YARN's own: 10 minutes
 }
 SCHEDULER = {
+    "yarn.scheduler.capacity.schedule-asynchronously.scheduling-interval-ms": "50",  # its own 5 ms: 2% of a core
     "yarn.scheduler.capacity.root.queues": "default",
     "yarn.scheduler.capacity.root.default.capacity": "100",
     "yarn.scheduler.capacity.maximum-am-resource-percent": "1.0",
