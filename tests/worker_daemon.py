@@ -9,6 +9,7 @@ import runpy
 import sys
 from importlib import import_module
 
+from batchscore.environment import QUIET_MLFLOW, set_defaults
 from batchscore.spark.worker_daemon import without_archives
 
 WORKERS_WITH_LIBRARIES = {"spark.python.daemon.module": "tests.worker_daemon"}
@@ -16,7 +17,9 @@ _LIBRARIES = ("batchscore.spark.tasks", "mlflow.pyfunc", "sklearn.compose", "skl
 
 if __name__ == "__main__":
     sys.path[:] = without_archives(sys.path)
+    set_defaults(QUIET_MLFLOW)
     for name in _LIBRARIES:
         import_module(name)
     gc.freeze()
+    del sys.modules["batchscore.spark.worker_daemon"]  # runpy warns of what is there
     runpy.run_module("batchscore.spark.worker_daemon", run_name="__main__", alter_sys=True)

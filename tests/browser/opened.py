@@ -63,6 +63,7 @@ def opened(
         page.goto(path.as_uri())
         yield found
     finally:
+        page.context.clear_permissions()
         page.close()
 
 

@@ -1,7 +1,7 @@
 """``python -m tests.models.threads_used FILE``: what else than its own thread a worker keeps busy with a model.
 
 The file is a pickled ``{name: (folder, model version, settings, frame)}``. Prints JSON: for each name the predictions,
-and how many milliseconds other threads worked, and how many threads and processes Python started, meanwhile.
+how many milliseconds other threads worked, and how many threads and processes were started, meanwhile.
 """
 
 import json
@@ -37,7 +37,7 @@ def measure(predict: Any, frame: Any) -> dict[str, Any]:
         start(thread)
 
     threading.Thread.start = counted  # type: ignore[assignment,method-assign]
-    children = len(psutil.Process().children(recursive=True))
+    children, threads = len(psutil.Process().children(recursive=True)), psutil.Process().num_threads()
     before = seconds_elsewhere()
     predictions = predict(frame)
     elsewhere = seconds_elsewhere() - before
@@ -45,7 +45,7 @@ def measure(predict: Any, frame: Any) -> dict[str, Any]:
     return {
         "predictions": predictions.tolist(),
         "milliseconds": elsewhere * 1000,
-        "threads": len(started),
+        "threads": len(started) + psutil.Process().num_threads() - threads,
         "processes": len(psutil.Process().children(recursive=True)) - children,
     }
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
-import pyspark
 from sklearn.linear_model import LinearRegression
 
 from batchscore.preflight.planner import load_model, make_plan
@@ -25,10 +24,6 @@ def _daemon(_: int) -> str:
     return str(os.getppid())
 
 
-def _pyspark(_: int) -> str:
-    return pyspark.__file__
-
-
 def _loaded(_: int) -> str:
     time.sleep(1)  # each worker has one of the tasks
     return " ".join(loaded_models._loaded)
@@ -38,10 +33,6 @@ def test_a_worker_of_an_rdd_is_one_of_the_job_s_query(spark: "SparkSession") -> 
     of_rdd = spark.sparkContext.parallelize([0], 1).map(_daemon).collect()
 
     assert run_tasks(spark, 1, _daemon, "group", "a query", lambda: None) == of_rdd
-
-
-def test_workers_import_the_pyspark_that_is_installed(spark: "SparkSession") -> None:
-    assert run_tasks(spark, 1, _pyspark, "group", "a query", lambda: None) == [pyspark.__file__]
 
 
 def test_no_extension_is_looked_for(spark: "SparkSession") -> None:

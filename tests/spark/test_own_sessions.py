@@ -10,6 +10,7 @@ from typing import Any
 import cloudpickle
 import numpy as np
 import pandas as pd
+import pyspark
 import pytest
 from mlflow.pyfunc.model import PythonModel
 from sklearn.linear_model import LogisticRegression
@@ -53,6 +54,7 @@ def seen(spark):
         "properties": names,
         "worker": sorted(name for name, value in held.items() if "first" in value or name.startswith("MLFLOW_S3")),
         "region": held.get("AWS_DEFAULT_REGION"),
+        "pyspark": context.parallelize([1], 1).map(lambda _: __import__("pyspark").__file__).first(),
     }
 
 first = {
@@ -110,7 +112,13 @@ def test_nothing_of_a_session_that_a_job_started_reaches_the_next_and_the_host_s
     assert {"spark.hadoop.fs.s3a.secret.key", "spark.of.job"} <= set(told["of first"]["settings"])
     assert {"of.job", "sun.java.command"} <= set(told["of first"]["properties"])
     assert told["of first"]["worker"] == ["OF_JOB"]
-    assert told["of second"] == {"settings": [], "properties": [], "worker": [], "region": None}
+    assert told["of second"] == {
+        "settings": [],
+        "properties": [],
+        "worker": [],
+        "region": None,
+        "pyspark": pyspark.__file__,  # none of its archive of sources, which each worker would compile
+    }
     assert told["threads"] == ["COMPLETED", "COMPLETED"]
     assert (told["changed"], told["path"]) == ([], [])
     assert told["host"] == "COMPLETED"

@@ -60,13 +60,15 @@ def _bare_session() -> botocore.session.Session:
     import botocore.session
 
     session = botocore.session.get_session()
-    session.register_component("data_loader", _data_loader(session.get_config_variable("data_path")))
+    loader = _data_loader(session.get_config_variable("data_path"))
+    loader.search_paths[:] = dict.fromkeys(loader.search_paths)  # each session of boto3 adds its own folder
+    session.register_component("data_loader", loader)
     return session
 
 
 @cache
 def _data_loader(search_path: str | None) -> Loader:
-    """Return what reads botocore's descriptions of services for all sessions: to parse those of S3 takes 0.1 s."""
+    """Return what reads botocore's descriptions of services, once a process: to parse those of S3 takes 0.1 s."""
     from botocore.loaders import create_loader
 
     return create_loader(search_path)
