@@ -1,4 +1,4 @@
-"""The process that the workers of the shared sessions are forked from: a job's own, with libraries imported before.
+"""The process that the workers of the shared sessions are forked from: Spark's own, with libraries imported before.
 
 Spark ends a worker whose task raises, as many tests have it, and the next one would take seconds to import them anew.
 What workers import by themselves is the matter of the tests whose jobs start a Spark of their own.
@@ -21,5 +21,4 @@ if __name__ == "__main__":
     for name in _LIBRARIES:
         import_module(name)
     gc.freeze()
-    del sys.modules["batchscore.spark.worker_daemon"]  # runpy warns of what is there
-    runpy.run_module("batchscore.spark.worker_daemon", run_name="__main__", alter_sys=True)
+    runpy.run_module("pyspark.daemon", run_name="__main__", alter_sys=True)

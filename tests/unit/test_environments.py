@@ -147,6 +147,15 @@ def test_what_comes_as_sources_is_built_once_for_all_environments(checkout: Path
     assert built in make(checkout, "install")
 
 
+def test_an_environment_is_made_without_the_wheel_where_that_cannot_be_built(checkout: Path) -> None:
+    python(checkout, "3.11")
+    make(checkout, ".venv-uv/installed")
+    put(checkout / ".venv-uv/bin/pip", "#!/bin/sh\nexit 1\n")
+    told = make(checkout, "install")
+    assert "PySpark's wheel could not be built: each environment builds its own" in told
+    assert (checkout / ".venv/installed").exists()
+
+
 def test_no_process_compiles_what_another_has_compiled_before(checkout: Path) -> None:
     python(checkout, "3.11")
     told = make(checkout, "install", PYTHONDONTWRITEBYTECODE="1")
