@@ -12,7 +12,7 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import IO, Any
@@ -152,6 +152,66 @@ def _is_no_interrupt(record: logging.LogRecord) -> bool:
     return not (record.exc_info and isinstance(record.exc_info[1], KeyboardInterrupt))
 
 
+class _EndingSignals:
+    """Handlers by which SIGTERM raises StopRequested and Ctrl-C a KeyboardInterrupt that tells the remedy.
+
+    What is raised in a finalizer or a callback is told to ``sys.unraisablehook`` and then forgotten, so a signal that
+    was heard there is sent again, until an error comes of it.
+    """
+
+    _AGAIN_SECONDS = 0.01
+
+    def __init__(self, remedy: str) -> None:
+        self._remedy = remedy
+        self._interrupt_before: Any = signal.getsignal(signal.SIGINT)  # Python's own, PySpark's or a host's
+        self._hook_before = sys.unraisablehook
+        self._raised: dict[int, BaseException] = {}
+
+    @contextmanager
+    def installed(self) -> Iterator[None]:
+        """Install the handlers, for a block, if this is the main thread: in another the host handles signals."""
+        import pyarrow  # here, as the command line shows its help without
+
+        with ExitStack() as undo:
+            undo.callback(logging.root.removeFilter, _is_no_interrupt)
+            if threading.current_thread() is threading.main_thread():
+                # Arrow has handlers of its own while it reads CSV, and now and then loses what comes as they are left.
+                pyarrow.enable_signal_handlers(False)
+                undo.callback(pyarrow.enable_signal_handlers, True)
+                undo.callback(setattr, sys, "unraisablehook", self._hook_before)
+                sys.unraisablehook = self._send_again
+                undo.callback(signal.signal, signal.SIGTERM, signal.signal(signal.SIGTERM, self._stop))
+                if callable(self._interrupt_before):  # below nohup it is ignored
+                    undo.callback(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, self._interrupt))
+            yield
+
+    def _stop(self, number: int, _frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_IGN)  # a second one must not cut the tidying up short
+        self._raised[number] = StopRequested(f"stopped by {signal.Signals(number).name}; {self._remedy}")
+        raise self._raised[number]
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        try:
+            self._interrupt_before(number, frame)
+        except KeyboardInterrupt:
+            signal.signal(number, self._interrupt_before)  # a second one is from somebody who will not wait
+            logging.root.addFilter(_is_no_interrupt)
+            self._raised[number] = KeyboardInterrupt(f"stopped by Ctrl-C; {self._remedy}")
+            raise self._raised[number] from None
+
+    def _send_again(self, forgotten: sys.UnraisableHookArgs) -> None:
+        number = next((number for number, error in self._raised.items() if error is forgotten.exc_value), None)
+        if number is None:
+            self._hook_before(forgotten)
+        else:
+            signal.signal(number, self._stop if number == signal.SIGTERM else self._interrupt)
+            # To the thread that is to hear it, whose waiting it ends, when it is past what was no place for it.
+            main_thread = threading.main_thread().ident
+            again = threading.Timer(self._AGAIN_SECONDS, signal.pthread_kill, [main_thread, number])
+            again.daemon = True
+            again.start()
+
+
 @contextmanager
 def signals_as_errors(remedy: str = "run it again") -> Iterator[None]:
     """Let SIGTERM and Ctrl-C end the job as an error does: FAILED, and to be gone on with; ``remedy`` says how.
@@ -159,26 +219,7 @@ def signals_as_errors(remedy: str = "run it again") -> Iterator[None]:
     SIGTERM becomes a ScoringError, Ctrl-C stays a KeyboardInterrupt, which says so. What else is to be tidied up
     belongs inside of this block.
     """
-
-    def stop(number: int, _frame: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_IGN)  # a second one must not cut the tidying up short
-        raise StopRequested(f"stopped by {signal.Signals(number).name}; {remedy}")
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        try:
-            before(number, frame)  # Python's own, PySpark's or a host's
-        except KeyboardInterrupt:
-            signal.signal(number, before)  # a second one is from somebody who will not wait
-            logging.root.addFilter(_is_no_interrupt)
-            raise KeyboardInterrupt(f"stopped by Ctrl-C; {remedy}") from None
-
-    before: Any = signal.getsignal(signal.SIGINT)
-    with ExitStack() as handlers:
-        handlers.callback(logging.root.removeFilter, _is_no_interrupt)
-        with suppress(ValueError):  # not in the main thread: the host program handles signals
-            handlers.callback(signal.signal, signal.SIGTERM, signal.signal(signal.SIGTERM, stop))
-            if callable(before):  # below nohup it is ignored
-                handlers.callback(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, interrupt))
+    with _EndingSignals(remedy).installed():
         try:
             yield
         except StopRequested as request:

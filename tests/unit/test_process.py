@@ -1,5 +1,7 @@
 """Temporary files are for this user alone, and gone however a job ends."""
 
+import ctypes
+import io
 import logging
 import os
 import signal
@@ -8,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import pyarrow.csv
 import pytest
 
 from batchscore.errors import AlreadyCommittedError, ScoringError
@@ -137,6 +140,66 @@ def test_an_error_of_a_library_that_was_cut_short_is_the_signal(
     finally:
         signal.signal(signal.SIGINT, before)
     assert told == [f"stopped by {words}; run it again"]
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "words"),
+    [(signal.SIGINT, KeyboardInterrupt, "Ctrl-C"), (signal.SIGTERM, ScoringError, "SIGTERM")],
+)
+def test_a_signal_that_comes_where_python_ignores_errors_is_heard_behind_it(
+    number: signal.Signals, kind: type[BaseException], words: str
+) -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    hook = sys.unraisablehook
+    ended = []
+
+    class SentWhileCollected:
+        def __del__(self) -> None:
+            signal.raise_signal(number)
+
+    def stopped() -> None:
+        with signals_as_errors():
+            SentWhileCollected()
+            ended.append("the finalizer")
+            time.sleep(10)
+
+    try:
+        with pytest.raises(kind, match=rf"^stopped by {words}; run it again$"):
+            stopped()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert (ended, sys.unraisablehook) == (["the finalizer"], hook)
+
+
+def test_other_errors_that_python_ignores_are_told_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda ignored: told.append(ignored.exc_type))
+
+    class Broken:
+        def __del__(self) -> None:
+            raise KeyboardInterrupt
+
+    with signals_as_errors():
+        Broken()
+    assert told == [KeyboardInterrupt]
+
+
+def test_arrow_puts_no_handlers_of_its_own_in_place_of_ours() -> None:
+    def handler() -> bytes:
+        action = ctypes.create_string_buffer(1024)  # struct sigaction: the address of the handler, then the rest
+        assert ctypes.CDLL(None).sigaction(signal.SIGTERM, None, action) == 0
+        return action.raw[: ctypes.sizeof(ctypes.c_void_p)]
+
+    class Asking(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            seen.append(handler())
+            return super().read(size)
+
+    seen: list[bytes] = []
+    with signals_as_errors():
+        ours = handler()
+        pyarrow.csv.read_csv(Asking(b"a\n1\n"))
+    assert {*seen} == {ours}
 
 
 def test_a_job_that_was_overtaken_says_so_though_it_was_stopped_too() -> None:
