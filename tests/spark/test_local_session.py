@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
+import psutil
+import pytest
 from sklearn.linear_model import LinearRegression
 
 from batchscore.preflight.planner import load_model, make_plan
 from batchscore.spark import loaded_models
 from batchscore.spark.action import run_tasks
+from batchscore.spark.local_session import local_settings
 from batchscore.spark.rehearsal import load_in_workers
 from tests.registry import columns
 
@@ -22,6 +25,10 @@ if TYPE_CHECKING:
 
 def _daemon(_: int) -> str:
     return str(os.getppid())
+
+
+def _tcp(_: int) -> str:
+    return str(len(psutil.Process().net_connections("tcp")))
 
 
 def _loaded(_: int) -> str:
@@ -59,3 +66,32 @@ def test_the_query_of_a_job_finds_its_model_loaded(spark: "SparkSession", regist
 
     told = run_tasks(spark, 2, _loaded, "group", "a query", lambda: None)
     assert [model.version.pinned_uri in names for names in told].count(True) == 1  # as many as the job has tasks
+
+
+def test_workers_and_their_jvm_talk_without_tcp(spark: "SparkSession") -> None:
+    assert run_tasks(spark, 1, _tcp, "group", "a query", lambda: None) == ["0"]
+
+
+@pytest.mark.parametrize(
+    ("master", "folder", "has_sockets"),
+    [
+        ("local[2]", "/" + 60 * "x", True),
+        ("local[2]", "/" + 61 * "x", False),  # the name of a socket would have 105 bytes
+        ("local[2]", "/" + 31 * "é", False),
+        ("local[2]", None, False),
+        ("spark://127.0.0.1:9", "/x", False),
+    ],
+)
+def test_sockets_lie_in_a_folder_whose_name_leaves_room_for_theirs(
+    master: str, folder: str | None, has_sockets: bool
+) -> None:
+    settings = local_settings({"spark.master": master}, Path(folder) if folder else None)
+
+    assert settings.get("spark.python.unix.domain.socket.dir") == (folder if has_sockets else None)
+    assert settings.get("spark.python.unix.domain.socket.enabled") == ("true" if has_sockets else None)
+
+
+def test_a_setting_of_the_job_goes_before() -> None:
+    name = "spark.python.unix.domain.socket.enabled"
+
+    assert local_settings({"spark.master": "local[2]", name: "false"}, Path("/x"))[name] == "false"
