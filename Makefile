@@ -46,6 +46,9 @@ WHEELS := .venv-uv/wheels
 # Those of the Pythons that run here.
 HERE = $(foreach version,$(PYTHONS),$(if $(FOUND_$(version)),$(version)))
 
+# Those that are not that of .venv.
+OTHERS = $(filter-out $(call version,$(PYTHON)),$(PYTHONS))
+
 # The path of a Python that runs here: one on the PATH, or one that pyenv keeps, whose commands on the PATH can be asleep.
 # FOUND_3.11 and so on are looked up when they are first asked for, and once.
 find-python = $(shell for python in python$(1) "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/$(1).*/bin/python$(1); do \
@@ -59,7 +62,11 @@ version = $(firstword $(call identity,$(1)))
 .PHONY: help install constraints demo test test-browser test-spark35 test-pythons test-lowest test-on-the-lowest yarn \
 	test-on-yarn check fmt unit soak soak-fuzz bench dist clean need-python need-dist-python need-java FORCE
 # One target after the other: environments write the same src/batchscore.egg-info, and tests have the cores to themselves.
+# But for what is asked for together, with what it needs there, as each of it keeps one core busy.
+ifndef TOGETHER
 .NOTPARALLEL:
+endif
+together = $(MAKE) --no-print-directory --jobs 2 $(if $(filter output-sync,$(.FEATURES)),--output-sync) TOGETHER=yes $(1)
 
 help: ## Print the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -89,7 +96,8 @@ demo: .venv/installed need-java ## Train and register a model, score two files w
 .venv/cache/warm: .venv/installed | need-java
 	@rm -rf $(@D) && XDG_CACHE_HOME=$(abspath $(@D)) $(BIN)/batchscore warm && touch $@
 
-test: check dist/environment.tar.gz .venv/cache/warm need-java ## Run all checks and tests
+test: check need-java ## Run all checks and tests
+	@$(call together,dist/environment.tar.gz .venv/cache/warm)
 	XDG_CACHE_HOME=$(abspath .venv/cache) $(BIN)/python -m pytest $(BESIDE) --ignore tests/browser --ignore tests/yarn
 	@$(MAKE) --no-print-directory test-browser
 	@$(if $(filter 3.11,$(call version,$(DIST_PYTHON))), \
@@ -103,9 +111,10 @@ test-spark35: .venv-spark35/installed need-java
 	.venv-spark35/bin/python -m pytest $(BESIDE) tests/e2e/test_main_job.py tests/e2e/test_api.py
 
 test-pythons: need-python need-java ## Run a job, and on the oldest and newest the unit tests, on the other Pythons that are here
-	@$(foreach version,$(filter-out $(call version,$(PYTHON)),$(PYTHONS)),$(if $(FOUND_$(version)), \
-		$(MAKE) --no-print-directory test-on-$(version), \
+	@$(foreach version,$(OTHERS),$(if $(FOUND_$(version)), \
+		$(MAKE) --no-print-directory .venv-$(version)/installed, \
 		echo "Python $(version): skipped, none runs here") &&) true
+	@$(call together,$(foreach version,$(OTHERS),$(if $(FOUND_$(version)),test-on-$(version))) need-java)
 
 # What a Python between the oldest and the newest lacks, one of them lacks too: there a job shows that the libraries work.
 test-on-%: .venv-%/installed need-java

@@ -21,7 +21,6 @@ from pyspark.sql import SparkSession
 from pyspark.sql.functions import lit
 
 from batchscore.config.job_config import make_config
-from batchscore.process import temporary_folder
 from batchscore.spark.action import run_tasks
 from batchscore.spark.session import start_spark, stop_session
 from bench.measure import use_cores
@@ -42,10 +41,10 @@ class TaskCost:
     jvm_bytes: int
 
 
-def cost_of_tasks(count: int, milliseconds: float | None, sockets: Path) -> TaskCost:
+def cost_of_tasks(count: int, milliseconds: float | None) -> TaskCost:
     """Run so many tasks that sleep so long, or are Java's alone, after one that has Spark and its workers ready."""
     keys = {"id": "growth", "model": "models:/m/1", "input": "/in/", "output": "/out"}
-    spark = start_spark(make_config(keys | {"spark": {"spark.master": f"local[{CORES}]"}}), "growth", sockets)
+    spark = start_spark(make_config(keys | {"spark": {"spark.master": f"local[{CORES}]"}}), "growth")
     tracker = spark.sparkContext.statusTracker()
     last_seen = 0.0
 
@@ -91,8 +90,7 @@ def main() -> int:
     """Print what the tasks cost as JSON."""
     use_cores(CORES)
     milliseconds = None if sys.argv[2] == "java" else float(sys.argv[2])
-    with temporary_folder() as sockets:
-        print(json.dumps(asdict(cost_of_tasks(int(sys.argv[1]), milliseconds, sockets))))
+    print(json.dumps(asdict(cost_of_tasks(int(sys.argv[1]), milliseconds))))
     return 0
 
 

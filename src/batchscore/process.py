@@ -12,7 +12,7 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import IO, Any
@@ -166,50 +166,55 @@ class _EndingSignals:
         self._interrupt_before: Any = signal.getsignal(signal.SIGINT)  # Python's own, PySpark's or a host's
         self._hook_before = sys.unraisablehook
         self._raised: dict[int, BaseException] = {}
+        self._again: list[threading.Timer] = []
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """Install the handlers, for a block, if this is the main thread: in another the host handles signals."""
-        import pyarrow  # here, as the command line shows its help without
-
+        """Install the handlers for a block, unless this is not the main thread: there the host handles signals."""
         with ExitStack() as undo:
             undo.callback(logging.root.removeFilter, _is_no_interrupt)
-            if threading.current_thread() is threading.main_thread():
-                # Arrow has handlers of its own while it reads CSV, and now and then loses what comes as they are left.
-                pyarrow.enable_signal_handlers(False)
-                undo.callback(pyarrow.enable_signal_handlers, True)
-                undo.callback(setattr, sys, "unraisablehook", self._hook_before)
-                sys.unraisablehook = self._send_again
+            with suppress(ValueError):  # not in the main thread
                 undo.callback(signal.signal, signal.SIGTERM, signal.signal(signal.SIGTERM, self._stop))
                 if callable(self._interrupt_before):  # below nohup it is ignored
                     undo.callback(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, self._interrupt))
+                undo.callback(setattr, sys, "unraisablehook", self._hook_before)
+                sys.unraisablehook = self._send_again
+            undo.callback(self._send_no_more)
             yield
 
     def _stop(self, number: int, _frame: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_IGN)  # a second one must not cut the tidying up short
-        self._raised[number] = StopRequested(f"stopped by {signal.Signals(number).name}; {self._remedy}")
-        raise self._raised[number]
+        if number not in self._raised:  # a second one must not cut the tidying up short
+            self._raised[number] = StopRequested(f"stopped by {signal.Signals(number).name}; {self._remedy}")
+            raise self._raised[number]
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         try:
             self._interrupt_before(number, frame)
         except KeyboardInterrupt:
-            signal.signal(number, self._interrupt_before)  # a second one is from somebody who will not wait
+            if number in self._raised:  # a second one is from somebody who will not wait
+                raise
             logging.root.addFilter(_is_no_interrupt)
             self._raised[number] = KeyboardInterrupt(f"stopped by Ctrl-C; {self._remedy}")
             raise self._raised[number] from None
 
     def _send_again(self, forgotten: sys.UnraisableHookArgs) -> None:
-        number = next((number for number, error in self._raised.items() if error is forgotten.exc_value), None)
+        links = [] if forgotten.exc_value is None else list(raised_from(forgotten.exc_value))
+        number = next((number for number, error in self._raised.items() if error in links), None)
         if number is None:
             self._hook_before(forgotten)
         else:
-            signal.signal(number, self._stop if number == signal.SIGTERM else self._interrupt)
-            # To the thread that is to hear it, whose waiting it ends, when it is past what was no place for it.
-            main_thread = threading.main_thread().ident
-            again = threading.Timer(self._AGAIN_SECONDS, signal.pthread_kill, [main_thread, number])
-            again.daemon = True
-            again.start()
+            self._again.append(threading.Timer(self._AGAIN_SECONDS, self._send, [number]))
+            self._again[-1].daemon = True
+            self._again[-1].start()
+
+    def _send(self, number: int) -> None:
+        """Send a signal to the thread that is to hear it, whose waiting it ends; past what was no place for it."""
+        del self._raised[number]
+        signal.pthread_kill(threading.main_thread().ident or 0, number)
+
+    def _send_no_more(self) -> None:
+        for timer in self._again:
+            timer.cancel()
 
 
 @contextmanager

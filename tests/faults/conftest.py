@@ -28,7 +28,7 @@ _OUTCOMES = "outcomes"
 
 
 @pytest.fixture(scope="package")
-def spark(aws_variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> "Iterator[SparkSession]":
+def spark(aws_variables: dict[str, str]) -> "Iterator[SparkSession]":
     """Two executors, each a JVM with one core; on one host, where Spark gives no slow task a twin."""
     from batchscore.config.job_config import JobConfig
     from batchscore.spark.session import start_spark
@@ -41,7 +41,7 @@ def spark(aws_variables: dict[str, str], tmp_path_factory: pytest.TempPathFactor
         **SHORT_LIVED_EXECUTORS,
     } | {f"spark.executorEnv.{name}": value for name, value in aws_variables.items()}
     config = JobConfig.model_validate({"model": "models:/none/1", "input": "none", "output": "none", "spark": settings})
-    session = start_spark(config, "faults", tmp_path_factory.mktemp("sockets"))
+    session = start_spark(config, "faults")
     yield session
     session.stop()
 

@@ -23,7 +23,7 @@ def run(path: Path) -> None:
     """Run the commands of a file."""
     given = json.loads(path.read_text())
     config = make_config({"model": "models:/none/1", "input": "none", "output": "none", "spark": given["spark"]})
-    with BackgroundSpark(config, None, None) as background:
+    with BackgroundSpark(config, None) as background:
         background.start()
         run_module.run_job = functools.partial(run_module.run_job, spark=background.session())
         codes = {}

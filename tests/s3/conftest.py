@@ -31,14 +31,14 @@ def storage(proxy: Proxy, aws_variables: dict[str, str]) -> S3Storage:  # noqa: 
 
 
 @pytest.fixture(scope="package")
-def spark(aws_variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> "Iterator[SparkSession]":
+def spark(aws_variables: dict[str, str]) -> "Iterator[SparkSession]":
     """Spark with two tasks at a time, whose workers are users of the server."""
     from batchscore.config.job_config import JobConfig
     from batchscore.spark.session import start_spark
 
     settings = {"spark.master": "local[2]", "spark.ui.enabled": "false", **WORKERS_WITH_LIBRARIES}
     config = JobConfig.model_validate({"model": "models:/none/1", "input": "none", "output": "none", "spark": settings})
-    session = start_spark(config, "tests", tmp_path_factory.mktemp("sockets"))
+    session = start_spark(config, "tests")
     # Workers have the environment of the JVM, which other tests may have started before the server.
     session.sparkContext.environment.update(aws_variables)
     yield session

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import psutil
-import pytest
 from sklearn.linear_model import LinearRegression
 
 from batchscore.preflight.planner import load_model, make_plan
@@ -72,26 +71,11 @@ def test_workers_and_their_jvm_talk_without_tcp(spark: "SparkSession") -> None:
     assert run_tasks(spark, 1, _tcp, "group", "a query", lambda: None) == ["0"]
 
 
-@pytest.mark.parametrize(
-    ("master", "folder", "has_sockets"),
-    [
-        ("local[2]", "/" + 60 * "x", True),
-        ("local[2]", "/" + 61 * "x", False),  # the name of a socket would have 105 bytes
-        ("local[2]", "/" + 31 * "é", False),
-        ("local[2]", None, False),
-        ("spark://127.0.0.1:9", "/x", False),
-    ],
-)
-def test_sockets_lie_in_a_folder_whose_name_leaves_room_for_theirs(
-    master: str, folder: str | None, has_sockets: bool
-) -> None:
-    settings = local_settings({"spark.master": master}, Path(folder) if folder else None)
-
-    assert settings.get("spark.python.unix.domain.socket.dir") == (folder if has_sockets else None)
-    assert settings.get("spark.python.unix.domain.socket.enabled") == ("true" if has_sockets else None)
-
-
 def test_a_setting_of_the_job_goes_before() -> None:
     name = "spark.python.unix.domain.socket.enabled"
 
-    assert local_settings({"spark.master": "local[2]", name: "false"}, Path("/x"))[name] == "false"
+    assert local_settings({"spark.master": "local[2]", name: "false"})[name] == "false"
+
+
+def test_a_cluster_s_session_has_none() -> None:
+    assert [name for name in local_settings({"spark.master": "spark://127.0.0.1:9"}) if "socket" in name] == []

@@ -65,9 +65,9 @@ second = {"spark.master": "local[1]", "spark.ui.enabled": "false"}
 before, path_before = dict(os.environ), sys.path[:]
 s3 = {"endpoint": "http://127.0.0.1:9", "region": "first", "expected_bucket_owner": "111122223333"}
 told["first"] = run_job(config("first", spark=first, s3=s3))["Status"]
-with process_kept(), BackgroundSpark(config("x", spark=first), None, None) as background:
+with process_kept(), BackgroundSpark(config("x", spark=first), None) as background:
     told["of first"] = seen(background.session())
-with process_kept(), BackgroundSpark(config("x", spark=second), None, None) as background:
+with process_kept(), BackgroundSpark(config("x", spark=second), None) as background:
     told["of second"] = seen(background.session())
 with ThreadPoolExecutor(2) as pool:
     jobs = pool.map(run_job, [config("a", spark=second), config("b", spark=second)])

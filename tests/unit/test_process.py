@@ -1,7 +1,5 @@
 """Temporary files are for this user alone, and gone however a job ends."""
 
-import ctypes
-import io
 import logging
 import os
 import signal
@@ -10,7 +8,6 @@ import sys
 import time
 from pathlib import Path
 
-import pyarrow.csv
 import pytest
 
 from batchscore.errors import AlreadyCommittedError, ScoringError
@@ -142,6 +139,21 @@ def test_an_error_of_a_library_that_was_cut_short_is_the_signal(
     assert told == [f"stopped by {words}; run it again"]
 
 
+class SentWhileCollected:
+    """Sends a signal from where Python ignores errors, and raises one over it if it is told to."""
+
+    def __init__(self, number: signal.Signals, *, raises: bool = False) -> None:
+        self._number = number
+        self._raises = raises
+
+    def __del__(self) -> None:
+        try:
+            signal.raise_signal(self._number)
+        finally:
+            if self._raises:
+                raise OSError("it is closed")
+
+
 @pytest.mark.parametrize(
     ("number", "kind", "words"),
     [(signal.SIGINT, KeyboardInterrupt, "Ctrl-C"), (signal.SIGTERM, ScoringError, "SIGTERM")],
@@ -153,13 +165,9 @@ def test_a_signal_that_comes_where_python_ignores_errors_is_heard_behind_it(
     hook = sys.unraisablehook
     ended = []
 
-    class SentWhileCollected:
-        def __del__(self) -> None:
-            signal.raise_signal(number)
-
     def stopped() -> None:
         with signals_as_errors():
-            SentWhileCollected()
+            SentWhileCollected(number)
             ended.append("the finalizer")
             time.sleep(10)
 
@@ -169,6 +177,30 @@ def test_a_signal_that_comes_where_python_ignores_errors_is_heard_behind_it(
     finally:
         signal.signal(signal.SIGINT, before)
     assert (ended, sys.unraisablehook) == (["the finalizer"], hook)
+
+
+def test_it_is_heard_though_an_error_was_raised_over_it_or_a_second_one_came_meanwhile() -> None:
+    def stopped(*, raises: bool, count: int) -> None:
+        with signals_as_errors():
+            for _ in range(count):
+                SentWhileCollected(signal.SIGTERM, raises=raises)
+            time.sleep(10)
+
+    for raises, count in ((True, 1), (False, 2)):
+        with pytest.raises(ScoringError, match=r"^stopped by SIGTERM"):
+            stopped(raises=raises, count=count)
+
+
+def test_it_is_not_sent_to_a_host_whose_job_has_ended_meanwhile() -> None:
+    heard = []
+    before = signal.signal(signal.SIGTERM, lambda *_: heard.append("by the host"))
+    try:
+        with signals_as_errors():
+            SentWhileCollected(signal.SIGTERM)
+        time.sleep(0.1)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert heard == []
 
 
 def test_other_errors_that_python_ignores_are_told_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,24 +214,6 @@ def test_other_errors_that_python_ignores_are_told_as_before(monkeypatch: pytest
     with signals_as_errors():
         Broken()
     assert told == [KeyboardInterrupt]
-
-
-def test_arrow_puts_no_handlers_of_its_own_in_place_of_ours() -> None:
-    def handler() -> bytes:
-        action = ctypes.create_string_buffer(1024)  # struct sigaction: the address of the handler, then the rest
-        assert ctypes.CDLL(None).sigaction(signal.SIGTERM, None, action) == 0
-        return action.raw[: ctypes.sizeof(ctypes.c_void_p)]
-
-    class Asking(io.BytesIO):
-        def read(self, size: int | None = -1) -> bytes:
-            seen.append(handler())
-            return super().read(size)
-
-    seen: list[bytes] = []
-    with signals_as_errors():
-        ours = handler()
-        pyarrow.csv.read_csv(Asking(b"a\n1\n"))
-    assert {*seen} == {ours}
 
 
 def test_a_job_that_was_overtaken_says_so_though_it_was_stopped_too() -> None:

@@ -33,7 +33,7 @@ def run_job(config: JobConfig, spark: SparkSession | None = None) -> dict[str, A
     remedy = f"run it again with id={config.id} to go on"
     clock = StageClock()
     with process_kept(), signals_as_errors(remedy), log_file() as log_path, temporary_folder() as folder:
-        with clock("total"), BackgroundSpark(config, spark, folder) as background:
+        with clock("total"), BackgroundSpark(config, spark) as background:
             finished = _is_finished(config)
             if not finished:
                 background.check()

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from batchscore.config.job_config import JobConfig
 from batchscore.errors import CommitError, ConfigError, ScoringError, told_without_content
-from batchscore.process import temporary_folder
 from batchscore.spark.class_archive import archive_place, keep, writing_options
 from batchscore.spark.local_session import JVM_OPTIONS
 from batchscore.spark.session import check_spark, not_started, start_spark, stop_jvm
@@ -36,8 +35,7 @@ def warm() -> Path:
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="writing-", dir=place.parent) as folder:
             written = Path(folder, "classes.jsa")
-            with temporary_folder() as sockets:
-                _start_and_end(written, sockets)
+            _start_and_end(written)
             if not written.exists():
                 raise ScoringError(f"file {place}: expected Java to write its classes, got none; Java 17 does so")
             return keep(written, place)
@@ -45,7 +43,7 @@ def warm() -> Path:
         raise CommitError(f"file {place}: expected to write it, got {told_without_content(error)}") from error
 
 
-def _start_and_end(written: Path, sockets: Path) -> None:
+def _start_and_end(written: Path) -> None:
     """Let a session do what that of a job does, so that its classes are loaded, and wait for its JVM's end."""
     from batchscore.spark.action import run_tasks
 
@@ -53,7 +51,7 @@ def _start_and_end(written: Path, sockets: Path) -> None:
     settings = {"spark.master": "local[2]"} | options
     config = JobConfig.model_validate({"model": "models:/none/1", "input": "none", "output": "none", "spark": settings})
     try:
-        spark = start_spark(config, "warm", sockets)
+        spark = start_spark(config, "warm")
     except RuntimeError as error:
         raise not_started(error) from error
     broadcast = spark.sparkContext.broadcast(b"a model")

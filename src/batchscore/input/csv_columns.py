@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
+from batchscore.input.arrow_csv import read_csv
 from batchscore.input.binding import Binding
 from batchscore.input.columns import Column, Columns, ColumnType
 from batchscore.input.csv_lines import IntArray, TextFormat
@@ -151,8 +152,8 @@ def _read_table(content: _Content, types: dict[int, pa.DataType]) -> tuple[pa.Ta
         wrong_rows.append(row.number - 1)  # pyarrow counts from 1
         return "skip"
 
-    table = pyarrow.csv.read_csv(
-        pa.py_buffer(content.data),
+    table = read_csv(
+        content.data,
         # One thread: a task has one core, and only so does pyarrow number the rows it skips.
         pyarrow.csv.ReadOptions(
             use_threads=False,

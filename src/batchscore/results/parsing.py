@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from batchscore.commit.committed_results import Kind, ResultColumn
+from batchscore.input.arrow_csv import read_csv
 from batchscore.input.csv_lines import BoolArray, line_starts
 from batchscore.output.result_text import SCORE
 
@@ -55,12 +56,12 @@ def _parsed(data: bytes, columns: Sequence[ResultColumn], wanted: Sequence[str])
     if not data:
         return [pa.array([], ARROW_TYPES[columns[places[name]].kind]) for name in wanted]
     try:
-        table = pyarrow.csv.read_csv(
-            pa.py_buffer(data),
+        table = read_csv(
+            data,
             pyarrow.csv.ReadOptions(
                 use_threads=False, block_size=len(data) + 1, column_names=[str(place) for place in range(len(columns))]
             ),
-            convert_options=pyarrow.csv.ConvertOptions(
+            convert=pyarrow.csv.ConvertOptions(
                 column_types={str(places[name]): ARROW_TYPES[columns[places[name]].kind] for name in taken},
                 include_columns=[str(places[name]) for name in taken],
                 null_values=[""],

@@ -7,15 +7,14 @@ these leaves out something that this query does not use, by measurement (docs/pe
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from batchscore.spark.class_archive import archive_options
 from batchscore.spark.settings import is_local
+from batchscore.spark.sockets import socket_settings
 
 if TYPE_CHECKING:
     from pyspark import SparkContext
@@ -37,38 +36,22 @@ _QUERY_SETTINGS = {
     "spark.sql.execution.pyspark.udf.simplifiedTraceback.enabled": "false",
 }
 
-_SOCKET_FOLDER_BYTES = 104 - len("/.sock.") - 36  # what Spark takes: an address has 104 bytes, a file's name a UUID
-
 
 def jvm_options() -> str:
     """Return JVM_OPTIONS, and those of the archive of Spark's classes where there is one."""
     return f"{JVM_OPTIONS} {archive_options()}".strip()
 
 
-def local_settings(given: Mapping[str, str], sockets: Path | None) -> dict[str, str]:
-    """Return the settings of a session whose JVM this process starts, with those that are given, which go before.
-
-    ``sockets`` is a private folder that outlives the session, if there is one.
-    """
+def local_settings(given: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings of a session whose JVM this process starts, with those that are given, which go before."""
     options = {"spark.driver.extraJavaOptions": jvm_options()}
     settings = _QUERY_SETTINGS | options
     if is_local(given.get("spark.master", "")):
         settings["spark.ui.enabled"] = "false"  # the job tells its progress itself
-        settings |= _socket_settings(sockets)
+        settings |= socket_settings()
         if os.environ.get("PYSPARK_PYTHON") == sys.executable and "spark.pyspark.python" not in given:
             settings["spark.python.daemon.module"] = "batchscore.spark.worker_daemon"
     return settings | dict(given)
-
-
-def _socket_settings(folder: Path | None) -> dict[str, str]:
-    """Let the JVM and its workers talk by files of a folder, as Spark can from 4.1 on, if the names are not too long.
-
-    By TCP what the JVM writes in pieces waits 40 ms in each task for a worker that puts off its acknowledgement. The
-    folder is to be private: by TCP a worker has a secret to ask for, here the rights of the folder take its place.
-    """
-    if folder is None or len(os.fsencode(folder)) > _SOCKET_FOLDER_BYTES or not hasattr(socket, "AF_UNIX"):
-        return {}
-    return {"spark.python.unix.domain.socket.enabled": "true", "spark.python.unix.domain.socket.dir": str(folder)}
 
 
 def launcher_variables(settings: Mapping[str, str]) -> dict[str, str]:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from batchscore.config.job_config import JobConfig
@@ -71,22 +70,21 @@ def check_session(spark: SparkSession) -> None:
     check_session_settings(dict(spark.sparkContext.getConf().getAll()))
 
 
-def start_spark(config: JobConfig, job_id: str, sockets: Path | None = None) -> SparkSession:
+def start_spark(config: JobConfig, job_id: str) -> SparkSession:
     """Start Spark, or join the one that spark-submit started.
 
-    spark-submit's own master always holds; its other settings give way to the configuration's. ``sockets`` is a private
-    folder, there until the session has ended, in which a session on this machine talks to its workers faster.
+    spark-submit's own master always holds; its other settings give way to the configuration's.
     """
-    return _make_session(start_context(config, job_id, sockets))
+    return _make_session(start_context(config, job_id))
 
 
-def start_context(config: JobConfig, job_id: str, sockets: Path | None) -> SparkContext:
+def start_context(config: JobConfig, job_id: str) -> SparkContext:
     """Start what runs the tasks of a session, as start_spark does."""
     from pyspark import SparkConf, SparkContext
 
     if not is_submitted():
         set_defaults({"PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable})
-    settings = _settings(config, job_id, sockets)
+    settings = _settings(config, job_id)
     check_session_settings(_launch_jvm(settings) | settings)
     context: SparkContext = SparkContext.getOrCreate(SparkConf().setAll(list(settings.items())))
     context.setLogLevel(config.spark.get("spark.log.level", "ERROR"))
@@ -102,10 +100,10 @@ def _make_session(context: SparkContext) -> SparkSession:
     return session
 
 
-def _settings(config: JobConfig, job_id: str, sockets: Path | None) -> dict[str, str]:
+def _settings(config: JobConfig, job_id: str) -> dict[str, str]:
     settings = {"spark.app.name": f"batchscore {job_id}", "spark.master": DEFAULT_MASTER} | _SETTINGS | config.spark
     if not is_submitted():
-        return local_settings(settings, sockets)
+        return local_settings(settings)
     del settings["spark.master"]
     return settings
 
@@ -130,7 +128,12 @@ def stop_session(spark: SparkSession) -> None:
     server, context._accumulatorServer = context._accumulatorServer, None
     server.handle_error = lambda *_: None  # whose connection ends with the JVM
     spark.stop()
-    threading.Thread(target=server.shutdown, name="accumulators-end", daemon=True).start()
+    threading.Thread(target=_shut_down, args=[server], name="accumulators-end", daemon=True).start()
+
+
+def _shut_down(server: Any) -> None:
+    with suppress(FileNotFoundError):  # its socket: the folder goes when the process ends
+        server.shutdown()
 
 
 def stop_jvm(seconds: float = _JVM_ENDS_SECONDS) -> None:
@@ -149,15 +152,11 @@ _one_session = threading.Lock()
 
 
 class BackgroundSpark:
-    """A session that starts while the driver imports its libraries and reads the registry.
+    """A session that starts while the driver imports its libraries and reads the registry."""
 
-    ``sockets`` is that of start_spark.
-    """
-
-    def __init__(self, config: JobConfig, given: SparkSession | None, sockets: Path | None) -> None:
+    def __init__(self, config: JobConfig, given: SparkSession | None) -> None:
         self._config = config
         self._given = given
-        self._sockets = sockets
         self._pool = ThreadPoolExecutor(3, thread_name_prefix="spark-session")
         self._context: Future[SparkContext] | None = None
         self._session: Future[SparkSession] | None = None
@@ -185,7 +184,7 @@ class BackgroundSpark:
             return
         self._has_jvm = not is_submitted() and not _jvm_is_there()
         log.info("starting Spark")
-        self._context = self._pool.submit(start_context, self._config, str(self._config.id), self._sockets)
+        self._context = self._pool.submit(start_context, self._config, str(self._config.id))
         self._session = self._pool.submit(_ready_session, self._context)
 
     def load_in_workers(self, plan: Plan, model: LoadedModel) -> None:
