@@ -13,6 +13,7 @@ import yaml
 
 from batchscore.commands.check import check_job
 from batchscore.config.job_config import OutputConfig
+from batchscore.spark.local_session import local_settings
 from tests.e2e.demo import REPOSITORY, expected_lines
 from tests.s3.loans import content_of, joined_text, json_of, keys_below
 from tests.s3.proxy import HeldUpload, Proxy
@@ -71,7 +72,8 @@ class Jobs:
         job would take most of the time.
         """
         here = {"spark__pyspark__python": sys.executable, "spark__yarn__appMasterEnv__PYSPARK_PYTHON": sys.executable}
-        options = [f"--conf={name.replace('__', '.')}={value}" for name, value in (here | settings).items()]
+        given = local_settings({}) | here | settings  # its JVM is as short-lived as a local session's
+        options = [f"--conf={name.replace('__', '.')}={value}" for name, value in given.items()]
         program = [entry, "--config", f"s3://{self.bucket}/job.yaml", f"id={batch_id}", *keys]
         command = ["spark-submit", "--master", "yarn", "--deploy-mode", "cluster", *options, *program]
         return self.yarn.submit(*command, PYTHONPATH=f"{REPOSITORY}/src")
