@@ -199,7 +199,9 @@ class _EndingSignals:
 
     def _send_again(self, forgotten: sys.UnraisableHookArgs) -> None:
         links = [] if forgotten.exc_value is None else list(raised_from(forgotten.exc_value))
-        number = next((number for number, error in self._raised.items() if error in links), None)
+        # While things are tidied up behind a signal, every error has it for its context, and it has been heard.
+        heard = list(raised_from(handled)) if (handled := sys.exception()) else []
+        number = next((number for number, error in self._raised.items() if error in links and error not in heard), None)
         if number is None:
             self._hook_before(forgotten)
         else:

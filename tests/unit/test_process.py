@@ -109,10 +109,13 @@ def test_ctrl_c_is_a_keyboard_interrupt_in_words_and_a_second_one_is_not_kept_wa
     assert len(caplog.records) == 1
 
 
-@pytest.mark.parametrize(
+EACH_SIGNAL = pytest.mark.parametrize(
     ("number", "kind", "words"),
     [(signal.SIGINT, KeyboardInterrupt, "Ctrl-C"), (signal.SIGTERM, ScoringError, "SIGTERM")],
 )
+
+
+@EACH_SIGNAL
 def test_an_error_of_a_library_that_was_cut_short_is_the_signal(
     number: signal.Signals, kind: type[BaseException], words: str
 ) -> None:
@@ -154,10 +157,7 @@ class SentWhileCollected:
                 raise OSError("it is closed")
 
 
-@pytest.mark.parametrize(
-    ("number", "kind", "words"),
-    [(signal.SIGINT, KeyboardInterrupt, "Ctrl-C"), (signal.SIGTERM, ScoringError, "SIGTERM")],
-)
+@EACH_SIGNAL
 def test_a_signal_that_comes_where_python_ignores_errors_is_heard_behind_it(
     number: signal.Signals, kind: type[BaseException], words: str
 ) -> None:
@@ -189,6 +189,36 @@ def test_it_is_heard_though_an_error_was_raised_over_it_or_a_second_one_came_mea
     for raises, count in ((True, 1), (False, 2)):
         with pytest.raises(ScoringError, match=r"^stopped by SIGTERM"):
             stopped(raises=raises, count=count)
+
+
+@EACH_SIGNAL
+def test_what_a_finalizer_raises_while_things_are_tidied_up_cuts_that_short_by_no_second_signal(
+    number: signal.Signals, kind: type[BaseException], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    told = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda ignored: told.append(ignored.exc_type))
+
+    class Broken:
+        def __del__(self) -> None:
+            raise OSError("it is closed")
+
+    def stopped() -> None:
+        with signals_as_errors():
+            try:
+                os.kill(os.getpid(), number)
+                time.sleep(10)
+            finally:
+                Broken()
+                time.sleep(0.1)
+                told.append("all is tidied up")
+
+    try:
+        with pytest.raises(kind, match=rf"^stopped by {words}; run it again$"):
+            stopped()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert told == [OSError, "all is tidied up"]
 
 
 def test_it_is_not_sent_to_a_host_whose_job_has_ended_meanwhile() -> None:
