@@ -11,9 +11,9 @@ from tests.stretches import covered_lines, lines_of, values_in, without_end
 
 from batchscore.config.job_config import S3Settings
 from batchscore.errors import InputError
-from batchscore.input import blocks
+from batchscore.input import blocks, open_quotes
 from batchscore.input.columns import Columns
-from batchscore.input.csv_lines import TextFormat
+from batchscore.input.csv_lines import TextFormat, split_text
 from batchscore.input.csv_reader import CsvReader
 from batchscore.input.echo_columns import echo_columns
 from batchscore.input.files import InputFile
@@ -188,3 +188,19 @@ def test_many_lines_that_leave_values_open_are_judged_in_time(tmp_path: Path) ->
     source = source_of(tmp_path, b'a","b\n' * 40_000)
     reader = CsvReader(columns_of(2), TextFormat(), S3Settings())
     assert {reason for _, reason in verdicts(source, reader, 1 << 20)} == {"unbalanced_quote"}
+
+
+def test_lines_without_a_quote_are_not_read_on_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = []
+
+    def recorded(line: str, text: TextFormat) -> list[str]:
+        read.append(line)
+        return split_text(line, text)
+
+    monkeypatch.setattr(open_quotes, "split_text", recorded)
+    source = source_of(tmp_path, b'a,"1\n' + b"b,2\n" * 1000 + b'c,"3\n' + b"d,4\n" * 1000)
+
+    reasons = [reason for _, reason in verdicts(source, CsvReader(columns_of(2), TextFormat(), S3Settings()), 1 << 20)]
+
+    assert [place for place, reason in enumerate(reasons) if reason] == [0, 1001]
+    assert {line.lstrip('"').strip('\n"') for line in read} == {'a,"1', 'c,"3'}

@@ -7,6 +7,7 @@ record with the lines after it, none of them is a record, also one that looks wh
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -188,6 +189,11 @@ class _Lines:
         """Read a line at whose start a quoted value is open, which counts as one of its values."""
         return _read('"' + _content(self.data[self.starts[line] : self.starts[line + 1]]), self.text)
 
+    def quoted_from(self, line: int, end: int) -> int:
+        """Return the first line from this one on that has a quote before a byte; how many lines there are for none."""
+        place = self.data.find(b'"', self.starts[line], end)
+        return bisect_right(self.starts, place, line) - 1 if place >= 0 else len(self)
+
     def length(self, first: int, last: int) -> int:
         """Return the bytes of some lines, without the end of the last."""
         return len(self.data[self.starts[first] : self.starts[last + 1]].removesuffix(b"\n").removesuffix(b"\r"))
@@ -230,11 +236,14 @@ def _stretches(lines: _Lines, opens: Iterable[tuple[int, int]], column_count: in
 
 
 def _outcome(lines: _Lines, line: int, end: int, known: dict[int, _Outcome]) -> _Outcome:
-    """Read on up to a byte, or to a line from which the outcome is known."""
+    """Read on up to a byte, or to a line from which the outcome is known; lines without a quote belong to the value."""
     values = 0
     while line < len(lines) and lines.starts[line] < end:
         if line in known:
             return known[line]._replace(values=values + known[line].values)
+        line = lines.quoted_from(line, end)
+        if line == len(lines):
+            break
         found = lines.read_on(line)
         if found is None:
             break
