@@ -166,7 +166,8 @@ class _EndingSignals:
         self._interrupt_before: Any = signal.getsignal(signal.SIGINT)  # Python's own, PySpark's or a host's
         self._hook_before = sys.unraisablehook
         self._raised: dict[int, BaseException] = {}
-        self._again: list[threading.Timer] = []
+        self._sending = threading.Lock()
+        self._is_over = False
 
     @contextmanager
     def installed(self) -> Iterator[None]:
@@ -205,18 +206,21 @@ class _EndingSignals:
         if number is None:
             self._hook_before(forgotten)
         else:
-            self._again.append(threading.Timer(self._AGAIN_SECONDS, self._send, [number]))
-            self._again[-1].daemon = True
-            self._again[-1].start()
+            timer = threading.Timer(self._AGAIN_SECONDS, self._send, [number])
+            timer.daemon = True
+            timer.start()
 
     def _send(self, number: int) -> None:
         """Send a signal to the thread that is to hear it, whose waiting it ends; past what was no place for it."""
-        del self._raised[number]
-        signal.pthread_kill(threading.main_thread().ident or 0, number)
+        with self._sending:  # never to a host, whose handlers are there as soon as the block is over
+            if not self._is_over:
+                del self._raised[number]
+                signal.pthread_kill(threading.main_thread().ident or 0, number)
 
     def _send_no_more(self) -> None:
-        for timer in self._again:
-            timer.cancel()
+        self._is_over = True
+        with self._sending:  # one that is just being sent comes before the handlers are taken away
+            pass
 
 
 @contextmanager
@@ -226,13 +230,13 @@ def signals_as_errors(remedy: str = "run it again") -> Iterator[None]:
     SIGTERM becomes a ScoringError, Ctrl-C stays a KeyboardInterrupt, which says so. What else is to be tidied up
     belongs inside of this block.
     """
-    with _EndingSignals(remedy).installed():
-        try:
+    try:
+        with _EndingSignals(remedy).installed():
             yield
-        except StopRequested as request:
-            raise ScoringError(str(request)) from None
-        except Exception as error:
-            stopped = _stop_behind(error)
-            if stopped is None:
-                raise
-            raise (ScoringError(str(stopped)) if isinstance(stopped, StopRequested) else stopped) from None
+    except StopRequested as request:
+        raise ScoringError(str(request)) from None
+    except Exception as error:
+        stopped = _stop_behind(error)
+        if stopped is None:
+            raise
+        raise (ScoringError(str(stopped)) if isinstance(stopped, StopRequested) else stopped) from None

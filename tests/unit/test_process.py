@@ -5,8 +5,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -231,6 +233,26 @@ def test_it_is_not_sent_to_a_host_whose_job_has_ended_meanwhile() -> None:
     finally:
         signal.signal(signal.SIGTERM, before)
     assert heard == []
+
+
+def test_one_that_is_about_to_be_sent_again_as_the_job_ends_meets_no_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard, sent, begun = [], [], list[Any]()
+    monkeypatch.setattr(signal, "pthread_kill", lambda _, number: sent.append(number))
+    before = signal.signal(signal.SIGTERM, lambda *_: heard.append("by the host"))
+
+    class AboutToSend(threading.Timer):
+        def start(self) -> None:
+            begun.append((self.function, self.args))
+
+    monkeypatch.setattr(threading, "Timer", AboutToSend)
+    try:
+        with signals_as_errors():
+            SentWhileCollected(signal.SIGTERM)
+        for function, arguments in begun:
+            function(*arguments)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert (len(begun), heard, sent) == (1, [], [])
 
 
 def test_other_errors_that_python_ignores_are_told_as_before(monkeypatch: pytest.MonkeyPatch) -> None:

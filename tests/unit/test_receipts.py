@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,22 @@ def test_a_job_that_counts_nothing_goes_on_from_parts_without_counts(task: Task)
     assert task.scored_again == [0, 1, 2, 3]
     uncounted = replace(task.spec, config=task.spec.config.model_copy(update={"profile": "off"}))
     assert replace(task, spec=uncounted).scored_again == []
+
+
+class AskedTogether(LocalStorage):
+    """A store that tells of a part only while another one is asked for."""
+
+    def __init__(self, root: str | None) -> None:
+        super().__init__(root)
+        self._together = threading.Barrier(2, timeout=30)
+
+    def stat(self, uri: str) -> StoredObject:
+        self._together.wait()
+        return super().stat(uri)
+
+
+def test_parts_are_asked_for_beside_each_other(task: Task) -> None:
+    assert replace(task, storage=AskedTogether(task.storage.root)).scored_again == []
 
 
 class Ranges(LocalStorage):

@@ -49,10 +49,14 @@ def finished_parts(
         return none
     if bound != spec.parameters or len(parts) != len(work):
         return none
-    return [
-        replace(part, reused=True) if _is_of(part, split, source, spec) and _is_there(storage, part) else None
-        for part, (split, source) in zip(parts, work, strict=True)
+    of_plan = [
+        part if _is_of(part, split, source, spec) else None for part, (split, source) in zip(parts, work, strict=True)
     ]
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="finished") as pool:
+        there = pool.map(lambda part: part is not None and _is_there(storage, part), of_plan)
+        return [
+            replace(part, reused=True) if part and found else None for part, found in zip(of_plan, there, strict=True)
+        ]
 
 
 def stored_parts(storage: Storage, spec: JobSpec, tasks: Iterable[Sequence[Split]]) -> Iterator[PartFile]:

@@ -1,4 +1,4 @@
-"""CSV read by Arrow without its handlers of signals (pure: what is set is put back)."""
+"""CSV read by Arrow without its handlers of signals (pure but for these, which are on afterwards)."""
 
 from __future__ import annotations
 
