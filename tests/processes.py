@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,17 @@ With the archive of Spark's classes that `make test` has made, where the JVM has
 """
 SHORT_LIVED_EXECUTORS = {"spark.executor.extraJavaOptions": SHORT_LIVED}
 START_SECONDS = 120
+END_SECONDS = 900
 _STOP_SECONDS = 30
 _LOOPBACK = "127.0.0.1"
+
+
+def wait_until(true: Callable[[], object], what: str, seconds: float = END_SECONDS) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, f"expected {what} within {seconds} s"
+        time.sleep(0.1)
 
 
 def without_spark() -> dict[str, str]:

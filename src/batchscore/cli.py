@@ -274,7 +274,8 @@ def _clean(options: argparse.Namespace) -> int:
 def _warm(options: argparse.Namespace) -> int:
     from batchscore.commands.warm import warm
 
-    path = str(warm())
+    with signals_as_errors():
+        path = str(warm())
     tell(json.dumps({"classes": path}) if options.json else path)
     return 0
 

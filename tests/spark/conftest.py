@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="package")
 def spark() -> Iterator["SparkSession"]:
     """Spark with two tasks at a time, for all tests of this folder."""
-    settings = {"spark.master": "local[2]", "spark.ui.enabled": "false", "spark.sql.shuffle.partitions": "2"}
+    settings = {"spark.master": "local[2]", "spark.sql.shuffle.partitions": "2"}
     settings |= WORKERS_WITH_LIBRARIES
     config = JobConfig.model_validate({"model": "models:/none/1", "input": "none", "output": "none", "spark": settings})
     session = start_spark(config, "tests")

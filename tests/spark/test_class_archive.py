@@ -2,15 +2,20 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
-from batchscore.spark.class_archive import archive_options, archive_place, keep
-from tests.processes import without_spark
+from batchscore.commands.warm import warm
+from batchscore.errors import ConfigError, ScoringError
+from batchscore.spark.class_archive import archive_options, archive_place, keep, make_folder
+from tests.processes import wait_until, without_spark
 
 STARTED = """
 import os, sys
@@ -127,8 +132,95 @@ def test_two_archives_are_kept_the_one_that_was_written_last_and_the_youngest_of
     written = archive.with_name("written")
     written.write_bytes(b"new classes")
 
-    kept = keep(written, archive.with_name(archive.name[: -len("-7.jsa")]))
+    place = archive_place()
+    assert place is not None
+    kept = keep(written, place)
 
     assert kept.read_bytes() == b"new classes"
     assert str(kept) in archive_options()
     assert {path.name for path in archive.parent.iterdir()} == {"else", kept.name, "spark-classes-new.jsa"}
+
+
+def test_one_that_is_written_anew_takes_the_place_of_the_one_of_its_key(archive: Path) -> None:
+    """An older one of another size may be of another base archive of the same Java, which refuses it."""
+    place = archive_place()
+    assert place is not None
+    written = archive.with_name("written")
+    written.write_bytes(b"new classes")
+
+    kept = keep(written, place)
+
+    assert list(archive.parent.iterdir()) == [kept]
+    assert str(kept) in archive_options()
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o707])
+def test_a_folder_that_others_may_write_is_refused_before_java_is_started(
+    archive: Path, mode: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive.parent.chmod(mode)
+    monkeypatch.setattr("batchscore.commands.warm.start_spark", None)
+
+    with pytest.raises(ConfigError, match=r"expected a folder of yours that nobody else may write.*chmod go-w"):
+        warm()
+
+
+def test_what_a_process_that_was_killed_has_left_is_removed_an_hour_later(archive: Path) -> None:
+    for name, age_seconds in (("writing-left", 3700), ("writing-now", 60)):
+        folder = archive.with_name(name)
+        folder.mkdir()
+        (folder / "classes.jsa").touch()
+        os.utime(folder, (time.time() - age_seconds,) * 2)
+
+    make_folder(archive)
+
+    assert {path.name for path in archive.parent.iterdir()} == {archive.name, "writing-now"}
+
+
+@pytest.mark.parametrize(("code", "told"), [(-signal.SIGKILL, "got exit code -9; Java 17"), (0, "got none; Java 17")])
+def test_half_an_archive_or_none_is_told_and_not_kept(
+    archive: Path, code: int, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ended(written: Path) -> int:
+        if code:
+            written.write_bytes(b"half of an archive")
+        return code
+
+    monkeypatch.setattr("batchscore.commands.warm._start_and_end", ended)
+
+    with pytest.raises(ScoringError, match=told):
+        warm()
+    assert list(archive.parent.iterdir()) == [archive]
+
+
+def test_beside_files_of_settings_java_writes_none_which_is_told_before_it_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "spark-defaults.conf").touch()
+    monkeypatch.setenv("SPARK_CONF_DIR", str(tmp_path))
+    monkeypatch.setattr("batchscore.commands.warm._start_and_end", None)
+
+    with pytest.raises(ConfigError, match=r"expected no files.*got some; set SPARK_CONF_DIR to an empty folder"):
+        warm()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 5), (signal.SIGINT, 130)])
+def test_a_command_that_is_stopped_leaves_neither_a_folder_nor_a_jvm(
+    number: signal.Signals, code: int, tmp_path: Path
+) -> None:
+    environment = without_spark() | {"XDG_CACHE_HOME": str(tmp_path)}
+    command = [sys.executable, "-m", "batchscore.cli", "warm"]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        wait_until(lambda: any(map(_is_java, psutil.Process(process.pid).children())), "its JVM", 60)
+        [jvm] = filter(_is_java, psutil.Process(process.pid).children())
+        process.send_signal(number)
+        _, told = process.communicate(timeout=60)
+
+    assert process.returncode == code, told
+    assert "run it again" in told
+    assert not jvm.is_running()
+    assert list((tmp_path / "batchscore").iterdir()) == []
+
+
+def _is_java(process: psutil.Process) -> bool:
+    return "SparkSubmit" in " ".join(process.cmdline())

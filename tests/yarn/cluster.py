@@ -11,19 +11,17 @@ import os
 import re
 import shutil
 import subprocess
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.processes import SHORT_LIVED, free_port, kill
+from tests.processes import END_SECONDS, SHORT_LIVED, free_port, kill, wait_until
 from tests.yarn.configuration import S3A, SCHEDULER, SPARK, YARN, write
 
 START_SECONDS = 600
-END_SECONDS = 900
 HOSTS = ("127.0.0.1", "127.0.0.2")
 _RESOURCE_MANAGER = "org.apache.hadoop.yarn.server.resourcemanager.ResourceManager"
 _NODE_MANAGER = "org.apache.hadoop.yarn.server.nodemanager.NodeManager"
@@ -35,14 +33,6 @@ _JAVA = [
     "--add-opens=java.base/java.lang=ALL-UNNAMED",  # Hadoop 3.3 opens what Java 17 keeps shut
 ]
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-
-def wait_until(true: Callable[[], object], what: str, seconds: float = END_SECONDS) -> None:
-    """Wait until something holds."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, f"expected {what} within {seconds} s"
-        time.sleep(0.1)
 
 
 def processes_with(*variables: str) -> list[int]:

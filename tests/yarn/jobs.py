@@ -15,9 +15,10 @@ from batchscore.commands.check import check_job
 from batchscore.config.job_config import OutputConfig
 from batchscore.spark.local_session import local_settings
 from tests.e2e.demo import REPOSITORY, expected_lines
+from tests.processes import wait_until
 from tests.s3.loans import content_of, joined_text, json_of, keys_below
 from tests.s3.proxy import HeldUpload, Proxy
-from tests.yarn.cluster import Submission, Yarn, wait_until
+from tests.yarn.cluster import Submission, Yarn
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests.faults.bench import kill_sender, register_orderly
-from tests.processes import kill
+from tests.processes import kill, wait_until
 from tests.registry import Registry
 from tests.s3.loans import put_people
 from tests.s3.proxy import HeldUpload, after
-from tests.yarn.cluster import Submission, wait_until
+from tests.yarn.cluster import Submission
 from tests.yarn.jobs import ONE_ATTEMPT, TWO_EXECUTORS, Jobs
 
 A_PART = "/result/job-customers-1.csv/part-00002"

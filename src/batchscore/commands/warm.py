@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import logging
 import os
-import tempfile
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from batchscore.config.job_config import JobConfig
 from batchscore.errors import CommitError, ConfigError, ScoringError, told_without_content
-from batchscore.spark.class_archive import archive_place, keep, writing_options
+from batchscore.spark.class_archive import archive_place, keep, make_folder, writing_folder, writing_options
+from batchscore.spark.home import conf_folder
 from batchscore.spark.local_session import JVM_OPTIONS
-from batchscore.spark.session import check_spark, not_started, start_spark, stop_jvm
+from batchscore.spark.session import check_spark, kill_jvm, not_started, start_spark, stop_jvm
 
 log = logging.getLogger(__name__)
 
 _WRITING_SECONDS = 300
+_REMEDY = "Java 17 or later does so where memory and disk have room and it has an archive of its own, java -Xshare:dump"
 
 
 def warm() -> Path:
     """Let Spark's JVM write the archive of its classes, and return where it lies.
 
-    Raises ConfigError where Java or Spark are not there, ScoringError where they do not work, and CommitError where the
-    archive cannot be written.
+    Raises ConfigError where Java, Spark or a folder that only this user may write are not there, or Spark's folder of
+    settings has files, ScoringError where Java does not write, and CommitError where the archive cannot be kept.
     """
     check_spark()
     place = archive_place()
@@ -31,27 +34,54 @@ def warm() -> Path:
             "cache of classes: expected Java, a Spark with its jars, and a folder whose path has no spaces, got none; "
             "set JAVA_HOME, SPARK_HOME or XDG_CACHE_HOME"
         )
+    _check_conf_folder()
     try:
-        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="writing-", dir=place.parent) as folder:
+        make_folder(place)
+        with writing_folder(place) as folder:
             written = Path(folder, "classes.jsa")
-            _start_and_end(written)
-            if not written.exists():
-                raise ScoringError(f"file {place}: expected Java to write its classes, got none; Java 17 does so")
+            code = _start_and_end(written)
+            if code or not written.exists():
+                found = "none" if code == 0 else f"exit code {code}"
+                raise ScoringError(f"file {place}: expected Java to write its classes, got {found}; {_REMEDY}")
             return keep(written, place)
     except OSError as error:
         raise CommitError(f"file {place}: expected to write it, got {told_without_content(error)}") from error
 
 
-def _start_and_end(written: Path) -> None:
-    """Let a session do what that of a job does, so that its classes are loaded, and wait for its JVM's end."""
+def _check_conf_folder() -> None:
+    """Raise ConfigError if a folder with files comes first on the JVM's class path: it writes no archive then."""
+    folder = conf_folder()
+    if folder.is_dir() and any(folder.iterdir()):
+        raise ConfigError(
+            f"Spark's settings {folder}: expected no files, beside which Java writes no classes, got some; set "
+            "SPARK_CONF_DIR to an empty folder, here and for jobs, and put settings into their section spark"
+        )
+
+
+def _start_and_end(written: Path) -> int:
+    """Let a session do what that of a job does, so that its classes are loaded; return the exit code of its JVM.
+
+    A JVM that is not waited for to its end is killed: it would write to a folder that is gone.
+    """
+    try:
+        _run_as_a_job(written)
+        log.info("Spark: waiting for Java to write its classes")
+        return stop_jvm(_WRITING_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise ScoringError(f"Java: expected it to write its classes in {_WRITING_SECONDS} s, got no end") from error
+    finally:
+        kill_jvm()
+
+
+def _run_as_a_job(written: Path) -> None:
     from batchscore.spark.action import run_tasks
 
     options = {"spark.driver.extraJavaOptions": f"{JVM_OPTIONS} {writing_options(written)}"}
     settings = {"spark.master": "local[2]"} | options
     config = JobConfig.model_validate({"model": "models:/none/1", "input": "none", "output": "none", "spark": settings})
     try:
-        spark = start_spark(config, "warm")
+        with ThreadPoolExecutor(1) as pool:  # in the main thread it would take Ctrl-C for itself
+            spark = pool.submit(start_spark, config, "warm").result()
     except RuntimeError as error:
         raise not_started(error) from error
     broadcast = spark.sparkContext.broadcast(b"a model")
@@ -64,5 +94,3 @@ def _start_and_end(written: Path) -> None:
     spark.sparkContext.parallelize(range(1), 1).count()
     run_tasks(spark, os.cpu_count() or 1, work, "warm", "batchscore warm", lambda: None)
     spark.stop()
-    log.info("Spark: waiting for Java to write its classes")
-    stop_jvm(_WRITING_SECONDS)

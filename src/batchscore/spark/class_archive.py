@@ -11,9 +11,16 @@ import hashlib
 import os
 import shutil
 import stat
+import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 
+from batchscore.errors import ConfigError
+from batchscore.spark.home import java_command, spark_home
+
 _KEPT = 2  # of this many Sparks or Javas: an archive has 150 MB
+_UNFINISHED_SECONDS = 3600  # no archive takes as long to write
 _QUIET = "-Xlog:cds=off -Xlog:cds+dynamic=off"  # a JVM that cannot use an archive does without, and need not say so
 
 
@@ -34,39 +41,53 @@ def archive_place() -> Path | None:
 
     None where there is no Java, no Spark of jars, or no folder for caches.
     """
-    java, spark, cache = java_command(), _spark_jars(), _cache_folder()
-    if not (java and spark and cache) or " " in str(cache):  # Spark cuts the options of its JVM at spaces
+    java, jars, cache = java_command(), spark_home() / "jars", _cache_folder()
+    if not (java and jars.is_dir() and cache) or " " in str(cache):  # Spark cuts the options of its JVM at spaces
         return None
-    parts = [*map(_identity, (java, java.parents[1] / "release")), *map(_identity, sorted(spark.glob("*.jar")))]
+    own = (java, java.parents[1] / "release", java.parents[1] / "lib" / "server" / "classes.jsa")
+    parts = map(_identity, (*own, *sorted(jars.glob("*.jar"))))
     return cache / f"spark-classes-{hashlib.sha256(''.join(parts).encode()).hexdigest()[:16]}"
 
 
+def make_folder(place: Path) -> None:
+    """Make the folder of an archive, or see that only this user may write it, as jobs ask for, and tidy it up.
+
+    Raises ConfigError where others may, and OSError.
+    """
+    folder = place.parent
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not _is_ours(folder.stat()):
+        raise ConfigError(
+            f"cache of classes {folder}: expected a folder of yours that nobody else may write, got one of another "
+            "user or that others may write; chmod go-w it, or set XDG_CACHE_HOME"
+        )
+    for unfinished in folder.glob("writing-*"):  # of a process that was killed
+        with suppress(FileNotFoundError):  # another process removes it
+            if time.time() - unfinished.lstat().st_mtime > _UNFINISHED_SECONDS:
+                shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def writing_folder(place: Path) -> tempfile.TemporaryDirectory[str]:
+    """Return a folder beside an archive, in which it is written."""
+    return tempfile.TemporaryDirectory(prefix="writing-", dir=place.parent, ignore_cleanup_errors=True)
+
+
 def keep(written: Path, place: Path) -> Path:
-    """Put an archive in its place, take away the oldest of others, and return its path; raises OSError."""
+    """Put an archive in the place of those of its key, take away the oldest of others, and return its path.
+
+    Raises OSError.
+    """
     written.chmod(0o600)
     with written.open("rb") as file:
         os.fsync(file.fileno())
     path = place.with_name(f"{place.name}-{written.stat().st_size}.jsa")
     written.replace(path)
-    others = [other for other in path.parent.glob("spark-classes-*.jsa") if other != path]
-    of_others = sorted(others, key=lambda item: (item.name.startswith(place.name), -item.stat().st_mtime))
-    for other in of_others[_KEPT - 1 :]:
+    of_key = {other for other in path.parent.glob(f"{place.name}-*.jsa") if other != path}
+    of_others = set(path.parent.glob("spark-classes-*.jsa")) - of_key - {path}
+    oldest_last = sorted(of_others, key=lambda item: item.stat().st_mtime, reverse=True)
+    for other in (*of_key, *oldest_last[_KEPT - 1 :]):
         other.unlink(missing_ok=True)
     return path
-
-
-def java_command() -> Path | None:
-    """Return the java that Spark starts, if there is one."""
-    home = os.environ.get("JAVA_HOME")
-    found = shutil.which(f"{home}/bin/java" if home else "java")
-    return Path(found).resolve() if found else None
-
-
-def _spark_jars() -> Path | None:
-    from pyspark.find_spark_home import _find_spark_home
-
-    jars = Path(_find_spark_home(), "jars")
-    return jars if jars.is_dir() else None
 
 
 def _cache_folder() -> Path | None:
@@ -95,5 +116,9 @@ def _is_whole_and_ours(path: Path) -> bool:
         file, folder = path.lstat(), path.parent.stat()
     except OSError:
         return False
-    is_ours = all(item.st_uid == os.geteuid() and not item.st_mode & 0o022 for item in (file, folder))
-    return is_ours and stat.S_ISREG(file.st_mode) and path.stem.endswith(f"-{file.st_size}")
+    is_whole = stat.S_ISREG(file.st_mode) and path.stem.endswith(f"-{file.st_size}")
+    return is_whole and _is_ours(file) and _is_ours(folder)
+
+
+def _is_ours(found: os.stat_result) -> bool:
+    return found.st_uid == os.geteuid() and not found.st_mode & 0o022

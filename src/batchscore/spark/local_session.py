@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from batchscore.spark.class_archive import archive_options
+from batchscore.spark.home import names_in_defaults
 from batchscore.spark.settings import is_local
 from batchscore.spark.sockets import socket_settings
 
@@ -22,10 +23,11 @@ if TYPE_CHECKING:
 # Spark's JVM only schedules here, the work is in Python: its optimising compiler and parallel collector would take more
 # of a small machine's cores, and of a job's first seconds, than they give back. The classes of Spark's own jars need
 # no proof that they are well formed. The options are those of Java 17; a Java that lacks one is to start all the same.
-JVM_OPTIONS = (
-    "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC "
-    "-XX:+IgnoreUnrecognizedVMOptions -XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote"
-)
+_LIGHT = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:+IgnoreUnrecognizedVMOptions"
+JVM_OPTIONS = f"{_LIGHT} -XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote"
+# Where others' classes may come from: settings, and variables that Spark's scripts read.
+_SETTINGS_OF_CLASSES = frozenset({"spark.jars", "spark.jars.packages", "spark.driver.extraClassPath"})
+_VARIABLES_OF_CLASSES = ("PYSPARK_SUBMIT_ARGS", "SPARK_DIST_CLASSPATH")
 
 _QUERY_SETTINGS = {
     # Code is generated and compiled for a query whose one row a task is the number of the task.
@@ -37,21 +39,30 @@ _QUERY_SETTINGS = {
 }
 
 
-def jvm_options() -> str:
-    """Return JVM_OPTIONS, and those of the archive of Spark's classes where there is one."""
-    return f"{JVM_OPTIONS} {archive_options()}".strip()
+def jvm_options(chosen: Set[str] = frozenset()) -> str:
+    """Return the options of a JVM whose session has these settings chosen, without regard to their values.
+
+    They have the archive of Spark's classes where there is one. It was written without proof of them, so a JVM that
+    proves its classes, as it does where others' are among them, does not take it.
+    """
+    has_others = chosen & _SETTINGS_OF_CLASSES or any(map(os.environ.get, _VARIABLES_OF_CLASSES))
+    return _LIGHT if has_others else f"{JVM_OPTIONS} {archive_options()}".strip()
 
 
 def local_settings(given: Mapping[str, str]) -> dict[str, str]:
-    """Return the settings of a session whose JVM this process starts, with those that are given, which go before."""
-    options = {"spark.driver.extraJavaOptions": jvm_options()}
+    """Return the settings of a session whose JVM this process starts, with those that are given.
+
+    These go before ours, and so do those that spark-defaults.conf has.
+    """
+    in_defaults = names_in_defaults()
+    options = {"spark.driver.extraJavaOptions": jvm_options(given.keys() | in_defaults)}
     settings = _QUERY_SETTINGS | options
     if is_local(given.get("spark.master", "")):
         settings["spark.ui.enabled"] = "false"  # the job tells its progress itself
         settings |= socket_settings()
         if os.environ.get("PYSPARK_PYTHON") == sys.executable and "spark.pyspark.python" not in given:
             settings["spark.python.daemon.module"] = "batchscore.spark.worker_daemon"
-    return settings | dict(given)
+    return {name: value for name, value in settings.items() if name not in in_defaults} | dict(given)
 
 
 def launcher_variables(settings: Mapping[str, str]) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from batchscore.config.job_config import JobConfig
 from batchscore.environment import set_defaults, variables_set
 from batchscore.errors import BatchScoreError, ConfigError, ScoringError
-from batchscore.spark.class_archive import java_command
+from batchscore.spark.home import java_command
 from batchscore.spark.local_session import launcher_variables, local_settings, make_without_extensions
 from batchscore.spark.settings import (
     CONNECT_REMEDY,
@@ -136,15 +137,31 @@ def _shut_down(server: Any) -> None:
         server.shutdown()
 
 
-def stop_jvm(seconds: float = _JVM_ENDS_SECONDS) -> None:
-    """End Spark's JVM: another job of this process starts one with settings and an environment of its own."""
+def stop_jvm(seconds: float = _JVM_ENDS_SECONDS) -> int:
+    """End Spark's JVM and return its exit code: another job of this process starts one with its own settings.
+
+    One that takes longer is killed, as is one whose end is not waited for; raises subprocess.TimeoutExpired.
+    """
     from pyspark import SparkContext
 
     gateway: Any = SparkContext._gateway
     SparkContext._gateway = SparkContext._jvm = None
     gateway.shutdown()
     gateway.proc.stdin.close()
-    gateway.proc.wait(seconds)
+    try:
+        code: int = gateway.proc.wait(seconds)
+    except BaseException:
+        gateway.proc.kill()
+        gateway.proc.wait()
+        raise
+    return code
+
+
+def kill_jvm() -> None:
+    """End Spark's JVM at once, if this process has started one."""
+    if _jvm_is_there():
+        with suppress(subprocess.TimeoutExpired):
+            stop_jvm(0)
 
 
 _one_session = threading.Lock()
@@ -266,7 +283,7 @@ def not_started(error: Exception) -> ScoringError:
     )
 
 
-def _attempt(stop: Callable[[], None]) -> None:
+def _attempt(stop: Callable[[], object]) -> None:
     try:
         stop()
     except Exception as error:  # it may have died: the job's own error says more
