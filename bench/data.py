@@ -138,9 +138,14 @@ def amazon_schema(data_set: DataSet) -> str:
     return json.dumps(schema | {"attributes": attributes}, indent=1)
 
 
+def data_folder(data_set: DataSet, record_count: int, work: Path) -> Path:
+    """Return the folder that the CSV files and the schema of a set are made in."""
+    return work / "data" / f"{data_set.name}-{record_count}"
+
+
 def make_data(data_set: DataSet, record_count: int, work: Path) -> Path:
     """Return the folder of the CSV files and the schema of a set; made if it is not there."""
-    folder = work / "data" / f"{data_set.name}-{record_count}"
+    folder = data_folder(data_set, record_count, work)
     if folder.exists():
         return folder
     unfinished = folder.with_name(f"{folder.name}.unfinished")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import statistics
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import pyarrow.compute as pc
 
 from batchscore.input.columns import Column, Columns, ColumnType
 from bench.data import DATA_SETS, ID, make_piece
+from bench.figures import Spread
 from bench.reading import read_file
 
 RECORDS = 200_000
@@ -120,7 +120,7 @@ def _read_seconds(path: Path, columns: Columns, keys: dict[str, object]) -> floa
     return seconds
 
 
-def dialect_rows(work: Path) -> Iterator[tuple[str, str, float, float]]:
+def dialect_rows(work: Path) -> Iterator[tuple[str, str, Spread, Spread]]:
     """Yield for each dialect what is written, the keys, core-seconds per million, and the ratio to plain CSV."""
     folder = work / "data" / "dialects"
     folder.mkdir(parents=True, exist_ok=True)
@@ -131,7 +131,7 @@ def dialect_rows(work: Path) -> Iterator[tuple[str, str, float, float]]:
         for _ in range(TURNS)
     ]
     for place, dialect in enumerate(DIALECTS):
-        seconds = statistics.median(turn[place] for turn in turns)
-        ratio = statistics.median(turn[place] / turn[0] for turn in turns)
+        seconds = Spread.of([turn[place] / RECORDS * 1e6 for turn in turns])
+        ratio = Spread.of([turn[place] / turn[0] for turn in turns])
         keys = ", ".join(f"`{key}: {json.dumps(value)}`" for key, value in dialect.keys.items())
-        yield dialect.title, keys or "none", seconds / RECORDS * 1e6, ratio
+        yield dialect.title, keys or "none", seconds, ratio

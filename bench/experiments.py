@@ -9,9 +9,7 @@ import argparse
 import gzip
 import json
 import os
-import pickle
 import random
-import resource
 import shutil
 import subprocess
 import sys
@@ -24,32 +22,18 @@ from typing import Any
 import psutil
 from tests.yarn.jars import UnreachableError
 
-from batchscore.commit.checks import checked_parts
-from batchscore.commit.manifest import classic_manifest, extended_manifest
-from batchscore.config.job_config import make_config
-from batchscore.input.columns import Column, Columns
-from batchscore.input.echo_columns import echo_columns
-from batchscore.input.factory import job_reader
-from batchscore.input.files import Split, make_splits
-from batchscore.input.roles import Roles
-from batchscore.model.version import ModelVersion
-from batchscore.output.parts import PartFile, WrittenFile, count
-from batchscore.plan import JobSpec, Plan, make_inputs, pack_tasks
-from batchscore.process import written_down
-from batchscore.spark.task_answers import answered_parts, as_line
 from batchscore.spark.worker_environment import WORKER_VARIABLES
-from batchscore.spark.workload import make_workload
-from batchscore.storage.base import StoredObject
 from bench.cases import MODELS
 from bench.data import DATA_SETS, make_data
 from bench.dialects import dialect_rows
-from bench.figures import WAYS
-from bench.measure import adopt_orphans, use_cores
+from bench.figures import WAYS, Spread
+from bench.measure import adopt_orphans, in_turn, use_cores
 from bench.object_server import CREDENTIALS, running_object_server
-from bench.on_s3 import costs_on_s3
+from bench.on_s3 import costs_on_s3, sizes_with_room
 from bench.result_reading import result_costs
+from bench.results import this_environment
 from bench.small_files import make_small_files
-from bench.unseen import unseen_rows
+from bench.unseen import Counting, unseen_turns
 from bench.ways.job import way_environment
 
 CORES = 2
@@ -57,8 +41,8 @@ SAMPLE_SECONDS = 0.2
 MEGABYTE = 1e6
 
 
-def _score(work: Path, case: str, source: str, schema: Path, **keys: object) -> dict[str, Any]:
-    """Run batchscore and return its summary."""
+def _score(work: Path, case: str, source: str, schema: Path, **keys: object) -> tuple[float, dict[str, Any]]:
+    """Run batchscore and return the seconds of the whole process and its summary."""
     output = work / "output"
     shutil.rmtree(output, ignore_errors=True)
     settings = {
@@ -72,9 +56,9 @@ def _score(work: Path, case: str, source: str, schema: Path, **keys: object) -> 
         "spark.ui.enabled": "false",
     } | keys
     command = [sys.executable, "-m", "batchscore.cli", "run", *(f"{key}={value}" for key, value in settings.items())]
+    started = time.perf_counter()
     done = subprocess.run(command, env=way_environment(CORES), stdout=subprocess.PIPE, check=True)
-    summary: dict[str, Any] = json.loads(done.stdout)
-    return summary
+    return time.perf_counter() - started, json.loads(done.stdout)
 
 
 def _prepare(work: Path, *cases: str) -> None:
@@ -97,8 +81,8 @@ def delay(work: Path) -> None:
     data = make_data(DATA_SETS["bank"], 4_000_000, work)
     os.environ |= CREDENTIALS
     root = work / "buckets"
-    (root / "out").mkdir(parents=True, exist_ok=True)
-    (root / "data").unlink(missing_ok=True)
+    shutil.rmtree(root, ignore_errors=True)
+    (root / "out").mkdir(parents=True)
     (root / "data").symlink_to(data)
     _titles("round", "s without delay", "s with 50 ms", "ratio")
     for number in range(3):
@@ -107,8 +91,8 @@ def delay(work: Path) -> None:
             shutil.rmtree(root / "out" / "batch-prediction", ignore_errors=True)
             with running_object_server(root, delay_seconds) as server:
                 keys = {"output": "s3://out", "s3.endpoint": server.endpoint}
-                summary = _score(work, "bank-logistic", "s3://data/", data / ".schema", **keys)
-            seconds.append(summary["seconds"]["total"])
+                took, _ = _score(work, "bank-logistic", "s3://data/", data / ".schema", **keys)
+            seconds.append(took)
         _row(number + 1, *(f"{value:.1f}" for value in seconds), f"{seconds[1] / seconds[0]:.3f}")
 
 
@@ -117,9 +101,10 @@ def s3(work: Path) -> None:
     _prepare(work, "bank-logistic")
     adopt_orphans()
     use_cores(CORES)
+    sizes = list(sizes_with_room([2_000_000, 10_000_000], work))
     _titles("way", "records", "s", "core-s", "requests", "bytes read a record", "bytes written a record")
     try:
-        for cost in costs_on_s3(work, [2_000_000, 10_000_000], rounds=3, delay_seconds=0.02, cores=CORES):
+        for cost in costs_on_s3(work, sizes, rounds=3, delay_seconds=0.02, cores=CORES):
             each = [f"{value / cost.record_count:.1f}" for value in (cost.bytes_read, cost.bytes_written)]
             took = [f"{cost.measured.seconds:.1f}", f"{cost.measured.cpu_seconds:.1f}", f"{cost.request_count:,}"]
             _row(WAYS[cost.way], f"{cost.record_count:,}", *took, *each)
@@ -138,15 +123,30 @@ def small_files(work: Path) -> None:
     make_small_files(source, 5_000, root / "data")
     _titles("round", "s for 3,000 files", "s for 5,000 objects", "requests an object")
     for number in range(3):
-        here = _score(work, "bank-logistic", f"{local}/", data / ".schema")
+        here, _ = _score(work, "bank-logistic", f"{local}/", data / ".schema")
         shutil.rmtree(root / "out", ignore_errors=True)
         (root / "out").mkdir()
         with running_object_server(root, 0.02) as server:
             keys = {"output": "s3://out", "s3.endpoint": server.endpoint}
-            there = _score(work, "bank-logistic", "s3://data/", data / ".schema", **keys)
+            there, _ = _score(work, "bank-logistic", "s3://data/", data / ".schema", **keys)
             requests = server.asked.requests.total()
-        seconds = (f"{summary['seconds']['total']:.1f}" for summary in (here, there))
-        _row(number + 1, *seconds, f"{requests / 5_000:.2f}")
+        _row(number + 1, f"{here:.1f}", f"{there:.1f}", f"{requests / 5_000:.2f}")
+
+
+def warm(work: Path) -> None:
+    """Score a thousand records with the archive of Spark's classes that `batchscore warm` makes, and without."""
+    _prepare(work, "bank-logistic")
+    data = make_data(DATA_SETS["bank"], 1_000, work)
+    caches = {name: work / "caches" / name for name in ("none", "warm")}
+    os.environ["XDG_CACHE_HOME"] = str(caches["warm"])
+    subprocess.run([sys.executable, "-m", "batchscore.cli", "warm"], env=way_environment(CORES), check=True)
+    _titles("round", "s without", "s with", "ratio")
+    for number in range(5):
+        took = {}
+        for name in in_turn(list(caches), number):
+            os.environ["XDG_CACHE_HOME"] = str(caches[name])
+            took[name], _ = _score(work, "bank-logistic", f"{data}/", data / ".schema")
+        _row(number + 1, *(f"{took[name]:.1f}" for name in caches), f"{took['warm'] / took['none']:.2f}")
 
 
 def _spoilt(cells: list[bytes], kind: str) -> bytes:
@@ -180,9 +180,9 @@ def invalid(work: Path) -> None:
     for number in range(3):
         first: list[float] = []
         for path in paths:
-            limit = {"max_invalid_records": 10**9}
-            summary = _score(work, "bank-logistic", str(path), data / ".schema", **limit)
-            cpu, total = summary["ComputeTime"] / 1000, summary["seconds"]["total"]
+            limit = {"max_invalid_records": 10**9, "max_invalid_fraction": 1}
+            total, summary = _score(work, "bank-logistic", str(path), data / ".schema", **limit)
+            cpu = summary["ComputeTime"] / 1000
             first = first or [cpu, total]
             cells = (f"{cpu:.2f}", f"{cpu / first[0]:.2f}", f"{total:.1f}", f"{total / first[1]:.2f}")
             _row(number + 1, f"{summary['InvalidRecordCount'] / summary['TotalRecordCount']:.1%}", *cells)
@@ -208,12 +208,12 @@ class _WorkerSampler:
         while not self._stop.wait(SAMPLE_SECONDS):
             for process in psutil.Process().children(recursive=True):
                 try:
-                    command, size = " ".join(process.cmdline()), process.memory_full_info().uss
+                    arguments, size = process.cmdline(), process.memory_full_info().uss
                 except psutil.Error:  # it ended meanwhile
                     continue
-                if "worker_daemon" in command:
+                if "batchscore.spark.worker_daemon" in arguments:
                     self.worker_bytes = max(self.worker_bytes, size)
-                elif "batchscore.cli" in command:
+                elif "batchscore.cli" in arguments:
                     self.driver_bytes = max(self.driver_bytes, size)
 
 
@@ -258,51 +258,9 @@ def memory(work: Path) -> None:
         files = [Path(source)] if not source.endswith("/") else sorted(Path(source).glob("*.csv"))
         size = sum(path.stat().st_size for path in files) / 1e9
         with _WorkerSampler() as sampler:
-            summary = _score(work, case, source, schema / ".schema")
-        cells = (sampler.worker_bytes / MEGABYTE, sampler.driver_bytes / MEGABYTE, summary["seconds"]["total"])
+            seconds, _ = _score(work, case, source, schema / ".schema")
+        cells = (sampler.worker_bytes / MEGABYTE, sampler.driver_bytes / MEGABYTE, seconds)
         _row(name, f"{size:.2f}", *(f"{value:.0f}" for value in cells))
-
-
-def _synthetic_plan(count: int, splits_each: int = 1) -> Plan:
-    """Return a plan of so many inputs of so many splits each, of 64 MiB."""
-    config = make_config(
-        {"id": "large", "model": "models:/m/1", "input": "s3://bucket/in/", "output": "s3://bucket/out"}
-    )
-    taken = tuple(Column(f"x{place}", "double") for place in range(20))
-    columns = Columns(taken, echo_columns(Roles("id")), None, has_header=True)
-    model = ModelVersion("models:/m/1", "m", "1", None, "d" * 64, {}, {"sklearn": {}}, None)
-    spec = JobSpec("large", config, model, "binary", ("0", "1"), "1", 0.5, columns, {"schema": ""})
-    size = splits_each * (64 << 20)
-    sources = [StoredObject(f"s3://bucket/in/{number:06d}.csv", size, f"{number:032x}") for number in range(count)]
-    inputs = make_inputs(sources, "s3://bucket/in/", config.split_bytes, job_reader(config, columns))
-    return Plan(spec, inputs, make_splits(inputs, config.split_bytes), ())
-
-
-def _answer(split: Split) -> str:
-    seconds = dict.fromkeys(("read", "parse", "convert", "predict", "format", "write"), 0.123456)
-    file = WrittenFile(f"s3://bucket/out/batch-prediction/result/{split.index}", 5_000_000, "a" * 64, "b" * 32)
-    part = PartFile(split.index, file, 450_000, 0, {}, {}, None, [], 900, seconds)
-    return as_line(part)
-
-
-def _plan_and_commit(work: Path, inputs: int, splits_each: int) -> list[str]:
-    started = time.perf_counter()
-    plan = _synthetic_plan(inputs, splits_each)
-    tasks = make_workload(plan.inputs, plan.splits, pack_tasks(plan.splits, plan.spec.config.split_bytes))
-    broadcast = pickle.dumps(tasks)
-    planned = time.perf_counter() - started
-    answers = [_answer(split) for split in plan.splits]
-    started = time.perf_counter()
-    parts = answered_parts(answers)
-    counts = count(checked_parts(plan, parts))
-    with written_down(extended_manifest(plan, parts, counts, {}, {}, "0"), work) as manifest:
-        size = os.fstat(manifest.fileno()).st_size
-    with written_down(classic_manifest(plan), work):
-        collected = time.perf_counter() - started
-    assert len(tasks) == inputs * splits_each
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-    sizes = [f"{len(broadcast) / MEGABYTE:.1f}", f"{size / MEGABYTE:.1f}", f"{peak:.0f}"]
-    return [f"{inputs:,}", f"{len(tasks):,}", f"{planned:.2f}", f"{collected:.2f}", *sizes]
 
 
 def planning(work: Path) -> None:
@@ -310,22 +268,30 @@ def planning(work: Path) -> None:
     _titles("inputs", "splits", "plan and tasks, s", "answers and manifests, s", "work, MB", "manifest, MB", "peak, MB")
     work.mkdir(parents=True, exist_ok=True)
     for inputs, splits_each in ((1_000, 1), (10_000, 1), (100, 1_000), (100_000, 1)):
-        _row(*_plan_and_commit(work, inputs, splits_each))
+        command = [sys.executable, "-m", "bench.planning", str(work), str(inputs), str(splits_each)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+        cost = json.loads(done.stdout)
+        seconds = [f"{cost[name]:.2f}" for name in ("plan_seconds", "commit_seconds")]
+        sizes = [f"{cost[name] / MEGABYTE:.1f}" for name in ("work_bytes", "manifest_bytes")]
+        _row(f"{inputs:,}", f"{cost['split_count']:,}", *seconds, *sizes, f"{cost['peak_bytes'] / MEGABYTE:.0f}")
 
 
-def growth(work: Path) -> None:  # noqa: ARG001 - it reads and writes nothing
+def growth(_work: Path) -> None:
     """Run as many tasks as 6.4 TiB has, which do nothing, and as many as a terabyte has, of a millisecond each.
 
-    Those of ``java`` have no Python worker beside the driver, whose own cost they show.
+    Those of ``java`` have no Python worker beside the driver, whose own cost they show. The last columns of seconds
+    are from the last task on.
     """
-    _titles("tasks", "ms each", "s", "tasks a second", "s from the last task to the answers", "Python, MB", "JVM, MB")
-    for tasks, milliseconds in ((1_000, "java"), (16_000, "java"), (100_000, "java"), (1_000, "0"), (16_000, "1")):
-        command = [sys.executable, "-m", "bench.growth", str(tasks), milliseconds]
+    _titles("tasks", "of", "s", "tasks a second", "s to the answers", "s to the manifests", "Python, MB", "JVM, MB")
+    jobs = ((1_000, "job"), (1_000, "job-by-tcp"), (16_000, "job"))
+    for tasks, kind in ((1_000, "java"), (16_000, "java"), (100_000, "java"), *jobs):
+        command = [sys.executable, "-m", "bench.growth", str(tasks), kind]
         done = subprocess.run(command, env=way_environment(CORES), stdout=subprocess.PIPE, check=True)
         cost = json.loads(done.stdout)
-        each = [f"{cost['seconds']:.1f}", f"{tasks / cost['seconds']:.0f}", f"{cost['seconds_after_last']:.1f}"]
+        after_last = [f"{cost[name]:.1f}" for name in ("seconds_to_answers", "seconds_to_manifests")]
+        each = [f"{cost['seconds']:.1f}", f"{tasks / cost['seconds']:.0f}", *after_last]
         peaks = [f"{cost[name] / MEGABYTE:.0f}" for name in ("python_bytes", "jvm_bytes")]
-        _row(f"{tasks:,}", milliseconds, *each, *peaks)
+        _row(f"{tasks:,}", kind, *each, *peaks)
 
 
 def dialects(work: Path) -> None:
@@ -333,6 +299,12 @@ def dialects(work: Path) -> None:
     _titles("written", "keys", "core-s per million", "ratio to plain")
     for written, keys, seconds, ratio in dialect_rows(work):
         _row(written, keys, f"{seconds:.2f}", f"{ratio:.2f}")
+
+
+def _counting_row(kind: str, turns: list[Counting]) -> None:
+    """Print the spreads of reading, predicting and counting, and of the share that counting is of the others."""
+    spreads = map(Spread.of, zip(*turns, strict=True))
+    _row(kind, *(f"{spread:.3f}" for spread in spreads), f"{Spread.of([turn.share for turn in turns]):.2%}")
 
 
 def results(work: Path) -> None:
@@ -347,9 +319,8 @@ def results(work: Path) -> None:
 def unseen(work: Path) -> None:
     """Count the texts of the bank set that a model does not know, beside reading and predicting it."""
     _titles("texts", "reading", "predicting", "counting", "share")
-    for kind, reading, predicting, counting in unseen_rows(work):
-        share = counting / (reading + predicting)
-        _row(kind, f"{reading:.2f}", f"{predicting:.2f}", f"{counting:.4f}", f"{share:.2%}")
+    for kind, turns in unseen_turns(work):
+        _counting_row(kind, turns)
 
 
 def passthrough(work: Path) -> None:
@@ -365,9 +336,8 @@ def profile(work: Path) -> None:
     _titles("profile", "reading", "predicting", "counting", "share")
     command = [sys.executable, "-m", "bench.profile", str(work)]
     done = subprocess.run(command, env=os.environ | WORKER_VARIABLES, stdout=subprocess.PIPE, check=True)
-    for kind, reading, predicting, counting in map(json.loads, done.stdout.splitlines()):
-        share = counting / (reading + predicting)
-        _row(kind, f"{reading:.2f}", f"{predicting:.2f}", f"{counting:.3f}", f"{share:.1%}")
+    for kind, turns in map(json.loads, done.stdout.splitlines()):
+        _counting_row(kind, [Counting(*turn) for turn in turns])
 
 
 EXPERIMENTS: dict[str, Callable[[Path], None]] = {
@@ -383,6 +353,7 @@ EXPERIMENTS: dict[str, Callable[[Path], None]] = {
     "s3": s3,
     "small_files": small_files,
     "unseen": unseen,
+    "warm": warm,
 }
 
 
@@ -392,6 +363,7 @@ def main() -> int:
     parser.add_argument("name", choices=list(EXPERIMENTS))
     parser.add_argument("--work", type=Path, default=Path(".bench"))
     options = parser.parse_args()
+    print(f"{this_environment()}\n", flush=True)
     EXPERIMENTS[options.name](options.work.resolve())
     return 0
 

@@ -22,16 +22,20 @@ WAYS = {
 
 @dataclass(frozen=True)
 class Spread:
-    """The median of some rounds, with the least and the greatest."""
+    """The median of some rounds, with the least and the greatest; ``f"{spread:.1f}"`` writes all three."""
 
     median: float
     least: float
     greatest: float
 
     @classmethod
-    def of(cls, values: Sequence[float]) -> Spread | None:
-        """Return the spread of values, None for none."""
-        return cls(median(values), min(values), max(values)) if values else None
+    def of(cls, values: Sequence[float]) -> Spread:
+        """Return the spread of some values, of which there is one at least."""
+        return cls(median(values), min(values), max(values))
+
+    def __format__(self, form: str) -> str:
+        """Return the three numbers, each in a format of numbers."""
+        return f"{self.median:{form}} ({self.least:{form}} to {self.greatest:{form}})"
 
 
 @dataclass(frozen=True)
@@ -81,19 +85,16 @@ def _figures(way: str, runs: Sequence[Run], base: Sequence[Run]) -> WayFigures:
     sizes = sorted({run.record_count for run in runs})
     largest = [run for run in runs if run.record_count == sizes[-1]]
     line, base_line = _median_line(runs), _median_line(base)
+    ratios = _ratios_by_round(runs, base)
     return WayFigures(
         way,
-        {size: _spread([run.seconds for run in runs if run.record_count == size]) for size in sizes},
+        {size: Spread.of([run.seconds for run in runs if run.record_count == size]) for size in sizes},
         line,
         _ratio(line, base_line),
-        Spread.of(_ratios_by_round(runs, base)),
+        Spread.of(ratios) if ratios else None,
         median(run.peak_bytes for run in largest),
         median(run.cpu_seconds for run in largest),
     )
-
-
-def _spread(values: Sequence[float]) -> Spread:
-    return Spread(median(values), min(values), max(values))
 
 
 def _median_line(runs: Sequence[Run]) -> Line | None:

@@ -40,6 +40,12 @@ def in_turn(ways: list[str], number: int) -> list[str]:
     return ways[first:] + ways[:first]
 
 
+def peak_bytes_of(process: int | str = "self") -> int:
+    """Return the most memory that a process has held; getrusage would have that of whoever started it, too."""
+    status = Path(f"/proc/{process}/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024
+
+
 def adopt_orphans() -> None:
     """Make this process the parent of its descendants' orphans, so that it can see and wait for them all."""
     libc = ctypes.CDLL(None, use_errno=True)

@@ -17,13 +17,16 @@ from tests.yarn.jars import fetch, hadoop_version
 
 from bench.cases import MODELS
 from bench.compare import Predictions, check_same, read_predictions
-from bench.data import make_data
+from bench.data import DATA_SETS, data_folder, make_data
 from bench.measure import Measurement, in_turn, measure
 from bench.object_server import CREDENTIALS, running_object_server
 from bench.ways.job import Job, way_command, way_environment
 
+BANK = DATA_SETS["bank"]
 WAYS = {"batchscore": "s3", "plain_spark": "s3a", "tuned_spark": "s3a", "ray_data": "s3"}
 """What is compared, and the scheme that each knows S3 by."""
+DATA_BYTES, RESULT_BYTES = 131, 70
+"""What a record of the bank set takes of the disk: as CSV, and as predictions, which Spark's commit copies."""
 _POM = Path(__file__).parents[1] / "tests" / "yarn" / "s3a.xml"
 
 
@@ -37,6 +40,20 @@ class CostOnS3:
     request_count: int
     bytes_read: int
     bytes_written: int
+
+
+def sizes_with_room(sizes: Sequence[int], work: Path) -> Iterator[int]:
+    """Make the data of those record counts that the disk has room for and yield them; the others are said."""
+    work.mkdir(parents=True, exist_ok=True)
+    for size in sizes:
+        is_made = data_folder(BANK, size, work).exists()
+        needed_bytes = size * (RESULT_BYTES if is_made else RESULT_BYTES + DATA_BYTES)
+        free_bytes = shutil.disk_usage(work).free
+        if needed_bytes > free_bytes:
+            print(f"{size:,} records: skipped, expected {needed_bytes:,} bytes free in {work}, found {free_bytes:,}")
+            continue
+        make_data(BANK, size, work)
+        yield size
 
 
 def costs_on_s3(work: Path, sizes: list[int], rounds: int, delay_seconds: float, cores: int) -> Iterator[CostOnS3]:
@@ -66,7 +83,7 @@ def _run(
     way: str, size: int, work: Path, jars: Sequence[Path], delay_seconds: float, cores: int
 ) -> tuple[CostOnS3, Predictions]:
     case = MODELS["bank-logistic"]
-    data, root = make_data(case.data_set, size, work), work / "buckets"
+    data, root = make_data(BANK, size, work), work / "buckets"
     shutil.rmtree(root, ignore_errors=True)
     for bucket in ("data", "out"):
         (root / bucket).mkdir(parents=True)
@@ -77,7 +94,7 @@ def _run(
         scheme = WAYS[way]
         places = (f"{scheme}://data", f"{scheme}://out/{way}", str(data / ".schema"))
         job = Job(places[0], places[1], case.model_uri, case.model_type, uri, cores, places[2])
-        environment = _environment(Path(folder), server.endpoint, jars, cores)
+        environment = _environment(Path(folder), server.endpoint, jars if scheme == "s3a" else (), cores)
         log = work / "logs" / f"s3-{size}-{way}.log"
         measured = measure(way_command(way, job), environment, log)
     asked = server.asked
@@ -86,7 +103,10 @@ def _run(
 
 
 def _environment(folder: Path, endpoint: str, jars: Sequence[Path], cores: int) -> Mapping[str, str]:
-    """Return the environment of a way: where S3 is, for boto3, for pyarrow, and for Spark in a file of settings."""
+    """Return the environment of a way: where S3 is, for boto3, pyarrow, and S3A in a file of settings."""
+    environment = way_environment(cores) | CREDENTIALS | {"AWS_ENDPOINT_URL": endpoint, "AWS_ENDPOINT_URL_S3": endpoint}
+    if not jars:
+        return environment
     settings = {
         "spark.driver.extraClassPath": ":".join(map(str, jars)),
         "spark.hadoop.fs.s3a.endpoint": endpoint,
@@ -96,5 +116,4 @@ def _environment(folder: Path, endpoint: str, jars: Sequence[Path], cores: int) 
         "spark.hadoop.fs.s3a.secret.key": "none",
     }
     (folder / "spark-defaults.conf").write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
-    own = {"SPARK_CONF_DIR": str(folder), "AWS_ENDPOINT_URL": endpoint, "AWS_ENDPOINT_URL_S3": endpoint}
-    return way_environment(cores) | CREDENTIALS | own
+    return environment | {"SPARK_CONF_DIR": str(folder)}

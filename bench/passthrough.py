@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gzip
 import shutil
-import statistics
 import sys
 import tempfile
 import time
@@ -24,6 +23,7 @@ from batchscore.scoring.score_split import score_split
 from batchscore.spark.worker_environment import limit_threads
 from bench.cases import CASES
 from bench.data import make_data, make_piece
+from bench.figures import Spread
 
 CASE = CASES["bank-logistic"]
 RECORDS = 400_000
@@ -89,12 +89,9 @@ def _cost(plan: Plan, model: LoadedModel, work: Path) -> Cost:
 
 
 def _row(title: str, costs: list[Cost], ratios: list[float]) -> str:
-    seconds, compressing, size, packed = (
-        statistics.median(values)
-        for values in zip(*((c.seconds, c.zlib_seconds, c.result_bytes, c.part_bytes) for c in costs), strict=True)
-    )
-    ratio = f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
-    cells = (title, f"{seconds:.2f}", f"{compressing:.2f}", f"{size / 1e6:.0f}", f"{packed / 1e6:.0f}", ratio)
+    seconds, compressing = Spread.of([cost.seconds for cost in costs]), Spread.of([cost.zlib_seconds for cost in costs])
+    sizes = (f"{size / 1e6:.0f}" for size in (costs[0].result_bytes, costs[0].part_bytes))  # the same in each turn
+    cells = (title, f"{seconds:.2f}", f"{compressing:.2f}", *sizes, f"{Spread.of(ratios):.2f}")
     return "| " + " | ".join(cells) + " |"
 
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import statistics
 import sys
 import time
 from collections.abc import Iterator
@@ -30,7 +29,7 @@ from batchscore.profile.format import ProfileFormat
 from batchscore.profile.split_profile import ProfileTotals
 from bench.data import DATA_SETS, make_piece
 from bench.reading import read_file
-from bench.unseen import TURNS, Scoring, make_scoring
+from bench.unseen import TURNS, Counting, Scoring, make_scoring
 
 BANK = DATA_SETS["bank"]
 LABEL, VALUE = "y", "amount"
@@ -80,8 +79,7 @@ def _predictions(scoring: Scoring, part: ParsedBlock) -> Any:
     return predictions
 
 
-def _seconds(path: Path, scoring: Scoring, form: ProfileFormat) -> list[float]:
-    """Return the CPU seconds of a million records: of reading and parsing, of predicting, and of counting."""
+def _seconds(path: Path, scoring: Scoring, form: ProfileFormat) -> Counting:
     parsed, reading = read_file(path, form.columns)
     spent, records, totals = [reading, 0.0, 0.0], 0, ProfileTotals(form)
     for part in parsed:
@@ -95,21 +93,19 @@ def _seconds(path: Path, scoring: Scoring, form: ProfileFormat) -> list[float]:
     started = time.process_time()
     totals.sum().to_json()
     spent[2] += time.process_time() - started
-    return [seconds / records * 1e6 for seconds in spent]
+    return Counting(*(seconds / records * 1e6 for seconds in spent))
 
 
-def profile_rows(work: Path) -> Iterator[tuple[str, float, float, float]]:
-    """Yield for each kind of profile the core-seconds per million of reading, predicting and counting."""
+def profile_turns(work: Path) -> Iterator[tuple[str, list[Counting]]]:
+    """Yield for each kind of profile what it cost, turn by turn."""
     folder = work / "data" / "profile"
     folder.mkdir(parents=True, exist_ok=True)
     csv.write_csv(_table(), folder / "labelled.csv", csv.WriteOptions(quoting_style="none"))
     scoring = make_scoring()
     for name, form in _cases(scoring):
-        turns = [_seconds(folder / "labelled.csv", scoring, form) for _ in range(TURNS)]
-        reading, predicting, counting = (statistics.median(turn) for turn in zip(*turns, strict=True))
-        yield name, reading, predicting, counting
+        yield name, [_seconds(folder / "labelled.csv", scoring, form) for _ in range(TURNS)]
 
 
 if __name__ == "__main__":
-    for row in profile_rows(Path(sys.argv[1])):
+    for row in profile_turns(Path(sys.argv[1])):
         print(json.dumps(row), flush=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.cases import CASES, Case
-from bench.figures import WAYS, Spread, WayFigures, figures_of
+from bench.figures import WAYS, WayFigures, figures_of
 from bench.results import Environment, Results, Run
 
 TABLES = "benchmark.md"
@@ -43,12 +43,7 @@ def _environment_text(environments: Sequence[Environment], runs: Sequence[Run]) 
     rounds = len({run.round for run in runs})
     cores = " and ".join(str(count) for count in sorted({run.cores for run in runs}))
     lines = ["# Results of the benchmark", "", f"Rounds: {rounds}. Cores used: {cores}. Made with:", ""]
-    for environment in environments:
-        versions = ", ".join(f"{name} {version}" for name, version in environment.versions.items())
-        lines.append(
-            f"- {environment.date}: {environment.processor}, {environment.core_count} cores, "
-            f"{environment.memory_bytes / 2**30:.1f} GiB; {environment.system}; {environment.java}; {versions}"
-        )
+    lines += [f"- {environment}" for environment in environments]
     return "\n".join(lines)
 
 
@@ -67,21 +62,14 @@ def _table(ways: Sequence[WayFigures]) -> str:
 def _row(way: WayFigures, sizes: Sequence[int]) -> list[str]:
     return [
         WAYS[way.way],
-        *(_spread_text(way.seconds.get(size), 1) for size in sizes),
+        *(f"{way.seconds[size]:.1f}" if size in way.seconds else "" for size in sizes),
         f"{way.line.start_seconds:.1f}" if way.line else "",
         f"{way.line.seconds_per_million:.2f}" if way.line else "",
         f"{way.ratio:.2f}" if way.ratio else "",
-        _spread_text(way.ratio_by_round, 2),
+        f"{way.ratio_by_round:.2f}" if way.ratio_by_round else "",
         f"{way.peak_bytes / 1e6:,.0f}",
         f"{way.cpu_seconds:.1f}",
     ]
-
-
-def _spread_text(spread: Spread | None, decimals: int) -> str:
-    if spread is None:
-        return ""
-    middle, least, greatest = (f"{value:.{decimals}f}" for value in (spread.median, spread.least, spread.greatest))
-    return f"{middle} ({least}-{greatest})"
 
 
 def plot(runs: Sequence[Run], path: Path) -> None:

@@ -50,6 +50,12 @@ class Environment:
     java: str
     versions: dict[str, str]
 
+    def __str__(self) -> str:
+        """Return it in a line."""
+        versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
+        machine = f"{self.processor}, {self.core_count} cores, {self.memory_bytes / 2**30:.1f} GiB"
+        return f"{self.date}: {machine}; {self.system}; {self.java}; {versions}"
+
 
 class Results:
     """A file of JSON lines, to which each run is added as it ends."""
@@ -99,7 +105,10 @@ def _processor() -> str:
 def _java() -> str:
     home = os.environ.get("JAVA_HOME")
     command = [f"{home}/bin/java" if home else "java", "-version"]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stderr.splitlines()[0]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stderr.splitlines()[0]
+    except FileNotFoundError:
+        return "no Java"
 
 
 def _own_version() -> str:

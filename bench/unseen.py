@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 import pyarrow as pa
@@ -68,8 +67,20 @@ def make_scoring() -> Scoring:
     return Scoring(model, columns, known, encode_distinct_values(model))
 
 
-def _seconds(path: Path, scoring: Scoring) -> list[float]:
-    """Return the CPU seconds of a million records: of reading and parsing, of predicting, and of counting."""
+class Counting(NamedTuple):
+    """The CPU seconds of a million records: of reading and parsing, of predicting, and of counting."""
+
+    reading: float
+    predicting: float
+    counting: float
+
+    @property
+    def share(self) -> float:
+        """Counting as a share of reading and predicting together."""
+        return self.counting / (self.reading + self.predicting)
+
+
+def _seconds(path: Path, scoring: Scoring) -> Counting:
     parsed, reading = read_file(path, scoring.columns)
     spent, records = [reading, 0.0, 0.0], 0
     for part in parsed:
@@ -81,16 +92,14 @@ def _seconds(path: Path, scoring: Scoring) -> list[float]:
         started = time.process_time()
         count_texts(part.inputs, scoring.vocabularies)
         spent[2] += time.process_time() - started
-    return [seconds / records * 1e6 for seconds in spent]
+    return Counting(*(seconds / records * 1e6 for seconds in spent))
 
 
-def unseen_rows(work: Path) -> Iterator[tuple[str, float, float, float]]:
-    """Yield for each kind of records the core-seconds per million of reading, predicting and counting."""
+def unseen_turns(work: Path) -> Iterator[tuple[str, list[Counting]]]:
+    """Yield for each kind of records what it cost, turn by turn."""
     folder = work / "data" / "unseen"
     folder.mkdir(parents=True, exist_ok=True)
     scoring = make_scoring()
     for kind in ("clean", "new", "missing"):
         csv.write_csv(_table(kind), folder / f"{kind}.csv", csv.WriteOptions(quoting_style="none"))
-        turns = [_seconds(folder / f"{kind}.csv", scoring) for _ in range(TURNS)]
-        reading, predicting, counting = (statistics.median(turn) for turn in zip(*turns, strict=True))
-        yield kind, reading, predicting, counting
+        yield kind, [_seconds(folder / f"{kind}.csv", scoring) for _ in range(TURNS)]

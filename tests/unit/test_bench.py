@@ -11,6 +11,7 @@ from bench.cases import CASES
 from bench.compare import DifferenceError, check_same, read_predictions
 from bench.data import DATA_SETS, amazon_schema, make_data, make_piece
 from bench.figures import Line, Spread, figures_of
+from bench.on_s3 import sizes_with_room
 from bench.report import RUNS, tables, write_report
 from bench.results import Environment, Results, Run
 
@@ -55,9 +56,11 @@ def test_the_table_has_a_row_for_each_way() -> None:
     lines = tables(runs, [ENVIRONMENT]).splitlines()
     assert lines[4] == "- 2026-11-23: A CPU, 4 cores, 16.0 GiB; Linux 6.1; openjdk 17; batchscore 0.1.0 at abc"
     assert lines[-4].startswith("| way | 1,000,000 records, s | 2,000,000 records, s | start-up, s |")
+    spreads = "3.0 (3.0 to 3.0) | 5.0 (5.0 to 5.0) | 1.0 | 2.00 | 1.00 | 1.00 (1.00 to 1.00)"
+    limits = "4.0 (4.0 to 4.0) | 7.0 (7.0 to 7.0) | 1.0 | 3.00 | 1.50 | 1.50 (1.50 to 1.50)"
     assert lines[-2:] == [
-        "| batchscore | 3.0 (3.0-3.0) | 5.0 (5.0-5.0) | 1.0 | 2.00 | 1.00 | 1.00 (1.00-1.00) | 200 | 10.0 |",
-        "| limit: predict alone | 4.0 (4.0-4.0) | 7.0 (7.0-7.0) | 1.0 | 3.00 | 1.50 | 1.50 (1.50-1.50) | 200 | 14.0 |",
+        f"| batchscore | {spreads} | 200 | 10.0 |",
+        f"| limit: predict alone | {limits} | 200 | 14.0 |",
     ]
 
 
@@ -67,7 +70,7 @@ def test_the_report_is_made_of_the_runs_in_the_file(tmp_path: Path) -> None:
     file.add(a_run("floor", 1000, 1.5))
     write_report(tmp_path)
     assert Results(tmp_path / RUNS).runs() == [a_run("floor", 1000, 1.5)]
-    assert "| floor: processes without Spark | 1.5 (1.5-1.5) |" in (tmp_path / "benchmark.md").read_text()
+    assert "| floor: processes without Spark | 1.5 (1.5 to 1.5) |" in (tmp_path / "benchmark.md").read_text()
     assert (tmp_path / "benchmark.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -128,6 +131,15 @@ def test_a_schema_names_the_columns_of_its_data(name: str, texts: int, numbers: 
     assert (types.count("CATEGORICAL"), types.count("NUMERIC")) == (texts, numbers)
     assert [item["attributeName"] for item in schema["attributes"]] == make_piece(DATA_SETS[name], 0, 1).column_names
     assert schema["rowId"] == "id"
+
+
+def test_a_size_that_the_disk_has_no_room_for_is_skipped_and_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert list(sizes_with_room([1, 10**15, 2], tmp_path / "work")) == [1, 2]
+    assert capsys.readouterr().out.startswith(
+        f"{10**15:,} records: skipped, expected {10**15 * 201:,} bytes free in {tmp_path / 'work'}, found "
+    )
 
 
 def test_a_wide_record_counts_for_twenty() -> None:
