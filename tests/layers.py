@@ -29,7 +29,7 @@ SDKS = {
         *(f"model.flavors.{name}" for name in ("sklearn", "lightgbm", "xgboost", "catboost", "pyfunc")),
     },
     "pyspark": {
-        *("spark.tasks", "spark.action", "spark.session", "spark.home", "spark.shipped_model"),
+        *("spark.tasks", "spark.action", "spark.session", "spark.home", "spark.jvm", "spark.shipped_model"),
         *(
             "spark.worker_python",
             "spark.lost_executors",

@@ -12,8 +12,9 @@ from batchscore.config.job_config import JobConfig
 from batchscore.errors import CommitError, ConfigError, ScoringError, told_without_content
 from batchscore.spark.class_archive import archive_place, keep, make_folder, writing_folder, writing_options
 from batchscore.spark.home import conf_folder
+from batchscore.spark.jvm import kill_jvm, stop_jvm
 from batchscore.spark.local_session import JVM_OPTIONS
-from batchscore.spark.session import check_spark, kill_jvm, not_started, start_spark, stop_jvm
+from batchscore.spark.session import check_spark, not_started, start_spark
 
 log = logging.getLogger(__name__)
 

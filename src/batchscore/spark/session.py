@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -17,6 +16,7 @@ from batchscore.config.job_config import JobConfig
 from batchscore.environment import set_defaults, variables_set
 from batchscore.errors import BatchScoreError, ConfigError, ScoringError
 from batchscore.spark.home import java_command
+from batchscore.spark.jvm import jvm_is_there, stop_jvm
 from batchscore.spark.local_session import launcher_variables, local_settings, make_without_extensions
 from batchscore.spark.settings import (
     CONNECT_REMEDY,
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from batchscore.preflight.planner import LoadedModel
 
 log = logging.getLogger(__name__)
-
-_JVM_ENDS_SECONDS = 30
 
 _SETTINGS = {
     "spark.ui.showConsoleProgress": "false",  # it garbles our own progress
@@ -137,33 +135,6 @@ def _shut_down(server: Any) -> None:
         server.shutdown()
 
 
-def stop_jvm(seconds: float = _JVM_ENDS_SECONDS) -> int:
-    """End Spark's JVM and return its exit code: another job of this process starts one with its own settings.
-
-    One that takes longer is killed, as is one whose end is not waited for; raises subprocess.TimeoutExpired.
-    """
-    from pyspark import SparkContext
-
-    gateway: Any = SparkContext._gateway
-    SparkContext._gateway = SparkContext._jvm = None
-    gateway.shutdown()
-    gateway.proc.stdin.close()
-    try:
-        code: int = gateway.proc.wait(seconds)
-    except BaseException:
-        gateway.proc.kill()
-        gateway.proc.wait()
-        raise
-    return code
-
-
-def kill_jvm() -> None:
-    """End Spark's JVM at once, if this process has started one."""
-    if _jvm_is_there():
-        with suppress(subprocess.TimeoutExpired):
-            stop_jvm(0)
-
-
 _one_session = threading.Lock()
 """Held while a session that a job started is there: a process can have one, so a second job waits for its end."""
 
@@ -199,7 +170,7 @@ class BackgroundSpark:
             log.warning("Spark: a session runs in this process: it is used as it is, without the settings of spark")
             check_session(self._given)
             return
-        self._has_jvm = not is_submitted() and not _jvm_is_there()
+        self._has_jvm = not is_submitted() and not jvm_is_there()
         log.info("starting Spark")
         self._context = self._pool.submit(start_context, self._config, str(self._config.id))
         self._session = self._pool.submit(_ready_session, self._context)
@@ -236,7 +207,7 @@ class BackgroundSpark:
             if self._session is not None and self._session.exception() is None:
                 _attempt(partial(stop_session, self._session.result()))
             self._pool.shutdown()
-            if self._has_jvm and _jvm_is_there():
+            if self._has_jvm and jvm_is_there():
                 _attempt(stop_jvm)
         finally:
             if self._holds_lock:
@@ -307,7 +278,3 @@ def running_session() -> SparkSession | None:
         return None
     session: SparkSession = SparkSession.builder.getOrCreate()
     return session
-
-
-def _jvm_is_there() -> bool:
-    return "pyspark" in sys.modules and sys.modules["pyspark"].SparkContext._gateway is not None
