@@ -66,6 +66,12 @@ def _prepare(work: Path, *cases: str) -> None:
     subprocess.run(command, env=way_environment(CORES), check=True)
 
 
+def _told(module: str, *arguments: object) -> Any:
+    """Run a module of the benchmark in a process of its own and return what it tells as JSON."""
+    command = [sys.executable, "-m", f"bench.{module}", *map(str, arguments)]
+    return json.loads(subprocess.run(command, env=way_environment(CORES), stdout=subprocess.PIPE, check=True).stdout)
+
+
 def _row(*cells: object) -> None:
     print("| " + " | ".join(str(cell) for cell in cells) + " |", flush=True)
 
@@ -268,9 +274,7 @@ def planning(work: Path) -> None:
     _titles("inputs", "splits", "plan and tasks, s", "answers and manifests, s", "work, MB", "manifest, MB", "peak, MB")
     work.mkdir(parents=True, exist_ok=True)
     for inputs, splits_each in ((1_000, 1), (10_000, 1), (100, 1_000), (100_000, 1)):
-        command = [sys.executable, "-m", "bench.planning", str(work), str(inputs), str(splits_each)]
-        done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
-        cost = json.loads(done.stdout)
+        cost = _told("planning", work, inputs, splits_each)
         seconds = [f"{cost[name]:.2f}" for name in ("plan_seconds", "commit_seconds")]
         sizes = [f"{cost[name] / MEGABYTE:.1f}" for name in ("work_bytes", "manifest_bytes")]
         _row(f"{inputs:,}", f"{cost['split_count']:,}", *seconds, *sizes, f"{cost['peak_bytes'] / MEGABYTE:.0f}")
@@ -285,9 +289,7 @@ def growth(_work: Path) -> None:
     _titles("tasks", "of", "s", "tasks a second", "s to the answers", "s to the manifests", "Python, MB", "JVM, MB")
     jobs = ((1_000, "job"), (1_000, "job-by-tcp"), (16_000, "job"))
     for tasks, kind in ((1_000, "java"), (16_000, "java"), (100_000, "java"), *jobs):
-        command = [sys.executable, "-m", "bench.growth", str(tasks), kind]
-        done = subprocess.run(command, env=way_environment(CORES), stdout=subprocess.PIPE, check=True)
-        cost = json.loads(done.stdout)
+        cost = _told("growth", tasks, kind)
         after_last = [f"{cost[name]:.1f}" for name in ("seconds_to_answers", "seconds_to_manifests")]
         each = [f"{cost['seconds']:.1f}", f"{tasks / cost['seconds']:.0f}", *after_last]
         peaks = [f"{cost[name] / MEGABYTE:.0f}" for name in ("python_bytes", "jvm_bytes")]

@@ -28,13 +28,13 @@ ASKED = {
     "all as CSV": ["--to", "{}/all.csv"],
     "all as Parquet": ["--to", "{}/all.parquet"],
 }
-# The most memory of the process is the kernel's word for it as it is: getrusage has that of whoever started it, too.
 _MEASURED = """
-import re, sys, time
+import sys, time
 from batchscore.cli import main
 code = main(sys.argv[1:])
-with open("/proc/self/status") as status:
-    print(time.process_time(), re.search(r"VmHWM:\\s*(\\d+)", status.read())[1])
+seconds = time.process_time()
+from bench.measure import peak_bytes_of
+print(seconds, peak_bytes_of())
 sys.exit(code)
 """
 
@@ -58,8 +58,8 @@ def result_costs(work: Path, millions: int) -> Iterator[Cost]:
         started = time.perf_counter()
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         seconds = time.perf_counter() - started
-        cpu_seconds, peak_kibibytes = done.stdout.splitlines()[-1].split()
-        yield Cost(name, millions * 1_000_000, seconds, float(cpu_seconds), int(peak_kibibytes) * 1024)
+        cpu_seconds, peak_bytes = done.stdout.splitlines()[-1].split()
+        yield Cost(name, millions * 1_000_000, seconds, float(cpu_seconds), int(peak_bytes))
         for path in output.parent.glob("*.*"):
             path.unlink()
 

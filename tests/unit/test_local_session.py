@@ -53,3 +53,12 @@ def test_classes_of_others_are_proved(name: str, defaults: Path) -> None:
     assert "Verification" not in local_settings(LOCAL | {name: "x"})[OPTIONS]
     defaults.write_text(f"{name} x\n")
     assert "Verification" not in local_settings(LOCAL)[OPTIONS]
+
+
+@pytest.mark.usefixtures("defaults")
+@pytest.mark.parametrize("name", ["PYSPARK_SUBMIT_ARGS", "SPARK_DIST_CLASSPATH"])
+def test_so_are_those_that_a_variable_may_bring(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "--jars /some.jar pyspark-shell")
+    assert "Verification" not in local_settings(LOCAL)[OPTIONS]
+    monkeypatch.setenv(name, "")
+    assert JVM_OPTIONS in local_settings(LOCAL)[OPTIONS]
